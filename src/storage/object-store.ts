@@ -1,0 +1,71 @@
+/** Lower-case hyphenated names and text values, as in docs/FORMAT.md. */
+export type Metadata = Readonly<Record<string, string>>;
+
+/** What a listing tells of an object. Metadata is not part of it: many stores need a request per object for that. */
+export interface ObjectInfo {
+  readonly key: string;
+  /** Stored bytes. */
+  readonly size: number;
+  readonly lastModified: Date;
+}
+
+export interface ObjectEntry extends ObjectInfo {
+  readonly metadata: Metadata;
+}
+
+/** Bytes to be stored. They can be read again from the start, so that an upload can be repeated. */
+export interface ObjectSource {
+  readonly size: number;
+  open(): AsyncIterable<Uint8Array>;
+  /** Where the bytes lie in a finished, fsynced local file that nobody will write to again: a driver may link or copy it. */
+  readonly file?: string;
+}
+
+/** Half open: bytes from `start` up to, not including, `end`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ObjectBody {
+  readonly entry: ObjectEntry;
+  /** Can be read once. Ends early only by an error: `store-unreachable` (retryable) where fewer bytes came than promised. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PutOptions extends RequestOptions {
+  readonly metadata: Metadata;
+  /** Rejects with `object-exists` instead of replacing. */
+  readonly createOnly?: boolean;
+}
+
+export interface ListOptions extends RequestOptions {
+  /** Only keys after this one. */
+  readonly after?: string;
+}
+
+/**
+ * A place that keeps named byte strings, the bottom of everything that is backed up.
+ *
+ * Keys are `/`-separated, without a leading slash. A put is visible whole or not at all, and durable once it has resolved.
+ * Drivers do no retries ({@link withRetry} does) and reject with OperatorErrors:
+ * `object-missing` only where the store itself said so, `object-exists`, `store-denied`, `store-full`, `store-unreachable` (retryable), `store-failed`.
+ */
+export interface ObjectStore {
+  /** For messages, without secrets: `local directory /backups`, `s3 bucket b`. */
+  readonly name: string;
+  /** Resolves to what the store now has; the driver has compared its size with the source's. */
+  put(key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry>;
+  /** Rejects with `object-missing`; never yields an empty body instead. */
+  get(key: string, options?: RequestOptions & { readonly range?: ByteRange }): Promise<ObjectBody>;
+  head(key: string, options?: RequestOptions): Promise<ObjectEntry>;
+  /** All keys that begin with `prefix`, at any depth, in ascending byte order, paging hidden. A prefix without objects is an empty list. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
+  /** Deleting what is already gone succeeds: pruning can be repeated. */
+  delete(key: string, options?: RequestOptions): Promise<void>;
+  close(): Promise<void>;
+}
