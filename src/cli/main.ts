@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { explain, isOperatorError } from '../lib/errors.ts';
+
+/** Ctrl-C came; the work was stopped cleanly. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError';
+}
+
+/**
+ * Runs a command to its exit code. The only place where errors become text and exit codes:
+ * an OperatorError is explained on standard error (exit 1), an interruption is named (exit 1), anything else is a bug and shows its stack (exit 70, `EX_SOFTWARE`).
+ */
+export function runCommand(name: string, main: (argv: string[]) => Promise<number>): void {
+  main(process.argv.slice(2)).then(
+    (code) => leave(code),
+    (error: unknown) => leave(report(name, error)),
+  );
+}
+
+/** The version of this package. */
+export function packageVersion(): string {
+  const file = findPackageFile(new URL('.', import.meta.url));
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  return version;
+}
+
+function report(name: string, error: unknown): number {
+  if (error instanceof InterruptedError) {
+    console.error('*** interrupted by keyboard ***');
+    return 1;
+  }
+  if (isOperatorError(error)) {
+    console.error(`${name}: FATAL: ${error.code}: ${explain(error)}`);
+    return 1;
+  }
+  console.error(`${name}: this is a bug in pghoard, please report it:`, error);
+  return 70;
+}
+
+/** Leaves by itself once output is flushed; handles that something forgot to close must not keep a finished command alive. */
+function leave(code: number): void {
+  process.exitCode = code;
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+/** The sources lie two floors below package.json, the compiled files three. */
+function findPackageFile(from: URL): URL {
+  for (const up of ['../../package.json', '../../../package.json']) {
+    const file = new URL(up, from);
+    try {
+      readFileSync(file);
+      return file;
+    } catch {}
+  }
+  throw new Error(`package.json not found above ${from.pathname}`);
+}
