@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BackupView, nextStep, retryDelayMs, type SiteView } from './next-step.ts';
+import type { Schedule } from './schedule.ts';
+
+const now = new Date('2026-11-23T12:00:00Z');
+const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000);
+const backup = (hours: number, more: Partial<BackupView> = {}): BackupView => ({
+  startTime: hoursAgo(hours),
+  decisionTime: hoursAgo(hours),
+  reason: 'scheduled',
+  normalizedTime: undefined,
+  ...more,
+});
+const quiet: SiteView = {
+  active: true,
+  maintenance: false,
+  obstacle: undefined,
+  running: false,
+  requested: false,
+  backups: [backup(1)],
+  failures: 0,
+  lastFailure: undefined,
+};
+const daily: Schedule = { intervalHours: 24, hour: undefined, minute: undefined };
+const dailyAtEleven: Schedule = { intervalHours: 24, hour: 11, minute: 0 };
+const onRequestOnly: Schedule = { intervalHours: null, hour: undefined, minute: undefined };
+
+const cases: readonly [string, Partial<SiteView>, Schedule, 'idle' | 'scheduled' | 'requested', RegExp][] = [
+  ['a fresh backup is enough', {}, daily, 'idle', /due at 2026-11-24T11:00/],
+  ['the first backup is taken at once', { backups: [] }, daily, 'scheduled', /no base backup yet/],
+  ['an old backup is followed by a new one', { backups: [backup(24)] }, daily, 'scheduled', /began at/],
+  ['nothing is taken while the store is unknown', { backups: undefined }, daily, 'idle', /not been listed/],
+  ['a request needs no listing', { backups: undefined, requested: true }, daily, 'requested', /requested/],
+  ['a null interval takes nothing by itself', { backups: [] }, onRequestOnly, 'idle', /only taken on request/],
+  ['a null interval obeys a request', { backups: [], requested: true }, onRequestOnly, 'requested', /requested/],
+  ['an inactive site rests', { active: false, requested: true }, daily, 'idle', /not active/],
+  ['one backup at a time', { running: true, requested: true }, daily, 'idle', /running/],
+  ['maintenance keeps a request waiting', { maintenance: true, requested: true }, daily, 'idle', /maintenance/],
+  ['an obstacle is named', { obstacle: 'no PGDATA', backups: [] }, daily, 'idle', /no PGDATA/],
+  [
+    'a failure backs off',
+    { backups: [], failures: 1, lastFailure: hoursAgo(5 / 3600) },
+    daily,
+    'idle',
+    /next attempt at 2026-11-23T12:00:05/,
+  ],
+  ['the back-off ends', { backups: [], failures: 1, lastFailure: hoursAgo(10 / 3600) }, daily, 'scheduled', /no base backup yet/],
+  ['the hour has come', { backups: [backup(24, { normalizedTime: '2026-11-22T11:00:00+00:00' })] }, dailyAtEleven, 'scheduled', /11:00/],
+  [
+    'the hour was served',
+    { backups: [backup(1, { normalizedTime: '2026-11-23T11:00:00+00:00' })] },
+    dailyAtEleven,
+    'idle',
+    /has been taken/,
+  ],
+  ['the hour moved: not twice within half an interval', { backups: [backup(3)] }, dailyAtEleven, 'idle', /half the interval/],
+  [
+    'a requested backup does not delay the schedule',
+    { backups: [backup(1, { reason: 'requested' })] },
+    dailyAtEleven,
+    'scheduled',
+    /11:00/,
+  ],
+];
+
+for (const [what, view, schedule, expected, because] of cases) {
+  test(`next step: ${what}`, () => {
+    const step = nextStep({ ...quiet, ...view }, schedule, now);
+    assert.equal(step.do === 'idle' ? 'idle' : step.reason, expected);
+    assert.match(step.because, because);
+  });
+}
+
+test('the delay after failures grows to an hour and stays there', () => {
+  assert.deepEqual([1, 2, 3, 7, 100].map(retryDelayMs), [10_000, 30_000, 90_000, 3_600_000, 3_600_000]);
+});
