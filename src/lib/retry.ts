@@ -33,7 +33,8 @@ export async function retry<T>(work: (attempt: number) => Promise<T>, policy: Re
     try {
       return await work(attempt);
     } catch (error) {
-      if (signal?.aborted || attempt >= policy.attemptsMax || !isRetryable(error)) throw error;
+      signal?.throwIfAborted();
+      if (attempt >= policy.attemptsMax || !isRetryable(error)) throw error;
       const delayMs = backoffMs(attempt, policy, random);
       deps.onRetry?.(error, attempt, delayMs);
       await clock.sleep(delayMs, signal);
