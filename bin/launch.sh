@@ -1,0 +1,27 @@
+# Sourced by the commands beside it, which set $root (the package) before. POSIX sh.
+
+# The Node that came with the package, in its own or in a surrounding node_modules, else the one on PATH.
+find_node() {
+  for node in "$root"/node_modules/node-linux-*/bin/node "$root"/../node-linux-*/bin/node; do
+    if [ -x "$node" ]; then return; fi
+  done
+  node=$(command -v node) || fail 'Node.js was not found. Install Node.js 22.15 or later, or run "npm install" in the package again.'
+  case $("$node" --version) in
+    v[0-9].* | v1[0-9].* | v2[01].* | v22.[0-9].* | v22.1[0-4].*)
+      fail "$node is version $("$node" --version), but 22.15 or later is needed. Install a newer Node.js, or run \"npm install\" again." ;;
+  esac
+}
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$1" >&2
+  exit 255 # neither "not found" nor success for archive_command and restore_command
+}
+
+# launch FILE ARGUMENT…: runs src/cli/FILE.ts as compiled.
+launch() {
+  main=$root/dist/src/cli/$1.js
+  shift
+  [ -f "$main" ] || fail "$main is missing: pghoard is not built yet. Run \"npm install && npm run build\" in $root."
+  find_node
+  exec "$node" --enable-source-maps --disable-warning=ExperimentalWarning "$main" "$@"
+}

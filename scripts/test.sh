@@ -1,0 +1,15 @@
+#!/bin/sh
+# npm test [-- FILE…]: installs what is missing, builds, and runs the tests (all of them, or the compiled files given: dist/src/tar/header.test.js).
+set -eu
+cd "$(dirname -- "$0")/.."
+sh scripts/install-npm.sh
+sh scripts/install-apt.sh
+PGHOARD_TEST_PG18_BIN=$(sh scripts/install-postgres-side.sh) # programs that match the embedded server
+export PGHOARD_TEST_PG18_BIN
+sh scripts/build.sh
+
+checkout=$PWD
+if [ "$(id -u)" = 0 ]; then checkout=$(sh scripts/accessible-checkout.sh postgres /var/tmp/pghoard-test-checkout); fi
+cd "$checkout"
+if [ $# = 0 ]; then set -- 'dist/**/*.test.js'; fi
+exec node_modules/.bin/node --enable-source-maps --test --test-concurrency=2 --test-timeout=600000 "$@" < /dev/null
