@@ -1,0 +1,28 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface WaitOptions {
+  readonly withinMs: number;
+  readonly everyMs?: number;
+  /** What is waited for, for the message where it does not come true. */
+  readonly what: string;
+}
+
+/** Asks `fact` until its answer is neither false, null nor undefined, and returns that answer. What `fact` throws counts as "not yet", and is the cause if it stays so. */
+export async function waitFor<T>(
+  fact: () => T | false | null | undefined | Promise<T | false | null | undefined>,
+  { withinMs, everyMs = 25, what }: WaitOptions,
+): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  let cause: unknown;
+  for (;;) {
+    try {
+      const answer = await fact();
+      if (answer !== false && answer !== null && answer !== undefined) return answer;
+      cause = undefined;
+    } catch (error) {
+      cause = error;
+    }
+    if (performance.now() >= deadline) throw new Error(`waited ${withinMs} ms in vain: ${what}`, { cause });
+    await delay(everyMs);
+  }
+}
