@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { optionGroup } from '../lib/option-group.ts';
+
+export const basebackupModes = ['basic', 'pipe', 'local-tar', 'delta', 'local-tar-delta-stats'] as const;
+
+/** How and when base backups of a site are taken. */
+export const basebackupSiteOptions = optionGroup({
+  basebackup_mode: z
+    .enum(basebackupModes)
+    .default('basic')
+    .meta({
+      description:
+        'How base backups are taken: `basic` (pg_basebackup into a file, then compressed), `pipe` (pg_basebackup straight into the compressor), ' +
+        '`local-tar` (the daemon reads the data directory itself, in parallel), `delta` (only changed files), `local-tar-delta-stats` ' +
+        '(`local-tar` that also reports what `delta` would have saved).',
+      since: '1.4',
+    }),
+  basebackup_format: z.enum(['pghoard-bb-v2', 'pghoard-bb-v1']).default('pghoard-bb-v2').meta({
+    description: 'How `local-tar` backups are laid out in the store. `pghoard-bb-v1`, one object, can be read by PGHoard 1.4 and 1.5.',
+    since: '3.0',
+  }),
+  basebackup_interval_hours: z.number().gt(0).nullable().default(24).meta({
+    description: 'Hours from the start of one base backup to the next. Null: only on request.',
+    since: '1.0',
+  }),
+  basebackup_hour: z.int().min(0).max(23).nullable().default(null).meta({
+    description: 'Hour of the day (UTC) at which scheduled base backups start. Null: as soon as the interval is over.',
+    since: '2.1.1',
+  }),
+  basebackup_minute: z.int().min(0).max(59).nullable().default(null).meta({
+    description: 'Minute of `basebackup_hour`.',
+    since: '2.1.1',
+    defaultText: '0 where `basebackup_hour` is set',
+  }),
+  basebackup_chunk_size: z.int().min(1).default(2_147_483_648).meta({
+    description: 'Bytes of files, before compression, after which `local-tar` begins another chunk.',
+    since: '1.6',
+  }),
+  basebackup_chunks_in_progress: z.int().min(1).default(5).meta({
+    description: 'How many chunks of a backup may be on the local disk at once, waiting for their upload to end.',
+    since: '1.6',
+  }),
+  basebackup_threads: z
+    .int()
+    .min(1)
+    .default(1)
+    .meta({ description: 'How many chunks of a backup are made at once.', since: '2.1.1', spellings: ['basebackup_thread'] }),
+  basebackup_compression_threads: z.int().min(0).default(0).meta({
+    description: 'Extra threads that compress one chunk, where the compression algorithm has them.',
+    since: '2.1.1',
+  }),
+  basebackup_delta_mode_max_retries: z.int().min(0).default(10).meta({
+    description: 'How often a `delta` backup is tried again before the failure is reported.',
+    since: '2.2',
+  }),
+  basebackup_delta_mode_min_delta_file_size: z.int().min(0).default(10_485_760).meta({
+    description: 'Bytes below which `delta` puts files into bundles.',
+    since: '2.3',
+  }),
+  basebackup_delta_mode_chunk_size: z.int().min(1).default(524_288_000).meta({
+    description: 'Bytes of small files, before compression, after which `delta` begins another bundle.',
+    since: '2.3',
+  }),
+  stream_compression: z.boolean().nullable().default(null).meta({
+    description: 'True selects `pipe` where `basebackup_mode` is not given.',
+    since: '1.0',
+    deprecated: true,
+    instead: 'basebackup_mode "pipe"',
+  }),
+});
+
+export type BasebackupSiteOptions = z.output<typeof basebackupSiteOptions>;

@@ -1,0 +1,73 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { isOperatorError } from '../lib/errors.ts';
+import { optionGroup } from '../lib/option-group.ts';
+import { checkPrivateKey, checkPublicKey } from './keys.ts';
+
+/** Bit that the xz library adds to a preset for its slower "extreme" variant. */
+export const lzmaExtremeBit = 0x8000_0000;
+
+export const compressionOptions = optionGroup({
+  algorithm: z.enum(['snappy', 'lzma', 'zstd']).default('snappy').meta({
+    description: 'How objects are compressed.',
+    since: '1.0',
+  }),
+  level: z
+    .int()
+    .min(0)
+    .max(lzmaExtremeBit + 9)
+    .default(0)
+    .meta({
+      description: 'Effort: 0 to 9 for lzma, 0 (meaning 3) to 22 for zstd; snappy has none.',
+      since: '1.3',
+    }),
+  thread_count: z
+    .int()
+    .min(1)
+    .optional()
+    .transform((count) => count ?? availableParallelism())
+    .meta({ description: 'How many objects are compressed or decompressed at once.', since: '1.0', defaultText: 'number of processors' }),
+});
+
+/** Compression, for all sites. */
+export const codecGlobalOptions = optionGroup({
+  compression: compressionOptions.prefault({}).meta({ description: 'Compression of what is stored.', since: '1.0' }),
+});
+
+const pemOption = (check: (pem: string) => unknown) =>
+  z.string().superRefine((pem, context) => {
+    try {
+      check(pem);
+    } catch (error) {
+      if (!isOperatorError(error)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+    }
+  });
+
+export const encryptionKeyOptions = optionGroup({
+  public: pemOption(checkPublicKey).nullable().default(null).meta({
+    description: 'PEM text of the public RSA key (SubjectPublicKeyInfo), needed to store.',
+    since: '1.0',
+  }),
+  private: pemOption(checkPrivateKey).nullable().default(null).meta({
+    description: 'PEM text of the private RSA key (PKCS#8), needed to restore and best kept off the backup host.',
+    since: '1.0',
+  }),
+});
+
+/** Encryption of a site's objects. */
+export const codecSiteOptions = optionGroup({
+  encryption_key_id: z.string().min(1).nullable().default(null).meta({
+    description: 'Which of `encryption_keys` encrypts new objects. Null: stored unencrypted.',
+    since: '1.0',
+  }),
+  encryption_keys: z.record(z.string().min(1), encryptionKeyOptions).nullable().default(null).meta({
+    description: 'RSA key pairs by their id, as pghoard_create_keys writes them. Objects name the id they were encrypted with.',
+    since: '1.0',
+  }),
+});
+
+export type CompressionOptions = z.output<typeof compressionOptions>;
+export type CodecGlobalOptions = z.output<typeof codecGlobalOptions>;
+export type EncryptionKeyOptions = z.output<typeof encryptionKeyOptions>;
+export type CodecSiteOptions = z.output<typeof codecSiteOptions>;

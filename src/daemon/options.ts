@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { type LogLevel, logLevels } from '../lib/log.ts';
+import { optionGroup, pathOption } from '../lib/option-group.ts';
+
+/** Python's other names for levels. */
+const levelAliases: Readonly<Record<string, LogLevel>> = { WARN: 'WARNING', FATAL: 'CRITICAL', NOTSET: 'DEBUG' };
+
+const logLevelOption = z
+  .string()
+  .toUpperCase()
+  .pipe(z.enum([...logLevels, 'WARN', 'FATAL', 'NOTSET']))
+  .transform((level): LogLevel => levelAliases[level] ?? (level as LogLevel));
+
+export const syslogFacilities = [
+  ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'authpriv', 'ftp'],
+  ...['local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7'],
+] as const;
+
+/** The process itself. */
+export const daemonGlobalOptions = optionGroup({
+  json_state_file_path: pathOption.default('/var/lib/pghoard/pghoard_state.json').meta({
+    description: 'File in which the daemon tells its state.',
+    since: '1.0',
+  }),
+  alert_file_dir: pathOption.nullable().default(null).meta({
+    description: 'Directory in which the daemon leaves a file per trouble that an operator should know of.',
+    since: '1.0',
+    defaultText: '`backup_location`, else the working directory',
+  }),
+  maintenance_mode_file: pathOption.default('/var/lib/pghoard/maintenance_mode_file').meta({
+    description: 'While this file exists no base backup is started.',
+    since: '1.5',
+  }),
+  log_level: logLevelOption.default('INFO').meta({
+    description: `What is logged: ${logLevels.join(', ')}.`,
+    since: '1.0',
+  }),
+  syslog: z.boolean().default(false).meta({ description: 'Log to syslog too.', since: '1.0' }),
+  syslog_address: z.string().min(1).default('/dev/log').meta({
+    description: 'Where syslog listens: a socket file or host:port.',
+    since: '1.0',
+  }),
+  syslog_facility: z
+    .enum(syslogFacilities as unknown as [string, ...string[]])
+    .default('local2')
+    .meta({ description: 'Facility of our messages in syslog.', since: '1.0' }),
+  graceful_shutdown_compression_timeout: z.number().min(0).default(180).meta({
+    description: 'Seconds that SIGTERM waits for running compression.',
+    since: '2.6.2',
+  }),
+  graceful_shutdown_upload_timeout: z.number().min(0).default(300).meta({
+    description: 'Seconds that SIGTERM then waits for running uploads.',
+    since: '2.6.2',
+  }),
+  deleter_event_get_timeout: z.number().nullable().default(null).meta({
+    description: 'Seconds between looks of the WAL deleter at its queue.',
+    since: '2.2.2',
+    unused: 'nothing polls any more',
+  }),
+});
+
+/** Whether the daemon works for a site. */
+export const daemonSiteOptions = optionGroup({
+  active: z.boolean().default(true).meta({
+    description: 'False: the daemon takes no backups and prunes nothing, but lists and serves restores.',
+    since: '1.0',
+  }),
+});
+
+export type DaemonGlobalOptions = z.output<typeof daemonGlobalOptions>;
+export type DaemonSiteOptions = z.output<typeof daemonSiteOptions>;

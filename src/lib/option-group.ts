@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { didYouMean } from './did-you-mean.ts';
+
+declare module 'zod' {
+  /** What is told about an option beside its type. Read by the reference, the JSON Schema and the handling of old names. */
+  interface GlobalMeta {
+    /** First release of PGHoard that knew it. */
+    since?: string;
+    /** Older or mistaken spellings of the key that are still read, with a warning. */
+    spellings?: readonly string[];
+    /** Deprecated: what to write instead, as the end of "…, use". */
+    instead?: string;
+    /** Read for compatibility, but without effect: why. */
+    unused?: string;
+    /** The default in words, where it is not a constant. */
+    defaultText?: string;
+  }
+}
+
+/** A group of options: an object in which unknown keys are errors that name what may have been meant. */
+export function optionGroup<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? unknownKeys(issue.keys, Object.keys(shape)) : undefined),
+  });
+}
+
+/** One line per key, in their order. */
+function unknownKeys(keys: readonly string[], known: readonly string[]): string {
+  return keys.map((key) => `unknown key${didYouMean(key, known)}`).join('\n');
+}
+
+/** A directory or file name. */
+export const pathOption = z.string().min(1);
+
+/** Any TCP or UDP port that can be connected to. */
+export const portOption = z.int().min(1).max(65_535);
+
+/** A number that may also be written as text, because the original took both. */
+export const numberOrText = z.union([z.number(), z.string().regex(/^\d+(\.\d+)?$/)], 'must be a number').transform(Number);
+
+/** Names and values to be attached to metrics. Null: the name alone. */
+export const tagsOption = z
+  .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()], 'must be text'))
+  .transform(
+    (tags): Readonly<Record<string, string | null>> =>
+      Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, value === null ? null : String(value)])),
+  );
+
+/** The schema beneath `optional`, `nullable`, `default` and `prefault`. */
+export function withoutWrappers(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (
+    inner instanceof z.ZodOptional ||
+    inner instanceof z.ZodNullable ||
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodPrefault
+  ) {
+    inner = inner.unwrap();
+  }
+  return inner;
+}

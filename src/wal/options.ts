@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { optionGroup } from '../lib/option-group.ts';
+
+/** Digests by their name in configurations and metadata (Python's hashlib), with the name that node:crypto has for them. */
+export const hashAlgorithms = {
+  md5: 'md5',
+  sha1: 'sha1',
+  sha224: 'sha224',
+  sha256: 'sha256',
+  sha384: 'sha384',
+  sha512: 'sha512',
+  blake2b: 'blake2b512',
+  blake2s: 'blake2s256',
+  sha3_224: 'sha3-224',
+  sha3_256: 'sha3-256',
+  sha3_384: 'sha3-384',
+  sha3_512: 'sha3-512',
+} as const;
+export type HashAlgorithm = keyof typeof hashAlgorithms;
+const hashNames = Object.keys(hashAlgorithms) as [HashAlgorithm, ...HashAlgorithm[]];
+
+/** Archiving and fetching of WAL, for all sites. */
+export const walGlobalOptions = optionGroup({
+  restore_prefetch: z.int().min(0).nullable().default(null).meta({
+    description: 'How many WAL segments after the requested one are fetched ahead while a server recovers.',
+    since: '1.0',
+    defaultText: '`transfer.thread_count`',
+  }),
+  hash_algorithm: z.enum(hashNames).default('sha1').meta({
+    description: 'Digest of each WAL segment that is kept in its metadata.',
+    since: '2.1',
+  }),
+});
+
+export const walReceiverOptions = optionGroup({
+  disk_space_check_interval: z.number().gt(0).default(10).meta({
+    description: 'Seconds between looks at the free space.',
+    since: '2.1.1',
+  }),
+  min_disk_free_bytes: z.int().min(0).nullable().default(null).meta({
+    description: 'Receiving pauses while fewer bytes are free. Null: never.',
+    since: '2.1.1',
+  }),
+  resume_multiplier: z.number().min(1).default(1.5).meta({
+    description: 'Receiving goes on once `min_disk_free_bytes` times this many bytes are free.',
+    since: '2.1.1',
+  }),
+});
+
+/** How the WAL of a site reaches us. */
+export const walSiteOptions = optionGroup({
+  active_backup_mode: z
+    .enum(['pg_receivexlog', 'archive_command', 'walreceiver', 'standalone_hot_backup', 'basic'])
+    .default('pg_receivexlog')
+    .meta({
+      description:
+        'How WAL arrives: `pg_receivexlog` (pg_receivewal as a child process), `archive_command` (the server sends it), `walreceiver` (received by the ' +
+        'daemon itself), `standalone_hot_backup` (none, each base backup carries what it needs), `basic` (none).',
+      since: '1.0',
+    }),
+  pg_receivexlog: walReceiverOptions.prefault({}).meta({
+    description: 'Pauses receiving of WAL before the disk is full.',
+    since: '2.1.1',
+  }),
+});
+
+export type WalGlobalOptions = z.output<typeof walGlobalOptions>;
+export type WalReceiverOptions = z.output<typeof walReceiverOptions>;
+export type WalSiteOptions = z.output<typeof walSiteOptions>;
