@@ -1,0 +1,168 @@
+import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
+import { forEachLimited } from '../lib/limiter.ts';
+import { classifyWalFile } from '../postgres/wal-name.ts';
+import type { ObjectEntry, ObjectInfo, ObjectStore } from '../storage/object-store.ts';
+import { type BasebackupEntry, parseBasebackupEntry } from './basebackup-entry.ts';
+import { basebackupNameOf, mainObjectSuffix, type SiteKeys } from './keys.ts';
+
+/** Requests at once where many objects are looked at or deleted. */
+const requestsMax = 8;
+
+/** Sorts after everything that can follow a slash in a key. */
+const lastPossibleName = '\u{10ffff}';
+
+export interface UnreadableObject {
+  readonly key: string;
+  readonly why: string;
+}
+
+export interface BasebackupListing {
+  /** Ascending start time. */
+  readonly entries: readonly BasebackupEntry[];
+  /** What lies among the backups but cannot be used as one. It never hides the others. */
+  readonly unreadable: readonly UnreadableObject[];
+}
+
+export interface OrphanOptions {
+  /** Names of backups being taken: their main object is still to come. */
+  readonly running: ReadonlySet<string>;
+  /** Leaves out chunk sets that got a chunk after this: another host may be taking a backup of which nobody told us. */
+  readonly untouchedSince?: Date | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What one site has in its store. Knows nothing but what the store says: it can be lost and made anew at any time. */
+export class Catalog {
+  readonly store: ObjectStore;
+  readonly keys: SiteKeys;
+
+  constructor(store: ObjectStore, keys: SiteKeys) {
+    this.store = store;
+    this.keys = keys;
+  }
+
+  async basebackups(signal?: AbortSignal): Promise<BasebackupListing> {
+    const entries: BasebackupEntry[] = [];
+    const unreadable: UnreadableObject[] = [];
+    await forEachLimited(this.#mainObjects(signal), requestsMax, async ({ key }) => {
+      try {
+        const found = await this.#head(key, signal);
+        if (found) entries.push(parseBasebackupEntry(found));
+      } catch (error) {
+        if (!isOperatorError(error) || error.retryable) throw error;
+        unreadable.push({ key, why: messageOf(error) });
+      }
+    });
+    entries.sort((a, b) => a.startTime.getTime() - b.startTime.getTime() || (a.key < b.key ? -1 : 1));
+    unreadable.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { entries, unreadable };
+  }
+
+  /** By its name with or without `.00000000.pghoard`. Rejects with `basebackup-missing`, or `basebackup-unreadable`. */
+  async basebackup(name: string, signal?: AbortSignal): Promise<BasebackupEntry> {
+    const plainName = basebackupNameOf(name);
+    const found =
+      (await this.#head(this.keys.basebackupMain(plainName), signal)) ?? (await this.#head(this.keys.basebackup(plainName), signal));
+    if (found) return parseBasebackupEntry(found);
+    throw new OperatorError('basebackup-missing', `there is no base backup ${plainName} in ${this.store.name}`, {
+      hint: 'List what there is with "pghoard_restore list-basebackups".',
+    });
+  }
+
+  /** Of a segment, history file or partial segment. `undefined` only where the store said that it has none. */
+  async findWal(name: string, signal?: AbortSignal): Promise<ObjectEntry | undefined> {
+    return this.#head(this.walKey(name), signal);
+  }
+
+  /** Rejects names that are not stored as WAL with `wal-name-invalid`. */
+  walKey(name: string): string {
+    switch (classifyWalFile(name)) {
+      case 'segment':
+        return this.keys.wal(name);
+      case 'history':
+        return this.keys.history(name);
+      case 'partial':
+        return this.keys.walPartial(name);
+      default:
+        throw new OperatorError('wal-name-invalid', `${JSON.stringify(name)} is not the name of a WAL segment or history file`);
+    }
+  }
+
+  /** Whether a backup, or anything left of one, has this name. */
+  async basebackupNameTaken(name: string, signal?: AbortSignal): Promise<boolean> {
+    if (await this.#head(this.keys.basebackupMain(name), signal)) return true;
+    if (await this.#head(this.keys.basebackup(name), signal)) return true;
+    return (await first(this.store.list(this.keys.chunkPrefix(name), { signal }))) !== undefined;
+  }
+
+  /**
+   * Removes a backup: first the main object, which makes it visible, then its chunks. They are found by listing, not by the manifest, so no
+   * private key is needed. After an interruption {@link orphanChunks} finds what is left. Delta backups share files with others and are refused.
+   */
+  async forgetBasebackup(backup: Pick<BasebackupEntry, 'key' | 'name' | 'format'>, signal?: AbortSignal): Promise<void> {
+    if (backup.format?.startsWith('pghoard-delta')) {
+      throw new OperatorError(
+        'basebackup-format-unsupported',
+        `cannot delete ${backup.name}: backups in ${backup.format} share files with others`,
+      );
+    }
+    await this.store.delete(backup.key, { signal });
+    if (backup.key.endsWith(mainObjectSuffix)) await this.removeChunks(backup.name, signal);
+  }
+
+  /** Removes all chunks of a backup; those already gone do not matter. */
+  async removeChunks(name: string, signal?: AbortSignal): Promise<void> {
+    const chunks = this.store.list(this.keys.chunkPrefix(name), { signal });
+    await forEachLimited(chunks, requestsMax, ({ key }) => this.store.delete(key, { signal }));
+  }
+
+  /** Names of chunk sets without a main object, from interrupted deletions and failed backups. */
+  async *orphanChunks(options: OrphanOptions): AsyncGenerator<string> {
+    const { running, untouchedSince, signal } = options;
+    for await (const name of this.#chunkSets(signal)) {
+      if (running.has(name) || (await this.#head(this.keys.basebackupMain(name), signal))) continue;
+      if (untouchedSince && (await this.#isTouchedAfter(name, untouchedSince, signal))) continue;
+      yield name;
+    }
+  }
+
+  async *#mainObjects(signal: AbortSignal | undefined): AsyncGenerator<ObjectInfo> {
+    const prefix = this.keys.basebackupPrefix;
+    for await (const info of this.store.list(prefix, { signal })) {
+      if (!info.key.slice(prefix.length).includes('/')) yield info;
+    }
+  }
+
+  /** Names of all chunk sets, one listing request each: what lies between is skipped by `after`. */
+  async *#chunkSets(signal: AbortSignal | undefined): AsyncGenerator<string> {
+    const prefix = this.keys.chunksPrefix;
+    for (let after: string | undefined; ; ) {
+      const next = await first(this.store.list(prefix, { signal, ...(after === undefined ? {} : { after }) }));
+      if (!next) return;
+      const [name, ...rest] = next.key.slice(prefix.length).split('/') as [string, ...string[]];
+      after = rest.length === 0 ? next.key : this.keys.chunkPrefix(name) + lastPossibleName;
+      if (rest.length > 0) yield name;
+    }
+  }
+
+  async #isTouchedAfter(name: string, moment: Date, signal: AbortSignal | undefined): Promise<boolean> {
+    for await (const { lastModified } of this.store.list(this.keys.chunkPrefix(name), { signal })) {
+      if (lastModified > moment) return true;
+    }
+    return false;
+  }
+
+  async #head(key: string, signal: AbortSignal | undefined): Promise<ObjectEntry | undefined> {
+    try {
+      return await this.store.head(key, { signal });
+    } catch (error) {
+      if (isOperatorError(error, 'object-missing')) return undefined;
+      throw error;
+    }
+  }
+}
+
+async function first<T>(items: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const item of items) return item;
+  return undefined;
+}

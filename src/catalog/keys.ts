@@ -1,0 +1,90 @@
+import { OperatorError } from '../lib/errors.ts';
+
+/** What the main object of a chunked or delta backup has after the backup's name. */
+export const mainObjectSuffix = '.00000000.pghoard';
+
+/** Where the objects of one site lie: every key under its prefix, without a leading slash. */
+export class SiteKeys {
+  readonly prefix: string;
+
+  /** Slashes at either end and doubled ones do not count, as in the original's joining of paths. */
+  constructor(prefix: string) {
+    const parts = prefix.split('/').filter((part) => part !== '');
+    if (parts.some((part) => part.startsWith('.'))) {
+      throw new OperatorError('config-invalid', `${JSON.stringify(prefix)} cannot be the prefix of a site: a part of it begins with a dot`);
+    }
+    this.prefix = parts.join('/');
+  }
+
+  get walPrefix(): string {
+    return this.#under('xlog/');
+  }
+
+  get historyPrefix(): string {
+    return this.#under('timeline/');
+  }
+
+  /** Ours: the original does not store partial segments and never looks here. */
+  get walPartialPrefix(): string {
+    return this.#under('xlog_partial/');
+  }
+
+  get basebackupPrefix(): string {
+    return this.#under('basebackup/');
+  }
+
+  /** What the chunks of all backups begin with. */
+  get chunksPrefix(): string {
+    return this.#under('basebackup_chunk/');
+  }
+
+  wal(name: string): string {
+    return this.walPrefix + name;
+  }
+
+  history(name: string): string {
+    return this.historyPrefix + name;
+  }
+
+  walPartial(name: string): string {
+    return this.walPartialPrefix + name;
+  }
+
+  basebackup(name: string): string {
+    return this.basebackupPrefix + name;
+  }
+
+  basebackupMain(name: string): string {
+    return this.basebackup(name) + mainObjectSuffix;
+  }
+
+  /** What the chunks of one backup begin with. */
+  chunkPrefix(name: string): string {
+    return `${this.chunksPrefix}${name}/`;
+  }
+
+  /** `number` counts from 1. */
+  chunk(name: string, number: number): string {
+    return this.chunkFile(chunkFilename(name, number));
+  }
+
+  /** Key of a chunk that a manifest names by its `chunk_filename`. */
+  chunkFile(filename: string): string {
+    return this.chunksPrefix + filename;
+  }
+
+  #under(rest: string): string {
+    return this.prefix === '' ? rest : `${this.prefix}/${rest}`;
+  }
+}
+
+/** `<BBNAME>/<BBNAME>.%08d.pghoard`, as manifests name chunks. */
+export function chunkFilename(name: string, number: number): string {
+  return `${name}/${name}.${String(number).padStart(8, '0')}.pghoard`;
+}
+
+/** The backup's name from the key of its main object, whichever of the two shapes that has. */
+export function basebackupNameOf(key: string): string {
+  const base = key.slice(key.lastIndexOf('/') + 1);
+  return base.endsWith(mainObjectSuffix) ? base.slice(0, -mainObjectSuffix.length) : base;
+}

@@ -1,0 +1,27 @@
+/** The same items, but ends by the signal's reason as soon as it is aborted, also while the next item is being waited for. */
+export async function* abortable<T>(items: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
+  if (!signal) {
+    yield* items;
+    return;
+  }
+  const iterator = items[Symbol.asyncIterator]();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  aborted.catch(() => {});
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      signal.throwIfAborted();
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    const ended = iterator.return?.();
+    // A source that hangs cannot be waited for; whoever aborted does not care how it ends.
+    if (signal.aborted) ended?.catch(() => {});
+    else await ended;
+  }
+}

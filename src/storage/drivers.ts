@@ -1,0 +1,41 @@
+import { OperatorError } from '../lib/errors.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { StorageOptions } from './options.ts';
+import { withLimit } from './with-limit.ts';
+import { normaliseStorePrefix, withPrefix } from './with-prefix.ts';
+import { withRetry } from './with-retry.ts';
+
+/** Requests to one store at once, of one thread. */
+const requestsMax = 32;
+
+type StorageType = StorageOptions['storage_type'];
+type OptionsOf<T extends StorageType> = Extract<StorageOptions, { storage_type: T }>;
+type OpenDriver<T extends StorageType> = (options: OptionsOf<T>) => Promise<ObjectStore>;
+
+/** A driver and its libraries are loaded only if the config names it. */
+const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
+  local: async ({ directory }) => {
+    const { LocalStore } = await import('./local/driver.ts');
+    return new LocalStore({ directory });
+  },
+};
+
+/** The store a config describes, with its prefix, retries and request limit. The options are plain data, so that a worker thread can open it too. */
+export async function openStore(options: StorageOptions): Promise<ObjectStore> {
+  const open = drivers[options.storage_type] as OpenDriver<StorageType> | undefined;
+  if (!open) throw unsupported(options.storage_type);
+  const driver = await open(options);
+  return withRetry(withLimit(withPrefix(driver, storePrefixOf(options)), requestsMax));
+}
+
+/** The local driver joins its directory and the prefix, so a leading slash means nothing there. */
+function storePrefixOf({ storage_type, prefix }: StorageOptions): string {
+  const normal = normaliseStorePrefix(prefix ?? '');
+  return storage_type === 'local' ? normal.replace(/^\/+/, '') : normal;
+}
+
+function unsupported(type: string): OperatorError {
+  return new OperatorError('storage-type-unsupported', `storage_type ${JSON.stringify(type)} is not supported by this version`, {
+    hint: `Supported: ${Object.keys(drivers).join(', ')}.`,
+  });
+}

@@ -1,0 +1,167 @@
+import { mkdir, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fsyncDirectory } from '../../lib/atomic-file.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { systemErrorCode } from '../../lib/errors.ts';
+import { abortable } from '../abortable.ts';
+import type {
+  ByteRange,
+  ListOptions,
+  ObjectBody,
+  ObjectEntry,
+  ObjectInfo,
+  ObjectSource,
+  ObjectStore,
+  PutOptions,
+  RequestOptions,
+} from '../object-store.ts';
+import { objectExists, objectMissing } from '../store-errors.ts';
+import { checkKey, checkPrefix } from '../valid-key.ts';
+import { asStoreError, withStoreErrors } from './errors.ts';
+import { withPathLocked } from './key-lock.ts';
+import { listObjects } from './list.ts';
+import { sidecarOf } from './names.ts';
+import { publishNew, publishReplacing } from './publish.ts';
+import { type FoundObject, findObject, isAbsent, readObject } from './read.ts';
+import { type StageRequest, stage } from './stage.ts';
+
+/** A temporary file untouched for so long belongs to nobody: a put writes to its own all the time. */
+const abandonedMs = 24 * 60 * 60 * 1000;
+
+export interface LocalStoreOptions {
+  readonly directory: string;
+  readonly clock?: Clock;
+  /** Names of one directory held in memory while listing; for tests. */
+  readonly namesHeldMax?: number;
+}
+
+/**
+ * A directory tree as the original lays it out: data at `<directory>/<key>`, metadata beside it in `<key>.metadata`.
+ * The directory is made by the first put. Listing removes temporary files that crashed puts left in it more than a day ago.
+ */
+export class LocalStore implements ObjectStore {
+  readonly name: string;
+  readonly #base: string;
+  readonly #clock: Clock;
+  readonly #namesHeldMax: number | undefined;
+
+  constructor(options: LocalStoreOptions) {
+    this.#base = resolve(options.directory);
+    this.name = `local directory ${this.#base}`;
+    this.#clock = options.clock ?? systemClock;
+    this.#namesHeldMax = options.namesHeldMax;
+  }
+
+  async put(key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry> {
+    const path = this.#pathOf(key);
+    const { metadata, signal } = options;
+    signal?.throwIfAborted();
+    const now = this.#clock.now();
+    return withStoreErrors(`store ${key} in ${this.name}`, async () => {
+      const lastModified = await this.#place(path, { key, source, metadata, signal, now }, options.createOnly ?? false);
+      return { key, size: source.size, lastModified, metadata: { ...metadata } };
+    });
+  }
+
+  async get(key: string, options: RequestOptions & { readonly range?: ByteRange } = {}): Promise<ObjectBody> {
+    const { entry, found, path } = await this.#find(key, options.signal);
+    const { start, end } = options.range ?? { start: 0, end: found.size };
+    const range = { start, end: Math.max(start, Math.min(end, found.size)) };
+    return { entry, bytes: abortable(readObject(path, found, range, { key, store: this.name }), options.signal) };
+  }
+
+  async head(key: string, options: RequestOptions = {}): Promise<ObjectEntry> {
+    return (await this.#find(key, options.signal)).entry;
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
+    checkPrefix(prefix);
+    const abandoned: string[] = [];
+    const onTemporary = (path: string) => void abandoned.push(path);
+    const held = this.#namesHeldMax === undefined ? {} : { namesHeldMax: this.#namesHeldMax };
+    try {
+      for await (const entry of listObjects(this.#base, prefix, { ...options, onTemporary, ...held })) {
+        yield entry;
+        await this.#removeAbandoned(abandoned.splice(0));
+      }
+      await this.#removeAbandoned(abandoned);
+    } catch (error) {
+      throw asStoreError(`list ${prefix === '' ? 'objects' : prefix} in ${this.name}`, error);
+    }
+  }
+
+  /** Data first: a crash leaves at most a sidecar without data, which nobody takes for an object. */
+  async delete(key: string, options: RequestOptions = {}): Promise<void> {
+    const path = this.#pathOf(key);
+    options.signal?.throwIfAborted();
+    await withStoreErrors(`delete ${key} from ${this.name}`, () =>
+      withPathLocked(path, async () => {
+        const hadData = await removeFile(path);
+        const hadMetadata = await removeFile(sidecarOf(path));
+        if (hadData || hadMetadata) await fsyncDirectory(dirname(path));
+      }),
+    );
+  }
+
+  async close(): Promise<void> {}
+
+  async #place(path: string, request: StageRequest, createOnly: boolean): Promise<Date> {
+    if (createOnly && (await findObject(path, this.#clock))) throw objectExists(request.key, this.name);
+    await makeDirectory(dirname(path));
+    const staged = await stage(dirname(path), request);
+    try {
+      await withPathLocked(path, async () => {
+        if (!createOnly) await publishReplacing(path, staged);
+        else if (!(await publishNew(path, staged, this.#clock))) throw objectExists(request.key, this.name);
+      });
+      return staged.lastModified;
+    } finally {
+      await staged.discard();
+    }
+  }
+
+  async #find(key: string, signal: AbortSignal | undefined): Promise<{ entry: ObjectEntry; found: FoundObject; path: string }> {
+    const path = this.#pathOf(key);
+    signal?.throwIfAborted();
+    const found = await withStoreErrors(`look at ${key} in ${this.name}`, () => findObject(path, this.#clock));
+    if (!found) throw objectMissing(key, this.name);
+    const { size, lastModified, metadata } = found;
+    return { entry: { key, size, lastModified, metadata }, found, path };
+  }
+
+  /** A store that is mounted read-only can be listed all the same, so failures to tidy up are no failures. */
+  async #removeAbandoned(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      try {
+        const ageMs = this.#clock.now().getTime() - (await stat(path)).mtimeMs;
+        if (ageMs > abandonedMs) await rm(path, { force: true });
+      } catch {}
+    }
+  }
+
+  #pathOf(key: string): string {
+    checkKey(key);
+    return join(this.#base, key);
+  }
+}
+
+/** Says whether there was one. A directory is not. */
+async function removeFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error) || systemErrorCode(error) === 'EISDIR') return false;
+    throw error;
+  }
+}
+
+/** Makes a directory and those above it, durably. */
+async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = path; ; made = dirname(made)) {
+    await fsyncDirectory(dirname(made));
+    if (made === first || made === dirname(made)) return;
+  }
+}

@@ -1,0 +1,34 @@
+import { OperatorError } from '../lib/errors.ts';
+import type { ObjectInfo, ObjectStore } from './object-store.ts';
+
+/** `prefix` of `object_storage` as it stands before every key: empty, or ending in one slash. */
+export function normaliseStorePrefix(prefix: string): string {
+  const trimmed = prefix.replace(/\/+$/, '');
+  return trimmed === '' ? '' : `${trimmed}/`;
+}
+
+/** Puts `prefix` before every key on the way in and takes it off on the way out. */
+export function withPrefix(store: ObjectStore, storePrefix: string): ObjectStore {
+  const prefix = normaliseStorePrefix(storePrefix);
+  if (prefix === '') return store;
+  const name = `${store.name}, prefix ${prefix}`;
+  const strip = <T extends ObjectInfo>(entry: T): T => {
+    if (entry.key.startsWith(prefix)) return { ...entry, key: entry.key.slice(prefix.length) };
+    throw new OperatorError('store-failed', `${store.name} listed ${entry.key}, which does not begin with ${prefix}`);
+  };
+  return {
+    name,
+    put: async (key, source, options) => strip(await store.put(prefix + key, source, options)),
+    get: async (key, options) => {
+      const body = await store.get(prefix + key, options);
+      return { ...body, entry: strip(body.entry) };
+    },
+    head: async (key, options) => strip(await store.head(prefix + key, options)),
+    async *list(start, options = {}) {
+      const inner = options.after === undefined ? options : { ...options, after: prefix + options.after };
+      for await (const entry of store.list(prefix + start, inner)) yield strip(entry);
+    },
+    delete: (key, options) => store.delete(prefix + key, options),
+    close: () => store.close(),
+  };
+}

@@ -1,0 +1,131 @@
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { isOperatorError, messageOf } from '../lib/errors.ts';
+import { Limiter } from '../lib/limiter.ts';
+import type { Log } from '../lib/log.ts';
+import { type Random, systemRandom } from '../lib/random.ts';
+import { type RetryPolicy, retry } from '../lib/retry.ts';
+import type { Metadata, ObjectEntry, ObjectSource, ObjectStore } from '../storage/object-store.ts';
+import { TransferStats } from './transfer-stats.ts';
+import { TroubleWatch } from './trouble-watch.ts';
+
+/** Kinds of objects as the state file and the metrics name them. */
+export type UploadFileType =
+  | 'xlog'
+  | 'timeline'
+  | 'xlog_partial'
+  | 'basebackup'
+  | 'basebackup_chunk'
+  | 'basebackup_delta'
+  | 'basebackup_delta_chunk';
+
+/** Never gives up: an object that waits here is in no store yet. */
+export const uploadRetryPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 500, delayMsMax: 20_000 };
+
+export interface UploadQueueOptions {
+  /** Uploads at once. */
+  readonly threads: number;
+  readonly log: Log;
+  readonly retry?: RetryPolicy;
+  /** After more failures than this in a row {@link onTrouble} is told of each. */
+  readonly warningLimit: number;
+  readonly onTrouble: (site: string, key: string, failures: number, error: unknown) => void;
+  /** Uploads of a site succeed again, and none is left that still fails. */
+  readonly onRecovered: (site: string) => void;
+  /** Transfer statistics of a previous life, as {@link UploadQueue.stats} had them. */
+  readonly previousStats?: unknown;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface UploadRequest {
+  readonly site: string;
+  readonly store: ObjectStore;
+  readonly key: string;
+  readonly source: ObjectSource;
+  readonly metadata: Metadata;
+  readonly createOnly?: boolean;
+  readonly fileType: UploadFileType;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Everything that goes to a store goes through here: a limited number at once, first come first served. A retryable failure is repeated until
+ * it succeeds or its signal is aborted; while an upload waits for its next attempt it holds no place, and then it queues at the end.
+ */
+export class UploadQueue {
+  readonly stats: TransferStats;
+  readonly #options: UploadQueueOptions;
+  readonly #limiter: Limiter;
+  readonly #clock: Clock;
+  readonly #trouble: TroubleWatch;
+  readonly #pending = new Set<Promise<unknown>>();
+
+  constructor(options: UploadQueueOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#limiter = new Limiter(options.threads);
+    this.#trouble = new TroubleWatch(options);
+    this.stats = new TransferStats(options.previousStats, this.#clock);
+  }
+
+  /** Uploads that have not ended. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Rejects with the signal's reason, or with the first failure that is not retryable. */
+  async upload(request: UploadRequest): Promise<ObjectEntry> {
+    const run = this.#repeat(request);
+    this.#pending.add(run);
+    try {
+      return await run;
+    } finally {
+      this.#pending.delete(run);
+    }
+  }
+
+  /** Resolves once nothing is pending, also what comes in meanwhile. Failures are told to those who asked for the upload. */
+  async drain(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+  }
+
+  async #repeat(request: UploadRequest): Promise<ObjectEntry> {
+    const { site, key, signal } = request;
+    const upload = this.#trouble.begin(site, key);
+    const { retry: policy = uploadRetryPolicy, random = systemRandom, log } = this.#options;
+    const onRetry = (error: unknown, attempt: number, delayMs: number) =>
+      log.warn({ site, key, attempt, delayMs: Math.round(delayMs), error: messageOf(error) }, 'upload failed, will be repeated');
+    try {
+      const work = () => this.#limiter.run(() => this.#attempt(request, upload), signal);
+      const entry = await retry(work, policy, { signal, clock: this.#clock, random, onRetry });
+      upload.succeeded();
+      return entry;
+    } catch (error) {
+      upload.gaveUp(isOrdinary(error, signal) ? undefined : error);
+      throw error;
+    }
+  }
+
+  async #attempt(request: UploadRequest, upload: ReturnType<TroubleWatch['begin']>): Promise<ObjectEntry> {
+    const { site, store, key, source, metadata, createOnly = false, fileType, signal } = request;
+    const startMs = this.#clock.monotonicMs();
+    try {
+      const entry = await store.put(key, source, { metadata, createOnly, signal });
+      const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
+      const filename = key.slice(key.lastIndexOf('/') + 1);
+      this.stats.succeeded({ site, operation: 'upload', fileType, filename, bytes: entry.size, seconds });
+      return entry;
+    } catch (error) {
+      if (!isOrdinary(error, signal)) {
+        this.stats.failed(site, 'upload', fileType);
+        if (isOperatorError(error) && error.retryable) upload.failed(error);
+      }
+      throw error;
+    }
+  }
+}
+
+/** Ends that say nothing against the store: somebody stopped the upload, or the object is there already. */
+function isOrdinary(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true || isOperatorError(error, 'object-exists');
+}
