@@ -1,0 +1,104 @@
+import assert from 'node:assert';
+import type { Clock } from '../lib/clock.ts';
+import type { Job } from './job.ts';
+import { PoolTask, type RunOptions } from './pool-task.ts';
+import { PoolWorker } from './pool-worker.ts';
+
+export type { RunOptions } from './pool-task.ts';
+
+/** How long an aborted job may take to stop before its thread is ended. */
+const abortGraceMsDefault = 5_000;
+
+export interface PoolSettings {
+  readonly abortGraceMs?: number;
+  readonly clock?: Clock;
+}
+
+/**
+ * Worker threads for jobs that read, compress, encrypt and write. At most `threads` jobs run at once, each on a thread of its own,
+ * the others wait in the order they came. Threads are started when first needed; one that dies rejects its job with `worker-died` and is
+ * replaced. An idle pool does not keep the process alive.
+ */
+export class CodecPool implements AsyncDisposable {
+  readonly threads: number;
+  readonly #settings: Required<Pick<PoolSettings, 'abortGraceMs'>> & PoolSettings;
+  readonly #workers = new Set<PoolWorker>();
+  readonly #queue: PoolTask[] = [];
+  readonly #unsettled = new Set<Promise<unknown>>();
+  #started = 0;
+  #closed = false;
+
+  constructor(threads: number, settings: PoolSettings = {}) {
+    assert(Number.isInteger(threads) && threads > 0, 'a pool has at least one thread');
+    this.threads = threads;
+    this.#settings = { abortGraceMs: abortGraceMsDefault, ...settings };
+  }
+
+  /**
+   * Runs the job on a worker. OperatorErrors and codes of system errors come through as they were thrown.
+   * An abort rejects with the signal's reason once the job has stopped, so that its files can be cleaned up.
+   */
+  run<I, R>(job: Job<I, R>, input: I, options: RunOptions = {}): Promise<R> {
+    assert(!this.#closed, `a closed pool runs no jobs: ${job.name}`);
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
+    const task = new PoolTask(job, input, options);
+    this.#queue.push(task);
+    task.onAbort(() => this.#leaveQueue(task));
+    this.#unsettled.add(task.promise);
+    const settled = () => void this.#unsettled.delete(task.promise);
+    task.promise.then(settled, settled);
+    this.#assign();
+    return task.promise as Promise<R>;
+  }
+
+  /** Takes no more jobs, waits for those it has (abort their signals to hurry), and ends the threads. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#unsettled);
+    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #leaveQueue(task: PoolTask): void {
+    this.#queue.splice(this.#queue.indexOf(task), 1);
+    task.reject(task.abortReason);
+  }
+
+  #assign(): void {
+    while (this.#queue.length > 0) {
+      const worker = [...this.#workers].find((candidate) => candidate.isIdle) ?? this.#startWorker();
+      if (!worker) return;
+      const task = this.#queue.shift();
+      if (task) worker.start(task);
+    }
+  }
+
+  #startWorker(): PoolWorker | undefined {
+    if (this.#workers.size >= this.threads) return undefined;
+    this.#started += 1;
+    const events = {
+      onIdle: () => this.#assign(),
+      onGone: () => {
+        this.#workers.delete(worker);
+        this.#assign();
+      },
+    };
+    const worker = new PoolWorker(`codec-${this.#started}`, events, this.#settings);
+    this.#workers.add(worker);
+    return worker;
+  }
+}
+
+/** Runs a job on the calling thread, for tools that need no pool. As with a pool, an abort rejects with the signal's reason. */
+export async function runHere<I, R>(job: Job<I, R>, input: I, options: RunOptions = {}): Promise<R> {
+  const signal = options.signal ?? new AbortController().signal;
+  signal.throwIfAborted();
+  try {
+    return await job.run(input, { signal, report: (message) => options.onReport?.(message) });
+  } finally {
+    signal.throwIfAborted();
+  }
+}
