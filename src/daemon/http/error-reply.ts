@@ -1,0 +1,27 @@
+import { explain, isOperatorError, messageOf } from '../../lib/errors.ts';
+import { type Reply, textReply } from './reply.ts';
+
+/** Statuses as the original's clients know them. 404 only for what is proven not to be there: PostgreSQL takes it for the end of the archive. */
+const statusByCode: Readonly<Record<string, number>> = {
+  'request-invalid': 400,
+  'wal-name-invalid': 400,
+  'target-path-invalid': 400,
+  'site-missing': 404,
+  'wal-missing': 404,
+  'wal-file-missing': 404,
+  'target-directory-missing': 409,
+  'wal-conflict': 409,
+  'wal-invalid': 412,
+  timeout: 500,
+  'not-implemented': 501,
+};
+
+/** Code, message, causes and hint as text. A bug is a 503, as in the original, and names its class. */
+export function errorReply(error: unknown): Reply {
+  if (!isOperatorError(error)) {
+    const kind = error instanceof Error ? error.constructor.name : typeof error;
+    return textReply(503, `server failure: ${kind}: ${messageOf(error)}\n`);
+  }
+  const status = statusByCode[error.code] ?? (error.retryable ? 503 : 500);
+  return textReply(status, `${error.code}: ${explain(error)}\n`);
+}

@@ -1,0 +1,89 @@
+import { OperatorError } from '../../lib/errors.ts';
+import { classifyWalFile, type WalFileKind } from '../../postgres/wal-name.ts';
+import type { ApiRequest } from './api-request.ts';
+import { getArchive } from './archive-get.ts';
+import { headArchive } from './archive-head.ts';
+import { putArchive } from './archive-put.ts';
+import { listBasebackups } from './basebackup-list.ts';
+import { bytesReply, createdReply, type Reply } from './reply.ts';
+import { invalidPath, parseRequestPath } from './request-path.ts';
+import type { DaemonServices, SiteServices } from './site-services.ts';
+
+/** Kinds of WAL files under each path; what does not belong there is refused. */
+const kindsByFolder: Readonly<Record<string, readonly WalFileKind[]>> = {
+  archive: ['segment', 'partial', 'history', 'backup-label'],
+  xlog: ['segment', 'partial'],
+  timeline: ['history'],
+};
+
+const methods = ['GET', 'HEAD', 'PUT'];
+
+/** Finds the route of a request. Rejects with OperatorErrors, which `errorReply` turns into statuses. */
+export async function answer(request: ApiRequest, services: DaemonServices): Promise<Reply> {
+  if (!methods.includes(request.method)) throw notImplemented(`Unsupported method ${JSON.stringify(request.method)}`);
+  const [first = '', second, ...rest] = parseRequestPath(request.url);
+  if (request.method !== 'PUT' && first === 'status') return answerStatus(second, services);
+  if (request.method !== 'PUT' && first === 'metrics') return answerMetrics(second, services);
+  if (second === undefined) throw invalidPath(request.url);
+  const site = services.sites.get(first);
+  if (!site) throw new OperatorError('site-missing', `Site: '${first}' not found for path ${JSON.stringify([first, second, ...rest])}`);
+  return answerSite(site, second, rest, request, services);
+}
+
+async function answerSite(
+  site: SiteServices,
+  what: string,
+  rest: readonly string[],
+  request: ApiRequest,
+  services: DaemonServices,
+): Promise<Reply> {
+  if (what === 'status' && rest.length === 0) throw notImplemented('There is no status of a single site');
+  if (what === 'metrics')
+    throw new OperatorError('request-invalid', 'Invalid metrics request: metrics are those of the whole daemon, at /metrics');
+  if (what === 'basebackup' && rest.length === 0) return answerBasebackup(site, request, services);
+  const kinds = Object.hasOwn(kindsByFolder, what) ? kindsByFolder[what] : undefined;
+  if (kinds === undefined) throw invalidPath(request.url);
+  const [name] = rest;
+  if (name === undefined || rest.length > 1) {
+    throw new OperatorError('request-invalid', `Invalid '${what}' request, only single file retrieval is supported for now`);
+  }
+  if (what === 'archive' && name === 'basebackup' && request.method === 'PUT') return answerBasebackup(site, request, services);
+  const kind = classifyWalFile(name);
+  if (kind === undefined || !kinds.includes(kind))
+    throw new OperatorError('request-invalid', `Unrecognized file ${JSON.stringify(name)} for /${what}/`);
+  return answerArchive(site, name, request, services);
+}
+
+async function answerBasebackup(site: SiteServices, request: ApiRequest, services: DaemonServices): Promise<Reply> {
+  if (request.method !== 'PUT') return listBasebackups(site, request, services.limits);
+  await site.requestBasebackup();
+  return createdReply();
+}
+
+async function answerArchive(site: SiteServices, name: string, request: ApiRequest, { limits }: DaemonServices): Promise<Reply> {
+  switch (request.method) {
+    case 'PUT':
+      return putArchive(site, name, request, limits);
+    case 'HEAD':
+      return headArchive(site, name, request, limits);
+    default:
+      return getArchive(site, name, request, limits);
+  }
+}
+
+/** `GET /status`: the state file, byte for byte. */
+async function answerStatus(extra: string | undefined, services: DaemonServices): Promise<Reply> {
+  if (extra !== undefined) throw new OperatorError('request-invalid', 'Invalid status request');
+  return bytesReply(await services.readStatus());
+}
+
+/** `GET /metrics`, where Prometheus is configured. */
+async function answerMetrics(extra: string | undefined, services: DaemonServices): Promise<Reply> {
+  if (extra !== undefined) throw new OperatorError('request-invalid', 'Invalid metrics request');
+  if (!services.metrics) throw notImplemented('There is no "prometheus" section in the configuration');
+  return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: await services.metrics() };
+}
+
+function notImplemented(what: string): OperatorError {
+  return new OperatorError('not-implemented', what);
+}

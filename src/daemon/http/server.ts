@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { systemClock } from '../../lib/clock.ts';
+import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Credentials } from './basic-auth.ts';
+import { type Serving, serve } from './serve.ts';
+import { type DaemonServices, type SiteServices, type WaitLimits, waitLimitsDefault } from './site-services.ts';
+
+export interface HttpServerOptions {
+  /** `http_address`: a name or an address; empty for all IPv4 addresses, `::` for all of both kinds. */
+  readonly address: string;
+  /** `http_port`; 0 for any free one. */
+  readonly port: number;
+  /** `webserver_username`, `webserver_password`: where both are given, every request needs them. */
+  readonly username?: string | null | undefined;
+  readonly password?: string | null | undefined;
+}
+
+export interface HttpServerDeps extends Pick<DaemonServices, 'readStatus' | 'metrics'> {
+  /** For the header `Server`. */
+  readonly version: string;
+  readonly log: Log;
+  readonly limits?: Partial<WaitLimits>;
+}
+
+export interface HttpServer extends AsyncDisposable {
+  readonly port: number;
+  /** Stops listening, gives running requests a moment, then answers 503 to those that still wait. What they have begun goes on. */
+  close(graceMs?: number): Promise<void>;
+}
+
+const headerBytesMax = 16 * 1024;
+const headersMsMax = 10_000;
+const requestMsMax = 30_000;
+/** Longer than any route waits in silence. */
+const idleMsMax = 180_000;
+const connectionsMax = 200;
+const closeGraceMs = 5_000;
+const lastWordsMs = 500;
+
+/** Resolves once it listens. Rejects with `http-listen-failed`. */
+export async function startHttpServer(
+  options: HttpServerOptions,
+  sites: ReadonlyMap<string, SiteServices>,
+  deps: HttpServerDeps,
+): Promise<HttpServer> {
+  const end = new AbortController();
+  const { log, version } = deps;
+  const services: DaemonServices = { ...deps, sites, limits: { ...waitLimitsDefault, ...deps.limits } };
+  const serving: Serving = { credentials: credentialsOf(options), services, log, version, end: end.signal };
+  const server = createServer(
+    { maxHeaderSize: headerBytesMax, headersTimeout: headersMsMax, requestTimeout: requestMsMax },
+    (request, response) => void serve(request, response, serving),
+  );
+  server.maxConnections = connectionsMax;
+  server.setTimeout(idleMsMax);
+  server.on('clientError', refuseGibberish);
+  await listen(server, options);
+  const close = (graceMs = closeGraceMs) => closeServer(server, end, graceMs);
+  return { port: (server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: () => close() };
+}
+
+function credentialsOf({ username, password }: HttpServerOptions): Credentials | undefined {
+  return username && password ? { username, password } : undefined;
+}
+
+async function listen(server: Server, { address, port }: HttpServerOptions): Promise<void> {
+  const host = address === '' ? '0.0.0.0' : address.replace(/^\[(.*)\]$/, '$1');
+  try {
+    server.listen({ host, port });
+    await once(server, 'listening');
+  } catch (error) {
+    const isTaken = systemErrorCode(error) === 'EADDRINUSE';
+    throw new OperatorError('http-listen-failed', `cannot listen at ${host} port ${port}`, {
+      cause: error,
+      hint: isTaken ? 'Another program listens there, maybe another pghoard. See http_port.' : 'Check http_address and http_port.',
+    });
+  }
+}
+
+function refuseGibberish(error: Error, socket: Socket): void {
+  if (!socket.writable) return;
+  const code = systemErrorCode(error);
+  const status =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+async function closeServer(server: Server, end: AbortController, graceMs: number): Promise<void> {
+  const timers = new AbortController();
+  const wait = (ms: number) => systemClock.sleep(ms, timers.signal).catch(() => {});
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  await Promise.race([closed, wait(graceMs)]);
+  end.abort(new OperatorError('shutting-down', 'pghoard is shutting down', { retryable: true }));
+  await Promise.race([closed, wait(lastWordsMs)]);
+  server.closeAllConnections();
+  await closed;
+  timers.abort();
+}

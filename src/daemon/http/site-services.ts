@@ -1,0 +1,38 @@
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { WalArchiver } from '../../wal/archive.ts';
+import type { WalFetcher } from '../../wal/fetch.ts';
+
+/** What the routes need of a site. */
+export interface SiteServices {
+  readonly name: string;
+  readonly archiver: Pick<WalArchiver, 'archive'>;
+  readonly fetcher: Pick<WalFetcher, 'fetch'>;
+  /** Of the site itself first, then of the sites that it was moved from. */
+  readonly catalogs: readonly Catalog[];
+  /** Asks for a base backup as soon as may be. May reject with an OperatorError, where the site takes none. */
+  requestBasebackup(): void | Promise<void>;
+  /** The configured data directory's `pg_wal` or `pg_xlog` (see `findWalDirectory`); `undefined` where there is none on this host. */
+  walDirectory(): Promise<string | undefined>;
+}
+
+/** What the routes need of the daemon. */
+export interface DaemonServices {
+  /** Changes as sites come and go. */
+  readonly sites: ReadonlyMap<string, SiteServices>;
+  /** The state file as it is. */
+  readonly readStatus: () => Promise<string | Uint8Array>;
+  /** Text in Prometheus' format, where a `prometheus` section is configured. */
+  readonly metrics?: () => string | Promise<string>;
+  readonly limits: WaitLimits;
+}
+
+export interface WaitLimits {
+  /** How long an archive request waits for its upload, which goes on after that. */
+  readonly archiveWaitMsMax: number;
+  /** How long a restore request waits for its file; the transfer goes on after that. */
+  readonly restoreWaitMsMax: number;
+  /** How long looking into the store may take. */
+  readonly lookWaitMsMax: number;
+}
+
+export const waitLimitsDefault: WaitLimits = { archiveWaitMsMax: 30_000, restoreWaitMsMax: 120_000, lookWaitMsMax: 60_000 };

@@ -1,0 +1,239 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { parseWalMetadata } from '../catalog/wal-entry.ts';
+import type { CompressionChoice } from '../codec/codec-options.ts';
+import type { CodecPool } from '../codec/pool.ts';
+import { isOperatorError, OperatorError } from '../lib/errors.ts';
+import { forEachLimited } from '../lib/limiter.ts';
+import type { Log } from '../lib/log.ts';
+import { classifyWalFile } from '../postgres/wal-name.ts';
+import { sourceOfFile } from '../storage/object-source.ts';
+import type { ObjectEntry } from '../storage/object-store.ts';
+import type { Spool } from '../transfer/spool.ts';
+import type { UploadFileType, UploadQueue } from '../transfer/upload-queue.ts';
+import { nodeHashName } from './hash-name.ts';
+import { type HashAlgorithm, hashAlgorithms } from './options.ts';
+import { type HashOfOurs, sameContent } from './same-content.ts';
+import { hashWal, sealWal } from './seal-wal.job.ts';
+import { SharedRuns } from './shared-runs.ts';
+import { forgetSpooledWal, readSpooledWal, type SpooledWal } from './spooled-wal.ts';
+import type { WalSource } from './stored-wal.ts';
+import { untilAborted } from './until-aborted.ts';
+import type { ClusterFacts } from './wal-source.ts';
+
+export interface WalSealing {
+  readonly compression: CompressionChoice;
+  readonly encryption?: { readonly keyId: string /** PEM. */; readonly publicKey: string };
+  readonly hashAlgorithm: HashAlgorithm;
+}
+
+export interface WalArchiverDeps {
+  readonly site: string;
+  readonly catalog: Catalog;
+  readonly spool: Spool;
+  readonly pool: CodecPool;
+  readonly uploads: UploadQueue;
+  readonly sealing: WalSealing;
+  /** Needed only to compare with what an older version stored without a hash. PEM. */
+  readonly privateKeyOf: (keyId: string) => string | undefined;
+  /** Name of this host, for the metadata. */
+  readonly host: string;
+  /** What is known of the cluster by now; asked anew for each file. */
+  readonly cluster: () => ClusterFacts;
+  readonly log: Log;
+  /** Ends everything that runs; spooled files stay for {@link WalArchiver.resume}. */
+  readonly signal: AbortSignal;
+}
+
+export type ArchiveResult = 'stored' | 'already-stored' | 'ignored';
+
+/** How many spooled files are handed to the upload queue at once. */
+const resumedAtOnceMax = 8;
+
+/**
+ * Takes finished WAL files into the store.
+ *
+ * PostgreSQL repeats archive_command until it succeeds, so a file may come twice, also while its first upload still runs:
+ * the same content is a success, other content under the same name is refused (`wal-conflict`) and what is stored stays.
+ */
+export class WalArchiver {
+  readonly #deps: WalArchiverDeps;
+  readonly #source: WalSource;
+  readonly #archives = new SharedRuns<ArchiveResult>();
+  readonly #resumes = new SharedRuns<void>();
+
+  constructor(deps: WalArchiverDeps) {
+    this.#deps = deps;
+    this.#source = { site: deps.site, catalog: deps.catalog, privateKeyOf: deps.privateKeyOf };
+  }
+
+  /**
+   * Resolves once the file at `path` is whole in the store. `signal` ends only the waiting: the upload goes on, and asking again joins it.
+   *
+   * Rejects with `wal-name-invalid`, `wal-file-missing`, `wal-file-unreadable`, `wal-invalid` (not what its name says, or from another cluster),
+   * `wal-changed`, `wal-conflict`, `disk-full` and the store's errors.
+   */
+  async archive(name: string, path: string, signal?: AbortSignal): Promise<ArchiveResult> {
+    const kind = classifyWalFile(name);
+    if (kind === undefined) throw new OperatorError('wal-name-invalid', `${JSON.stringify(name)} is not the name of a WAL file`);
+    if (kind === 'backup-label') return 'ignored';
+    return untilAborted(
+      this.#archives.run(name, () => this.#archive(name, path)),
+      signal,
+    );
+  }
+
+  /**
+   * Uploads what a crash left in the spool. A file that contradicts the store stays where it is and is named in the error
+   * at the end (`wal-conflict`), after everything else has been stored.
+   */
+  async resume(signal?: AbortSignal): Promise<void> {
+    const stuck: { name: string; error: unknown }[] = [];
+    await forEachLimited(this.#deps.spool.pendingWal(), resumedAtOnceMax, async ({ name }) => {
+      signal?.throwIfAborted();
+      try {
+        // A file that is being archived right now took care of what was left before it.
+        if (!this.#archives.has(name)) await untilAborted(this.#uploadLeft(name), signal);
+      } catch (error) {
+        if (signal?.aborted || this.#deps.signal.aborted) throw error;
+        stuck.push({ name, error });
+      }
+    });
+    const [first] = stuck;
+    if (first === undefined) return;
+    throw new OperatorError('spool-stuck', `cannot store what waits in the spool: ${stuck.map(({ name }) => name).join(', ')}`, {
+      cause: first.error,
+      hint: 'The files stay in the spool. Everything else that waited there has been stored.',
+    });
+  }
+
+  /** Resolves once nothing runs any more. */
+  async settled(): Promise<void> {
+    await this.#archives.settled();
+    await this.#resumes.settled();
+  }
+
+  async #archive(name: string, path: string): Promise<ArchiveResult> {
+    await this.#uploadLeft(name);
+    const ours: HashOfOurs = (algorithm) => this.#hash(name, path, algorithm);
+    const stored = await this.#alreadyStored(name);
+    if (stored) await this.#expectSame(name, ours, stored);
+    const result = stored ? 'already-stored' : await this.#sealAndUpload(name, path, ours);
+    this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file');
+    return result;
+  }
+
+  /** Uploads what an earlier process left in the spool under this name. */
+  async #uploadLeft(name: string): Promise<void> {
+    await this.#resumes.run(name, async () => {
+      const left = await readSpooledWal(name, this.#spoolPath(name));
+      if (!left) return;
+      const result = await this.#upload(left, (algorithm) => this.#hashOfSpooled(left, algorithm));
+      this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file that an earlier run left in the spool');
+    });
+  }
+
+  /** A store that does not answer is the upload queue's business, which goes on trying and raises the alert: the upload itself finds out. */
+  async #alreadyStored(name: string): Promise<ObjectEntry | undefined> {
+    try {
+      return await this.#deps.catalog.findWal(name, this.#deps.signal);
+    } catch (error) {
+      if (isOperatorError(error) && error.retryable) return undefined;
+      throw error;
+    }
+  }
+
+  async #sealAndUpload(name: string, path: string, ours: HashOfOurs): Promise<ArchiveResult> {
+    const { pool, sealing, host, signal } = this.#deps;
+    const { encryption, compression, hashAlgorithm } = sealing;
+    const spoolPath = this.#spoolPath(name);
+    const sealed = await pool.run(
+      sealWal,
+      {
+        name,
+        path,
+        cluster: this.#deps.cluster(),
+        spoolPath,
+        seal: { compression, plainHash: hashAlgorithms[hashAlgorithm], ...(encryption && { publicKey: encryption.publicKey }) },
+        ...(encryption && { encryptionKeyId: encryption.keyId }),
+        host,
+        hashAlgorithm,
+      },
+      { signal },
+    );
+    const spooled = { name, path: spoolPath, size: sealed.sealedBytes, metadata: sealed.metadata };
+    try {
+      return await this.#upload(spooled, async (algorithm) => hashInMetadata(spooled, algorithm) ?? (await ours(algorithm)));
+    } catch (error) {
+      // PostgreSQL still has the file; what contradicts the store must not wait in the spool to be tried again at each start.
+      if (!signal.aborted) await forgetSpooledWal(spooled);
+      throw error;
+    }
+  }
+
+  async #upload(spooled: SpooledWal, ours: HashOfOurs): Promise<ArchiveResult> {
+    const { site, uploads, catalog, signal } = this.#deps;
+    const { name, path, size, metadata } = spooled;
+    const fileType = fileTypeOf(name);
+    let result: ArchiveResult = 'stored';
+    try {
+      const source = sourceOfFile(path, size);
+      await uploads.upload({ site, store: catalog.store, key: catalog.walKey(name), source, metadata, createOnly: true, fileType, signal });
+    } catch (error) {
+      if (!isOperatorError(error, 'object-exists')) throw error;
+      await this.#expectSame(name, ours, await catalog.store.head(catalog.walKey(name), { signal }));
+      result = 'already-stored';
+    }
+    await forgetSpooledWal(spooled);
+    return result;
+  }
+
+  async #expectSame(name: string, ours: HashOfOurs, stored: ObjectEntry): Promise<void> {
+    if (await sameContent(name, ours, stored, this.#source, this.#receiving())) return;
+    throw new OperatorError(
+      'wal-conflict',
+      `${name} is already stored with other content: ${stored.key} in ${this.#deps.catalog.store.name}`,
+      {
+        hint: 'Two servers write to the same site: a clone, or an old primary that came back. Give each its own site. What is stored was not changed.',
+      },
+    );
+  }
+
+  async #hash(name: string, path: string, algorithm: string): Promise<string> {
+    const { pool, signal } = this.#deps;
+    return pool.run(hashWal, { name, path, cluster: this.#deps.cluster(), hash: algorithm }, { signal });
+  }
+
+  async #hashOfSpooled(spooled: SpooledWal, algorithm: string): Promise<string> {
+    const known = hashInMetadata(spooled, algorithm);
+    if (known !== undefined) return known;
+    throw new OperatorError('wal-conflict', `${spooled.name} is stored already, and the copy in the spool cannot be compared with it`, {
+      hint: `If PostgreSQL still has the segment in pg_wal, remove ${spooled.path} and its .metadata; it will be archived again.`,
+    });
+  }
+
+  #receiving() {
+    const { pool, spool, sealing, signal } = this.#deps;
+    return { pool, signal, directory: spool.prefetchDirectory, hashAlgorithm: hashAlgorithms[sealing.hashAlgorithm] };
+  }
+
+  #spoolPath(name: string): string {
+    const { spool } = this.#deps;
+    return classifyWalFile(name) === 'history' ? spool.historyFile(name) : spool.walFile(name);
+  }
+}
+
+function hashInMetadata({ metadata }: SpooledWal, algorithm: string): string | undefined {
+  const { hash, hashAlgorithm } = parseWalMetadata(metadata);
+  return hashAlgorithm !== undefined && nodeHashName(hashAlgorithm) === algorithm ? hash : undefined;
+}
+
+function fileTypeOf(name: string): UploadFileType {
+  switch (classifyWalFile(name)) {
+    case 'history':
+      return 'timeline';
+    case 'partial':
+      return 'xlog_partial';
+    default:
+      return 'xlog';
+  }
+}

@@ -1,0 +1,65 @@
+import { chown, constants, copyFile, open, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { publishFile } from '../lib/atomic-file.ts';
+import { systemErrorCode } from '../lib/errors.ts';
+import { systemRandom } from '../lib/random.ts';
+import { namingFullDisk } from './full-disk.ts';
+
+/** A fetched file in the hands of one caller. It must be released, or moved away. */
+export interface FetchedWal extends AsyncDisposable {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly hash: string;
+  /** As node:crypto names it. */
+  readonly hashAlgorithm: string;
+  /** Puts the file to `target`, whole or not at all and durably, owned by the owner of the directory there, and releases it. */
+  moveTo(target: string): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** What a temporary file next to a target ends with. */
+export const targetTemporarySuffix = '.pghoard.tmp';
+
+/**
+ * Moves or, where others still read `path` or it lies on another filesystem, copies a finished file to `target`.
+ * The file then belongs to whom its directory belongs to: a daemon run by root serves a PostgreSQL that is not.
+ */
+export async function placeFile(path: string, target: string, mayMove: boolean): Promise<void> {
+  const directory = dirname(target);
+  const { uid, gid } = await stat(directory);
+  const own = async (file: string) => {
+    if (process.getuid?.() === 0) await chown(file, uid, gid);
+  };
+  if (mayMove) {
+    await own(path);
+    if (await moved(path, target)) return;
+  }
+  const temporary = `${target}.${systemRandom.hex(6)}${targetTemporarySuffix}`;
+  try {
+    await namingFullDisk(directory, async () => {
+      await copyFile(path, temporary, constants.COPYFILE_EXCL);
+      await own(temporary);
+      await fsyncFile(temporary);
+    });
+    await publishFile(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function moved(path: string, target: string): Promise<boolean> {
+  try {
+    await publishFile(path, target);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === 'EXDEV') return false;
+    throw error;
+  }
+}
+
+async function fsyncFile(path: string): Promise<void> {
+  await using file = await open(path, 'r');
+  await file.sync();
+}

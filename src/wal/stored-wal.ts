@@ -1,0 +1,128 @@
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
+import { parseWalMetadata } from '../catalog/wal-entry.ts';
+import type { CodecPool } from '../codec/pool.ts';
+import { isOperatorError, OperatorError } from '../lib/errors.ts';
+import { systemRandom } from '../lib/random.ts';
+import type { ObjectBody } from '../storage/object-store.ts';
+import { namingFullDisk } from './full-disk.ts';
+import { nodeHashName } from './hash-name.ts';
+import { unsealWal } from './unseal-wal.job.ts';
+
+/** A site's part of a store that WAL can be fetched from. */
+export interface WalSource {
+  readonly site: string;
+  readonly catalog: Catalog;
+  /** PEM of a key id's private key, where the configuration has it. */
+  readonly privateKeyOf: (keyId: string) => string | undefined;
+}
+
+/** An object whose bytes are about to come. */
+export interface OpenedWal {
+  readonly name: string;
+  readonly source: WalSource;
+  readonly body: ObjectBody;
+}
+
+/** A plain WAL file on local disk, checked. */
+export interface ReceivedWal {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly hash: string;
+  /** As node:crypto names it. */
+  readonly hashAlgorithm: string;
+  readonly segmentBytes?: number;
+}
+
+export interface ReceiveDeps {
+  readonly pool: CodecPool;
+  /** Where the files go, durable ones and temporary ones. */
+  readonly directory: string;
+  /** Digest to compute where the store has none, as node:crypto names it. */
+  readonly hashAlgorithm: string;
+  readonly signal: AbortSignal;
+}
+
+/** Asks the sources in their order. `undefined` only if every one of them says that it has no such object. */
+export async function openStoredWal(name: string, sources: readonly WalSource[], signal: AbortSignal): Promise<OpenedWal | undefined> {
+  for (const source of sources) {
+    const { catalog } = source;
+    try {
+      return { name, source, body: await catalog.store.get(catalog.walKey(name), { signal }) };
+    } catch (error) {
+      if (!isOperatorError(error, 'object-missing')) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Object → local disk → decrypted, decompressed, checked. What it needs on disk is gone again if it fails. */
+export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<ReceivedWal> {
+  const { name, source } = opened;
+  const path = join(deps.directory, `${name}.${systemRandom.hex(6)}`);
+  const sealedPath = `${path}.sealed.tmp`;
+  try {
+    const metadata = parseWalMetadata(opened.body.entry.metadata);
+    const privateKey = metadata.encryptionKeyId === undefined ? undefined : privateKeyFor(opened, metadata.encryptionKeyId);
+    const storedHash = metadata.hashAlgorithm === undefined ? undefined : nodeHashName(metadata.hashAlgorithm);
+    const hashAlgorithm = storedHash ?? deps.hashAlgorithm;
+    await download(opened, sealedPath, deps);
+    const plain = await deps.pool.run(
+      unsealWal,
+      {
+        name,
+        origin: source.catalog.store.name,
+        sealedPath,
+        plainPath: path,
+        unseal: {
+          plainHash: hashAlgorithm,
+          ...(metadata.compression !== undefined && { compression: metadata.compression }),
+          ...(privateKey !== undefined && { privateKey }),
+        },
+        ...(storedHash !== undefined && metadata.hash !== undefined && { expectedHash: metadata.hash }),
+      },
+      { signal: deps.signal },
+    );
+    return { name, path, hashAlgorithm, ...plain };
+  } catch (error) {
+    await discard(opened.body);
+    await rm(sealedPath, { force: true });
+    throw error;
+  }
+}
+
+/** Lets go of the connection behind bytes that nobody will read. */
+async function discard(body: ObjectBody): Promise<void> {
+  await body.bytes[Symbol.asyncIterator]().return?.();
+}
+
+async function download({ name, source, body }: OpenedWal, path: string, deps: ReceiveDeps): Promise<void> {
+  let received = 0;
+  await namingFullDisk(deps.directory, async () => {
+    await using file = await open(path, 'wx', 0o600);
+    for await (const chunk of body.bytes) {
+      deps.signal.throwIfAborted();
+      await file.writeFile(chunk);
+      received += chunk.length;
+    }
+  });
+  if (received === body.entry.size) return;
+  throw new OperatorError('store-unreachable', `WAL ${name} came only in part: ${received} of ${body.entry.size} bytes`, {
+    hint: `Check the connection to ${source.catalog.store.name}.`,
+    retryable: true,
+  });
+}
+
+function privateKeyFor({ name, source }: OpenedWal, keyId: string): string {
+  const key = source.privateKeyOf(keyId);
+  if (key !== undefined) return key;
+  throw new OperatorError(
+    'key-missing',
+    `WAL ${name} of site ${source.site} is encrypted with key "${keyId}", whose private key is not known here`,
+    {
+      hint: `Add encryption_keys.${keyId}.private to the site in the configuration.`,
+    },
+  );
+}

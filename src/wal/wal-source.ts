@@ -1,0 +1,121 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { parseTimelineHistory } from '../postgres/timeline-history.ts';
+import { classifyWalFile } from '../postgres/wal-name.ts';
+import { checkWalSegment } from '../postgres/wal-page.ts';
+
+/** What is known of the cluster that a site archives; what is unknown is not checked. */
+export interface ClusterFacts {
+  readonly systemIdentifier?: bigint;
+  /** WAL segment size in bytes. */
+  readonly segmentBytes?: number;
+  /** Server version as a number, `150018`. */
+  readonly pgVersion?: number;
+}
+
+const bufferBytes = 1 << 20;
+/** Native compressors give memory back only when the event loop turns. */
+const bytesPerTurn = 4 << 20;
+
+/**
+ * Reads a WAL file of PostgreSQL once, for a worker thread: opened without following a link, judged by its first bytes before anything is passed
+ * on, and refused if it changed while it was read. `onBytes` may keep nothing of what it is handed. Resolves to the file's size.
+ *
+ * Throws `wal-file-missing` (also for a link or anything else that is not a regular file), `wal-file-unreadable`, `wal-invalid`, `wal-changed`.
+ */
+export async function readWalSource(
+  name: string,
+  path: string,
+  cluster: ClusterFacts,
+  onBytes: (bytes: Uint8Array) => void | Promise<void>,
+  signal: AbortSignal,
+): Promise<number> {
+  const fd = openWalFile(path);
+  try {
+    const before = identify(fd, path);
+    const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, Math.max(Number(before.size), 1)));
+    let total = 0;
+    for (let length = fill(fd, buffer); length > 0; length = fill(fd, buffer)) {
+      const bytes = buffer.subarray(0, length);
+      if (total === 0) checkContent(name, bytes, Number(before.size), cluster);
+      await onBytes(bytes);
+      total += length;
+      if (total % bytesPerTurn === 0) await turn(signal);
+    }
+    if (total === 0) checkContent(name, buffer.subarray(0, 0), 0, cluster);
+    const after = identify(fd, path);
+    if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || BigInt(total) !== before.size) throw changed(name, path);
+    return total;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Throws `wal-invalid` unless the content is what the name says. `first`: the first MiB at most, so a history file whole. */
+export function checkContent(name: string, first: Buffer, fileBytes: number, cluster: ClusterFacts): void {
+  if (classifyWalFile(name) === 'history') checkHistory(name, first, fileBytes);
+  else checkWalSegment(name, first, { ...cluster, fileBytes });
+}
+
+function checkHistory(name: string, first: Buffer, fileBytes: number): void {
+  if (fileBytes === 0) throw new OperatorError('wal-invalid', `${name} is not a timeline history: the file is empty`);
+  if (fileBytes > bufferBytes) throw new OperatorError('wal-invalid', `${name} is not a timeline history: it has ${fileBytes} bytes`);
+  try {
+    parseTimelineHistory(first.toString('utf8'));
+  } catch (error) {
+    throw new OperatorError('wal-invalid', `${name} is not a timeline history`, { cause: error });
+  }
+}
+
+/** O_NONBLOCK: a named pipe in the place of a segment must not hold the worker for ever. */
+function openWalFile(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    switch (systemErrorCode(error)) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+        throw new OperatorError('wal-file-missing', `there is no WAL file ${path}`, { cause: error });
+      case 'ELOOP':
+      case 'ENXIO':
+        throw new OperatorError('wal-file-missing', `${path} is not a regular file, only regular files are archived`, { cause: error });
+      case 'EACCES':
+      case 'EPERM':
+        throw new OperatorError('wal-file-unreadable', `may not read WAL file ${path}`, {
+          cause: error,
+          hint: 'Run pghoard as the user that owns the data directory, usually postgres.',
+        });
+      default:
+        throw new OperatorError('wal-file-unreadable', `cannot read WAL file ${path}`, { cause: error, retryable: true });
+    }
+  }
+}
+
+function identify(fd: number, path: string): { readonly size: bigint; readonly mtimeNs: bigint } {
+  const stats = fstatSync(fd, { bigint: true });
+  if (!stats.isFile()) throw new OperatorError('wal-file-missing', `${path} is not a regular file, only regular files are archived`);
+  return stats;
+}
+
+/** Fills the buffer as far as the file reaches. */
+function fill(fd: number, buffer: Buffer): number {
+  let length = 0;
+  while (length < buffer.length) {
+    const read = readSync(fd, buffer, length, buffer.length - length, null);
+    if (read === 0) break;
+    length += read;
+  }
+  return length;
+}
+
+async function turn(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  signal.throwIfAborted();
+}
+
+function changed(name: string, path: string): OperatorError {
+  return new OperatorError('wal-changed', `WAL file ${name} changed while it was read from ${path}`, {
+    hint: 'Only finished segments may be archived. PostgreSQL will offer it again.',
+    retryable: true,
+  });
+}
