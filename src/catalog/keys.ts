@@ -38,6 +38,10 @@ export class SiteKeys {
     return this.#under('basebackup_chunk/');
   }
 
+  get preservationPrefix(): string {
+    return this.#under('preservation_request/');
+  }
+
   wal(name: string): string {
     return this.walPrefix + name;
   }

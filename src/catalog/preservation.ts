@@ -1,0 +1,53 @@
+import { isOperatorError, OperatorError } from '../lib/errors.ts';
+import { sourceOfBytes } from '../storage/object-source.ts';
+import type { Metadata } from '../storage/object-store.ts';
+import type { Catalog } from './catalog.ts';
+import { basebackupNameOf } from './keys.ts';
+import { normaliseMetadata } from './metadata-fields.ts';
+import { formatTimestamp, parseTimestamp } from './timestamp.ts';
+
+/** Asks that a base backup be kept until a moment. The request is an empty object; resolves to its key. */
+export async function requestPreservation(catalog: Catalog, basebackupKey: string, until: Date, signal?: AbortSignal): Promise<string> {
+  const backup = basebackupKey.slice(basebackupKey.lastIndexOf('/') + 1);
+  const moment = formatTimestamp(until).replace('T', ' ');
+  const key = `${catalog.keys.preservationPrefix}${backup}_${moment}`;
+  const metadata = { 'preserve-backup': backup, 'preserve-until': moment };
+  await catalog.store.put(key, sourceOfBytes(Buffer.alloc(0)), { metadata, signal });
+  return key;
+}
+
+export async function cancelPreservation(catalog: Catalog, key: string, signal?: AbortSignal): Promise<void> {
+  await catalog.store.delete(key, { signal });
+}
+
+/** Until when which base backups, by name without suffix, must stay: the latest request for each wins. Rejects with `preservation-unreadable`. */
+export async function preservedUntil(catalog: Catalog, signal?: AbortSignal): Promise<ReadonlyMap<string, Date>> {
+  const latest = new Map<string, Date>();
+  for await (const { key } of catalog.store.list(catalog.keys.preservationPrefix, { signal })) {
+    const metadata = await metadataIfThere(catalog, key, signal);
+    if (metadata === undefined) continue;
+    const { name, until } = parseRequest(key, metadata);
+    const known = latest.get(name);
+    if (known === undefined || known < until) latest.set(name, until);
+  }
+  return latest;
+}
+
+function parseRequest(key: string, metadata: Metadata): { name: string; until: Date } {
+  const { 'preserve-backup': backup, 'preserve-until': text } = normaliseMetadata(metadata);
+  const until = text === undefined ? undefined : parseTimestamp(text);
+  if (backup !== undefined && until !== undefined) return { name: basebackupNameOf(backup), until };
+  throw new OperatorError('preservation-unreadable', `the preservation request ${key} does not say which backup it keeps, or until when`, {
+    hint: 'Delete the object; until then nothing is pruned.',
+  });
+}
+
+/** A request may be cancelled between the listing and now. */
+async function metadataIfThere(catalog: Catalog, key: string, signal: AbortSignal | undefined): Promise<Metadata | undefined> {
+  try {
+    return (await catalog.store.head(key, { signal })).metadata;
+  } catch (error) {
+    if (isOperatorError(error, 'object-missing')) return undefined;
+    throw error;
+  }
+}
