@@ -1,0 +1,93 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { type BasebackupEntry, parseBasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { cannotWrite } from '../codec/sink-file.ts';
+import { messageOf, OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { sourceOfFile } from '../storage/object-source.ts';
+import type { ObjectEntry } from '../storage/object-store.ts';
+import { cleanUpAfterCrash, removeFailedBackup } from './clean-up.ts';
+import type { BasebackupDeps, BasebackupJob, BasebackupMode, RunningBackup } from './job.ts';
+import type { MainObject } from './main-object.ts';
+import { takeBasic } from './modes/basic.ts';
+import { takeLocalTar } from './modes/local-tar.ts';
+import { takePiped } from './modes/pipe.ts';
+import { basebackupName } from './plan.ts';
+
+/** A store that does not answer must not hold up the failure it caused; what is left is removed before the next backup. */
+const removeFailedMsMax = 30_000;
+
+const takers: Record<BasebackupMode, (backup: RunningBackup) => Promise<MainObject>> = {
+  'local-tar': takeLocalTar,
+  basic: takeBasic,
+  pipe: takePiped,
+};
+
+/**
+ * Takes a base backup and resolves once it is whole in the store. Until its main object is there it is visible to nobody; if it fails,
+ * nothing of it stays in store or spool. At most one at a time per site.
+ */
+export async function takeBasebackup(job: BasebackupJob, deps: BasebackupDeps, signal: AbortSignal): Promise<BasebackupEntry> {
+  await cleanUpAfterCrash(deps, signal);
+  const backup = await reserveName(job, deps, signal);
+  const log = deps.log.child({ backup: backup.name });
+  log.info({ site: job.site, mode: job.mode, reason: job.origin.reason }, 'base backup begins');
+  try {
+    const main = await takers[job.mode](backup);
+    const stored = await commit(backup, main);
+    await removeDirectory(backup);
+    log.info({ site: job.site, storedBytes: stored.size }, 'base backup is complete');
+    return parseBasebackupEntry(stored);
+  } catch (error) {
+    await undo(backup);
+    throw error;
+  }
+}
+
+/** A name that neither the store nor the spool knows; making the spool directory claims it. */
+async function reserveName(job: BasebackupJob, deps: BasebackupDeps, signal: AbortSignal): Promise<RunningBackup> {
+  const now = deps.clock.now();
+  for (let n = 0; ; n++) {
+    signal.throwIfAborted();
+    const name = basebackupName(now, n);
+    const directory = deps.spool.basebackupDirectory(name);
+    if (await deps.catalog.basebackupNameTaken(name)) continue;
+    try {
+      await mkdir(directory, { mode: 0o700 });
+      return { job, deps, name, directory, signal };
+    } catch (error) {
+      if (systemErrorCode(error) !== 'EEXIST') throw cannotWrite(directory, error);
+    }
+  }
+}
+
+/** The upload of the main object is what makes the backup exist. */
+async function commit({ job, deps, signal }: RunningBackup, main: MainObject): Promise<ObjectEntry> {
+  signal.throwIfAborted();
+  return deps.uploads.upload({
+    site: job.site,
+    store: deps.catalog.store,
+    key: main.key,
+    source: sourceOfFile(main.path, main.storedBytes),
+    metadata: main.metadata,
+    fileType: 'basebackup',
+    signal,
+  });
+}
+
+async function removeDirectory({ deps, directory }: RunningBackup): Promise<void> {
+  try {
+    await rm(directory, { recursive: true });
+  } catch (error) {
+    // The backup is complete; its directory is removed before the next one.
+    deps.log.warn({ directory, why: messageOf(error) }, 'cannot remove the spool directory of a finished base backup');
+  }
+}
+
+/** Must not hide the failure that led here. */
+async function undo({ deps, name, directory }: RunningBackup): Promise<void> {
+  try {
+    await removeFailedBackup(deps, name, directory, AbortSignal.timeout(removeFailedMsMax));
+  } catch (error) {
+    const why = messageOf(error instanceof OperatorError ? (error.cause ?? error) : error);
+    deps.log.warn({ backup: name, why }, 'cannot remove all of a failed base backup now; the rest is removed before the next one');
+  }
+}

@@ -1,0 +1,63 @@
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { isOperatorError, systemErrorCode } from '../lib/errors.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { BasebackupDeps } from './job.ts';
+import { isBasebackupName } from './plan.ts';
+
+/**
+ * Removes what backups left behind that a dead process was taking: their spool directories and the chunks already stored. The spool
+ * directory goes last, as the only sign of such chunks: if the store cannot be reached it stays, empty, and this rejects; call again later.
+ * Must not run while a backup of the same site is being taken.
+ */
+export async function cleanUpAfterCrash(deps: Pick<BasebackupDeps, 'catalog' | 'spool' | 'log'>, signal?: AbortSignal): Promise<void> {
+  for (const directory of await leftDirectories(deps)) {
+    const name = basename(directory);
+    await emptyDirectory(directory);
+    // With its main object the backup is complete, and only its spool directory was still to be removed.
+    if (!(await isCommitted(deps, name, signal))) {
+      await deps.catalog.removeChunks(name, signal);
+      deps.log.info({ backup: name }, 'removed what an interrupted base backup had left');
+    }
+    await rmdir(directory);
+  }
+}
+
+/** Removes everything of a backup that failed: the main object first, so that nothing torn is ever visible. */
+export async function removeFailedBackup(deps: BasebackupDeps, name: string, directory: string, signal: AbortSignal): Promise<void> {
+  await emptyDirectory(directory);
+  const { store, keys } = deps.catalog;
+  for (const key of [keys.basebackupMain(name), keys.basebackup(name)]) await store.delete(key, { signal });
+  await deps.catalog.removeChunks(name, signal);
+  await rmdir(directory);
+}
+
+async function leftDirectories({ spool }: Pick<BasebackupDeps, 'spool'>): Promise<string[]> {
+  const incoming = dirname(spool.basebackupDirectory('x'));
+  try {
+    const entries = await readdir(incoming, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory() && isBasebackupName(entry.name)).map((entry) => join(incoming, entry.name));
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function emptyDirectory(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
+}
+
+async function isCommitted({ catalog }: Pick<BasebackupDeps, 'catalog'>, name: string, signal?: AbortSignal): Promise<boolean> {
+  const { store, keys } = catalog;
+  return (await exists(store, keys.basebackupMain(name), signal)) || (await exists(store, keys.basebackup(name), signal));
+}
+
+async function exists(store: ObjectStore, key: string, signal?: AbortSignal): Promise<boolean> {
+  try {
+    await store.head(key, { signal });
+    return true;
+  } catch (error) {
+    if (isOperatorError(error, 'object-missing')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { CompressionChoice } from '../codec/codec-options.ts';
+import type { CodecPool } from '../codec/pool.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
+import type { ConnInfo } from '../postgres/conninfo.ts';
+import type { Spool } from '../transfer/spool.ts';
+import type { UploadQueue } from '../transfer/upload-queue.ts';
+
+export type BasebackupMode = 'local-tar' | 'basic' | 'pipe';
+
+/** `pghoard-bb-v2`: chunks made in parallel. `pghoard-bb-v1`: one object, also for readers of version 1.4.0. Only `local-tar` has a format. */
+export type LocalTarFormat = 'pghoard-bb-v1' | 'pghoard-bb-v2';
+
+/** What is to be backed up and how. Plain data, made from the site's configuration. */
+export interface BasebackupJob {
+  readonly site: string;
+  readonly mode: BasebackupMode;
+  readonly format: LocalTarFormat;
+  /** Asked in this order; the first one that answers and fits is backed up. */
+  readonly nodes: readonly ConnInfo[];
+  /** `local-tar` reads it; the other modes only look whether it has tablespaces. */
+  readonly dataDirectory?: string | undefined;
+  readonly seal: SealChoice;
+  /** Plaintext bytes of a chunk at most, unless a single file is larger. */
+  readonly chunkBytesMax: number;
+  /** Chunks that may exist in the spool at once, being made or being uploaded. */
+  readonly chunksInProgress: number;
+  /** Chunks made at once; the pool's threads if absent. */
+  readonly threads?: number | undefined;
+  /** Put the WAL that the backup needs into the backup itself (`standalone_hot_backup`; `basic` and `pipe`). */
+  readonly withWal: boolean;
+  /** Where to look for pg_basebackup. */
+  readonly programs: ProgramPlaces;
+  readonly origin: BasebackupOrigin;
+}
+
+export interface SealChoice {
+  readonly compression: CompressionChoice;
+  /** PEM; absent: not encrypted. */
+  readonly publicKey?: string | undefined;
+  readonly encryptionKeyId?: string | undefined;
+}
+
+export interface ProgramPlaces {
+  readonly sitePath?: string | undefined;
+  readonly globalPath?: string | undefined;
+  readonly binDirectory?: string | undefined;
+}
+
+/** Who wanted the backup and why: metadata that the scheduler reads again later. */
+export interface BasebackupOrigin {
+  readonly decisionTime: Date;
+  readonly reason: 'scheduled' | 'requested';
+  readonly normalizedTime?: Date | undefined;
+  /** `active_backup_mode` of the site. */
+  readonly activeMode: string;
+  readonly host: string;
+  readonly pghoardVersion: string;
+}
+
+export interface BasebackupProgress {
+  readonly phase: 'starting' | 'copying' | 'finishing';
+  /** Plaintext bytes read so far. */
+  readonly bytesDone: number;
+  /** An estimate; absent where nobody can tell. */
+  readonly bytesTotal?: number | undefined;
+  readonly filesDone: number;
+}
+
+export interface BasebackupDeps {
+  readonly catalog: Catalog;
+  readonly spool: Spool;
+  readonly uploads: UploadQueue;
+  readonly pool: CodecPool;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onProgress?: ((progress: BasebackupProgress) => void) | undefined;
+}
+
+/** A backup under way: it has a name that nobody else has and a spool directory of its own. */
+export interface RunningBackup {
+  readonly job: BasebackupJob;
+  readonly deps: BasebackupDeps;
+  readonly name: string;
+  readonly directory: string;
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,9 @@
+import type { Metadata } from '../storage/object-store.ts';
+
+/** The object whose upload makes a backup visible, finished in the spool. */
+export interface MainObject {
+  readonly key: string;
+  readonly path: string;
+  readonly storedBytes: number;
+  readonly metadata: Metadata;
+}

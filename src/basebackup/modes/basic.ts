@@ -1,0 +1,35 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunningBackup } from '../job.ts';
+import type { MainObject } from '../main-object.ts';
+import { PgBasebackup } from '../pg-basebackup.ts';
+import { ProgressCount } from '../progress.ts';
+import { describeRawBackup, logWarnings, planRawBackup, tablespacesRefused } from '../raw-backup.ts';
+import { sealOptionsOf } from '../seal-options.ts';
+import { sealTarFile } from '../seal-raw.job.ts';
+
+/** `basebackup_mode: basic`: pg_basebackup writes a tar file into the spool, which is sealed afterwards. */
+export async function takeBasic(backup: RunningBackup): Promise<MainObject> {
+  const { job, deps, name, directory, signal } = backup;
+  const progress = new ProgressCount(deps.onProgress);
+  const plain = join(directory, 'plain');
+  const plan = await planRawBackup(backup, plain, { manifest: false });
+  await mkdir(plain, { mode: 0o700 });
+  progress.enter('copying');
+  const tell = logWarnings(backup, progress.add);
+  await using program = new PgBasebackup(plan.command, signal, (warning) => tell({ warning }));
+  program.stdout.resume();
+  await program.succeeded();
+  const path = await onlyTarIn(plain);
+  const target = join(directory, name);
+  const sealed = await deps.pool.run(sealTarFile, { path, target, seal: sealOptionsOf(job.seal) }, { signal, onReport: progress.add });
+  await rm(plain, { recursive: true });
+  progress.enter('finishing');
+  return describeRawBackup(backup, plan, target, sealed);
+}
+
+async function onlyTarIn(directory: string): Promise<string> {
+  const others = (await readdir(directory)).filter((file) => /^\d+\.tar$/.test(file));
+  if (others.length > 0) throw tablespacesRefused(`pg_basebackup made ${others.join(', ')} beside base.tar`);
+  return join(directory, 'base.tar');
+}

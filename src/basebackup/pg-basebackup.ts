@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { OperatorError } from '../lib/errors.ts';
+import { exitOf, tailOf } from '../lib/subprocess.ts';
+import { type ConnInfo, formatConninfo, withoutPassword } from '../postgres/conninfo.ts';
+
+const killDelayMs = 5000;
+
+/** Plain data, so that it can be sent to a worker. */
+export interface PgBasebackupCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Added to the environment; holds the password. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How to call pg_basebackup. Nothing secret stands on the command line, where every user of the machine could read it. */
+export function pgBasebackupCommand(
+  file: string,
+  options: { readonly node: ConnInfo; readonly pgdata: string; readonly withWal: boolean; readonly manifest: boolean },
+): PgBasebackupCommand {
+  const { password, ...rest } = options.node;
+  const open = withoutPassword(rest);
+  if (Object.keys(open).length < Object.keys(rest).length) {
+    throw new OperatorError(
+      'conninfo-unsupported',
+      'a node has secrets beside the password, which cannot be handed to pg_basebackup safely',
+      {
+        hint: 'Put them into a libpq service file and name it by "service", or use the mode "local-tar".',
+      },
+    );
+  }
+  return {
+    file,
+    args: [
+      '--format=tar',
+      '--label=pghoard_base_backup',
+      '--verbose',
+      '--no-password',
+      `--pgdata=${options.pgdata}`,
+      `--wal-method=${options.withWal ? 'fetch' : 'none'}`,
+      // Otherwise the first byte waits for a spread checkpoint: minutes.
+      '--checkpoint=fast',
+      ...(options.manifest ? [] : ['--no-manifest']),
+      ...(options.pgdata === '-' ? [] : ['--no-sync']),
+      `--dbname=${formatConninfo({ ...open, dbname: 'replication' })}`,
+    ],
+    // Messages are looked at, so their language is fixed.
+    env: { LC_ALL: 'C', ...(password === undefined ? {} : { PGPASSWORD: password }) },
+  };
+}
+
+/** A running pg_basebackup. Disposing it ends it. */
+export class PgBasebackup implements AsyncDisposable {
+  readonly stdout: Readable;
+  readonly #child: ChildProcess;
+  readonly #exit: ReturnType<typeof exitOf>;
+  readonly #stderrTail: () => string;
+  readonly #signal: AbortSignal;
+
+  /** `onWarning` is told lines of PostgreSQL's that say that something is wrong, such as WAL that is not being archived. */
+  constructor(command: PgBasebackupCommand, signal: AbortSignal, onWarning: (line: string) => void) {
+    signal.throwIfAborted();
+    const child = spawn(command.file, command.args, { env: { ...process.env, ...command.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    this.stdout = child.stdout;
+    this.#exit = exitOf(child, command.file);
+    this.#exit.catch(() => {});
+    this.#stderrTail = tailOf(child);
+    this.#signal = signal;
+    forwardWarnings(child.stderr, onWarning);
+    signal.addEventListener('abort', this.#end, { once: true });
+  }
+
+  /** Resolves when it has ended well. Its standard output must be read for that. */
+  async succeeded(): Promise<void> {
+    const { code, signal } = await this.#exit;
+    this.#signal.throwIfAborted();
+    if (code === 0) return;
+    const said = this.#stderrTail();
+    throw new OperatorError('pg-basebackup-failed', `pg_basebackup ended with ${code === null ? signal : `exit code ${code}`}`, {
+      cause: new Error(said === '' ? 'it said nothing' : said),
+      retryable: true,
+      hint: hintFor(said),
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#end);
+    this.#end();
+    this.stdout.destroy();
+    await this.#exit.catch(() => {});
+  }
+
+  readonly #end = (): void => {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGTERM');
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), killDelayMs);
+    this.#child.once('close', () => clearTimeout(kill));
+  };
+}
+
+function hintFor(stderr: string): string {
+  if (/can only write single tablespace to stdout/.test(stderr)) {
+    return 'A single stream cannot hold user tablespaces. Use "basebackup_mode": "local-tar" for this site.';
+  }
+  if (/no pg_hba\.conf entry for replication|must be superuser or replication role|permission denied to start WAL sender/.test(stderr)) {
+    return 'The role needs the REPLICATION attribute, and pg_hba.conf a line for "replication" connections from this host.';
+  }
+  if (/number of requested standby connections exceeds max_wal_senders/.test(stderr)) return 'Raise max_wal_senders.';
+  return "See also PostgreSQL's own log.";
+}
+
+function forwardWarnings(stderr: Readable, onWarning: (line: string) => void): void {
+  let rest = '';
+  stderr.on('data', (bytes: Buffer) => {
+    const lines = `${rest}${bytes.toString()}`.split('\n');
+    rest = (lines.pop() ?? '').slice(-1000);
+    for (const line of lines) if (line.includes('WARNING')) onWarning(line);
+  });
+}

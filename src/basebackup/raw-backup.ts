@@ -1,0 +1,78 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { parseBackupLabel } from '../postgres/backup-label.ts';
+import type { ConnInfo } from '../postgres/conninfo.ts';
+import { findProgram } from '../postgres/programs.ts';
+import { majorOf } from '../postgres/versions.ts';
+import { connectToFirst } from './cluster.ts';
+import { mainObjectMetadata } from './facts.ts';
+import type { RunningBackup } from './job.ts';
+import type { MainObject } from './main-object.ts';
+import { type PgBasebackupCommand, pgBasebackupCommand } from './pg-basebackup.ts';
+import type { RawResult, WarningReport } from './seal-raw.job.ts';
+
+/** What `basic` and `pipe` have in common: an archive made by pg_basebackup, stored as one object as it is. */
+export interface RawPlan {
+  readonly command: PgBasebackupCommand;
+  readonly serverVersion: number;
+  readonly begunAt: Date;
+}
+
+/** Asks the server for its version, finds a pg_basebackup that fits, and refuses what the result could not hold. */
+export async function planRawBackup(backup: RunningBackup, pgdata: string, options: { readonly manifest: boolean }): Promise<RawPlan> {
+  const { job, deps, signal } = backup;
+  if (job.dataDirectory !== undefined) await refuseTablespaces(job.dataDirectory);
+  let node: ConnInfo | undefined;
+  const take = async (_connection: unknown, taken: ConnInfo) => void (node = taken);
+  await using connection = await connectToFirst(job.nodes, { replication: true, signal }, take);
+  const { serverVersion } = connection;
+  const program = await findProgram('pg_basebackup', { ...given(job.programs), major: majorOf(serverVersion) });
+  const command = pgBasebackupCommand(program.path, { node: node ?? {}, pgdata, withWal: job.withWal, ...options });
+  return { command, serverVersion, begunAt: deps.clock.now() };
+}
+
+export function describeRawBackup(backup: RunningBackup, plan: RawPlan, path: string, sealed: RawResult): MainObject {
+  const { job, deps, name } = backup;
+  const label = parseBackupLabel(sealed.label, { startTimeFallback: plan.begunAt });
+  const metadata = mainObjectMetadata(job, sealed, {
+    startTime: label.startTime,
+    startWalSegment: label.startWalSegment,
+    // By our own clock, a little after the end: a recovery target before it could lie within the backup.
+    endTime: deps.clock.now(),
+    pgVersion: plan.serverVersion,
+    compressionLevel: job.seal.compression.level,
+  });
+  return { key: deps.catalog.keys.basebackup(name), path, storedBytes: sealed.sealedBytes, metadata };
+}
+
+/** For `onReport`: hands warnings to the log, everything else on. */
+export function logWarnings(backup: RunningBackup, next: (message: unknown) => void): (message: unknown) => void {
+  return (message) => {
+    const warning = (message as Partial<WarningReport> | undefined)?.warning;
+    if (warning === undefined) next(message);
+    else backup.deps.log.warn({ backup: backup.name, said: warning }, 'pg_basebackup warns');
+  };
+}
+
+/** The object holds one archive, and user tablespaces come as further ones. */
+export function tablespacesRefused(where: string): OperatorError {
+  return new OperatorError('tablespace-unsupported', `${where}, and the modes "basic" and "pipe" cannot store user tablespaces`, {
+    hint: 'Use "basebackup_mode": "local-tar" for this site.',
+  });
+}
+
+async function refuseTablespaces(dataDirectory: string): Promise<void> {
+  const directory = join(dataDirectory, 'pg_tblspc');
+  try {
+    const links = (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isSymbolicLink());
+    if (links.length > 0) throw tablespacesRefused(`${directory} has ${links.length} tablespace${links.length === 1 ? '' : 's'}`);
+  } catch (error) {
+    // The server may run elsewhere; pg_basebackup itself will refuse or we see its files.
+    if (!['ENOENT', 'EACCES'].includes(systemErrorCode(error) ?? '')) throw error;
+  }
+}
+
+function given(places: RunningBackup['job']['programs']): Record<string, string> {
+  return Object.fromEntries(Object.entries(places).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

@@ -1,0 +1,65 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { SealOptions, SealResult } from '../codec/codec-options.ts';
+import { defineJob } from '../codec/job.ts';
+import { PgBasebackup, type PgBasebackupCommand } from './pg-basebackup.ts';
+import { LabelFinder } from './raw-tar.ts';
+import { SealedFile } from './sealed-file.ts';
+
+const bufferBytes = 1024 * 1024;
+
+export interface RawResult extends SealResult {
+  /** Contents of backup_label. */
+  readonly label: string;
+}
+
+export interface StreamInput {
+  readonly command: PgBasebackupCommand;
+  readonly target: string;
+  readonly seal: SealOptions;
+}
+
+/** Reported for a line of pg_basebackup's that should be seen. */
+export interface WarningReport {
+  readonly warning: string;
+}
+
+/** pg_basebackup → its standard output, sealed, as a durable file in the spool. Plaintext never touches a disk. */
+export const sealStream = defineJob(import.meta.url, 'sealStream', async (input: StreamInput, context): Promise<RawResult> => {
+  const onWarning = (warning: string) => context.report({ warning } satisfies WarningReport);
+  await using program = new PgBasebackup(input.command, context.signal, onWarning);
+  using file = new SealedFile(input.target, input.seal, context);
+  const finder = new LabelFinder();
+  for await (const bytes of program.stdout as AsyncIterable<Buffer>) {
+    await finder.look(bytes);
+    await file.write(bytes);
+  }
+  await program.succeeded();
+  file.countFile();
+  const { label } = finder;
+  return { ...(await file.finish()), label };
+});
+
+export interface TarFileInput {
+  readonly path: string;
+  readonly target: string;
+  readonly seal: SealOptions;
+}
+
+/** A finished tar file of pg_basebackup, sealed. */
+export const sealTarFile = defineJob(import.meta.url, 'sealTarFile', async (input: TarFileInput, context): Promise<RawResult> => {
+  using file = new SealedFile(input.target, input.seal, context);
+  const finder = new LabelFinder();
+  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  const fd = openSync(input.path, 'r');
+  try {
+    for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer)) {
+      await finder.look(buffer.subarray(0, got));
+      await file.write(buffer.subarray(0, got));
+    }
+  } finally {
+    closeSync(fd);
+  }
+  file.countFile();
+  const { label } = finder;
+  return { ...(await file.finish()), label };
+});
