@@ -2,7 +2,7 @@ import assert from 'node:assert';
 import type { LZMAModule, WasmLzmaStream } from 'node-liblzma/wasm';
 import { OperatorError } from '../lib/errors.ts';
 import type { ByteSink } from './codec-options.ts';
-import type { LzmaPreset } from './lzma.ts';
+import type { LzmaPreset } from './lzma-preset.ts';
 import { objectCorrupt } from './object-corrupt.ts';
 import { handOver, piecesOf, type Stage } from './stage.ts';
 

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { isOperatorError } from '../lib/errors.ts';
 import { optionGroup } from '../lib/option-group.ts';
-import { checkPrivateKey, checkPublicKey } from './keys.ts';
+import { checkKeyPair, checkPrivateKey, checkPublicKey } from './keys.ts';
 
 /** Bit that the xz library adds to a preset for its slower "extreme" variant. */
 export const lzmaExtremeBit = 0x8000_0000;
@@ -34,14 +34,21 @@ export const codecGlobalOptions = optionGroup({
   compression: compressionOptions.prefault({}).meta({ description: 'Compression of what is stored.', since: '1.0' }),
 });
 
+/** Why a check refuses a key; its messages do not repeat the key. */
+function whyRefused(check: () => unknown): string | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (!isOperatorError(error)) throw error;
+    return error.message;
+  }
+}
+
 const pemOption = (check: (pem: string) => unknown) =>
   z.string().superRefine((pem, context) => {
-    try {
-      check(pem);
-    } catch (error) {
-      if (!isOperatorError(error)) throw error;
-      context.addIssue({ code: 'custom', message: error.message });
-    }
+    const message = whyRefused(() => check(pem));
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
 
 export const encryptionKeyOptions = optionGroup({
@@ -53,6 +60,11 @@ export const encryptionKeyOptions = optionGroup({
     description: 'PEM text of the private RSA key (PKCS#8), needed to restore and best kept off the backup host.',
     since: '1.0',
   }),
+}).superRefine((keys, context) => {
+  const { public: publicKey, private: privateKey } = keys;
+  if (publicKey === null || privateKey === null) return;
+  const message = whyRefused(() => checkKeyPair(publicKey, privateKey));
+  if (message !== undefined) context.addIssue({ code: 'custom', path: ['public'], message });
 });
 
 /** Encryption of a site's objects. */

@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { OperatorError } from '../lib/errors.ts';
 import { tailOf } from '../lib/subprocess.ts';
 import type { ByteSink } from './codec-options.ts';
-import type { LzmaPreset } from './lzma.ts';
+import type { LzmaPreset } from './lzma-preset.ts';
 import { objectCorrupt } from './object-corrupt.ts';
 import type { Stage } from './stage.ts';
 
