@@ -9,7 +9,7 @@ import { socketPort, startServer } from './server.ts';
 
 /** A new cluster on the PostgreSQL that npm brought. Nothing has to be installed for it. */
 export async function startEmbedded(place: Place, processes: Processes): Promise<Database> {
-  const home = await makePrivate(place, 'postgres');
+  const home = await makePrivate(place, 'database');
   const dataDirectory = join(home, 'data');
   const bin = await postgresBin('embedded', place.directory);
   await initCluster(bin, dataDirectory, place);
