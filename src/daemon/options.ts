@@ -11,10 +11,8 @@ const logLevelOption = z
   .pipe(z.enum([...logLevels, 'WARN', 'FATAL', 'NOTSET']))
   .transform((level): LogLevel => levelAliases[level] ?? (level as LogLevel));
 
-export const syslogFacilities = [
-  ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'authpriv', 'ftp'],
-  ...['local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7'],
-] as const;
+export const syslogFacilities =
+  'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp local0 local1 local2 local3 local4 local5 local6 local7'.split(' ');
 
 /** The process itself. */
 export const daemonGlobalOptions = optionGroup({
@@ -40,10 +38,7 @@ export const daemonGlobalOptions = optionGroup({
     description: 'Where syslog listens: a socket file or host:port.',
     since: '1.0',
   }),
-  syslog_facility: z
-    .enum(syslogFacilities as unknown as [string, ...string[]])
-    .default('local2')
-    .meta({ description: 'Facility of our messages in syslog.', since: '1.0' }),
+  syslog_facility: z.enum(syslogFacilities).default('local2').meta({ description: 'Facility of our messages in syslog.', since: '1.0' }),
   graceful_shutdown_compression_timeout: z.number().min(0).default(180).meta({
     description: 'Seconds that SIGTERM waits for running compression.',
     since: '2.6.2',

@@ -17,16 +17,18 @@ declare module 'zod' {
   }
 }
 
-/** A group of options: an object in which unknown keys are errors that name what may have been meant. */
-export function optionGroup<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? unknownKeys(issue.keys, Object.keys(shape)) : undefined),
-  });
-}
+/** Tells what an unknown key is instead of one of this group, such as one of another group, as an end of "unknown key…". */
+export type ExplainUnknown = (key: string) => string | undefined;
 
-/** One line per key, in their order. */
-function unknownKeys(keys: readonly string[], known: readonly string[]): string {
-  return keys.map((key) => `unknown key${didYouMean(key, known)}`).join('\n');
+/** A group of options: an object in which unknown keys are errors that name what may have been meant. The error has one line per key, in their order. */
+export function optionGroup<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  explain: ExplainUnknown = () => undefined,
+): z.ZodObject<Shape, z.core.$strict> {
+  const unknownKey = (key: string) => `unknown key${explain(key) ?? didYouMean(key, Object.keys(shape))}`;
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? issue.keys.map(unknownKey).join('\n') : undefined),
+  });
 }
 
 /** A directory or file name. */
@@ -46,16 +48,10 @@ export const tagsOption = z
       Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, value === null ? null : String(value)])),
   );
 
-/** The schema beneath `optional`, `nullable`, `default` and `prefault`. */
+/** The schema beneath `optional`, `nullable`, `default`, `prefault` and `transform`: what is written in the file. */
 export function withoutWrappers(schema: z.core.$ZodType): z.core.$ZodType {
-  let inner = schema;
-  while (
-    inner instanceof z.ZodOptional ||
-    inner instanceof z.ZodNullable ||
-    inner instanceof z.ZodDefault ||
-    inner instanceof z.ZodPrefault
-  ) {
-    inner = inner.unwrap();
-  }
-  return inner;
+  if (schema instanceof z.ZodPipe) return withoutWrappers(schema.in);
+  const wrapped =
+    schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+  return wrapped ? withoutWrappers(schema.unwrap()) : schema;
 }

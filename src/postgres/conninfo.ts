@@ -79,9 +79,9 @@ export function splitHosts(info: ConnInfo): ConnInfo[] {
  */
 export async function resolveConninfo(info: ConnInfo, env: NodeJS.ProcessEnv, options: ResolveOptions = {}): Promise<ConnInfo> {
   const home = env.HOME ?? homedir();
-  const { service: _service, servicefile: _servicefile, ...given } = withoutEmpty(info);
+  const { service: _service, servicefile: _servicefile, ...direct } = withoutEmpty(info);
   const fromService = await serviceParameters(withoutEmpty(info), env, home);
-  const named = { ...fromEnvironment(env), ...fromService, ...given };
+  const named = { ...fromEnvironment(env), ...fromService, ...direct };
   const complete = withDefaults(named);
   if (complete.password !== undefined) return complete;
   const password = await filePassword(complete, home, options);
@@ -145,10 +145,14 @@ function textValues(keywords: Readonly<Record<string, unknown>>): Record<string,
   const values: Record<string, string> = {};
   for (const [keyword, value] of Object.entries(keywords)) {
     if (value === null || value === undefined) continue;
-    if (typeof value === 'object' || typeof value === 'function') throw conninfoError(`connection parameter "${keyword}" must be text`);
-    values[keyword] = String(value);
+    values[keyword] = textValue(keyword, value);
   }
   return values;
+}
+
+function textValue(keyword: string, value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw conninfoError(`connection parameter "${keyword}" must be text`);
 }
 
 function withoutEmpty(info: ConnInfo): ConnInfo {

@@ -1,0 +1,79 @@
+import { join, resolve } from 'node:path';
+import type { StorageOptions } from '../storage/options.ts';
+import type { Config, SiteConfig } from './config.ts';
+import type { GlobalOptions, SiteOptions } from './schema.ts';
+
+/** Where backups of a site without `object_storage` go, in `backup_location`. */
+const defaultStoreName = 'object_storage';
+
+/** Fills in defaults that depend on other keys, and takes relative paths from the working directory. */
+export function completeConfig(file: string, options: GlobalOptions, sites: ReadonlyMap<string, SiteOptions>): Config {
+  const { $schema: _schema, ...rest } = options;
+  const backupLocation = absolute(options.backup_location);
+  const entries = [...sites].map(([name, site]): [string, SiteConfig] => [name, completeSite(name, site, options, backupLocation)]);
+  return {
+    ...rest,
+    file,
+    backup_location: backupLocation,
+    backup_sites: Object.fromEntries(entries),
+    restore_prefetch: options.restore_prefetch ?? options.transfer.thread_count,
+    alert_file_dir: resolve(options.alert_file_dir ?? backupLocation ?? '.'),
+    json_state_file_path: resolve(options.json_state_file_path),
+    maintenance_mode_file: resolve(options.maintenance_mode_file),
+    pg_basebackup_path: absolute(options.pg_basebackup_path),
+    pg_receivexlog_path: absolute(options.pg_receivexlog_path),
+    warnings: [],
+  };
+}
+
+function completeSite(name: string, site: SiteOptions, options: GlobalOptions, backupLocation: string | null): SiteConfig {
+  return {
+    ...site,
+    name,
+    prefix: normalisePrefix(site.prefix ?? `${options.path_prefix ?? ''}/${name}`),
+    object_storage: completeStorage(site.object_storage ?? defaultStorage(backupLocation)),
+    basebackup_minute: site.basebackup_hour === null ? null : (site.basebackup_minute ?? 0),
+    pg_data_directory: absolute(site.pg_data_directory),
+    pg_bin_directory: absolute(site.pg_bin_directory),
+    pg_basebackup_path: absolute(site.pg_basebackup_path),
+    pg_receivexlog_path: absolute(site.pg_receivexlog_path),
+  };
+}
+
+function defaultStorage(backupLocation: string | null): StorageOptions {
+  return {
+    storage_type: 'local',
+    directory: join(backupLocation ?? '.', defaultStoreName),
+    prefix: null,
+    statsd_info: null,
+    notifier: null,
+  };
+}
+
+function completeStorage(storage: StorageOptions): StorageOptions {
+  switch (storage.storage_type) {
+    case 'local':
+      return { ...storage, directory: resolve(storage.directory) };
+    case 's3':
+      return { ...storage, cert_path: absolute(storage.cert_path) };
+    case 'google':
+      return { ...storage, credential_file: absolute(storage.credential_file) };
+    case 'sftp':
+      return { ...storage, private_key: absolute(storage.private_key) };
+    case 'azure':
+    case 'swift':
+      return storage;
+  }
+}
+
+/** Keys have no leading and no doubled slashes. */
+function normalisePrefix(prefix: string): string {
+  return prefix
+    .split('/')
+    .filter((part) => part !== '')
+    .join('/');
+}
+
+function absolute(path: string | null): string | null {
+  return path === null ? null : resolve(path);
+}

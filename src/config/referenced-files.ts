@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { messageOf, systemErrorCode } from '../lib/errors.ts';
+import type { SiteConfig } from './config.ts';
+
+export interface UnusableFile {
+  /** The key in `object_storage` that names the file. */
+  readonly key: string;
+  readonly why: string;
+}
+
+/** Files that the store of a site needs and that cannot be used. */
+export async function findUnusableFiles({ object_storage: storage }: SiteConfig): Promise<UnusableFile[]> {
+  switch (storage.storage_type) {
+    case 's3':
+      return unusable('cert_path', storage.cert_path, (text) =>
+        text.includes('-----BEGIN CERTIFICATE-----') ? undefined : 'has no certificate in PEM format',
+      );
+    case 'google':
+      return unusable('credential_file', storage.credential_file, whyNoJson);
+    case 'sftp':
+      return unusable('private_key', storage.private_key, (text) =>
+        /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text) ? undefined : 'holds no private key',
+      );
+    case 'local':
+    case 'azure':
+    case 'swift':
+      return [];
+  }
+}
+
+async function unusable(key: string, file: string | null, whyMalformed: (text: string) => string | undefined): Promise<UnusableFile[]> {
+  if (file === null) return [];
+  try {
+    const why = whyMalformed(await readFile(file, 'utf8'));
+    return why === undefined ? [] : [{ key, why: `file ${file} ${why}` }];
+  } catch (error) {
+    return [{ key, why: `file ${file} cannot be read (${systemErrorCode(error) ?? messageOf(error)})` }];
+  }
+}
+
+function whyNoJson(text: string): string | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch {
+    return 'is not JSON';
+  }
+}

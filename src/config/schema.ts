@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { basebackupSiteOptions } from '../basebackup/options.ts';
+import { catalogGlobalOptions, catalogSiteOptions } from '../catalog/options.ts';
+import { codecGlobalOptions, codecSiteOptions } from '../codec/options.ts';
+import { httpGlobalOptions } from '../daemon/http/options.ts';
+import { metricsGlobalOptions } from '../daemon/metrics/options.ts';
+import { daemonGlobalOptions, daemonSiteOptions } from '../daemon/options.ts';
+import { optionGroup } from '../lib/option-group.ts';
+import { postgresGlobalOptions, postgresSiteOptions } from '../postgres/options.ts';
+import { restoreGlobalOptions } from '../restore/options.ts';
+import { retentionSiteOptions } from '../retention/options.ts';
+import { storageSiteOptions } from '../storage/options.ts';
+import { transferGlobalOptions } from '../transfer/options.ts';
+import { walGlobalOptions, walSiteOptions } from '../wal/options.ts';
+
+const siteShape = {
+  ...daemonSiteOptions.shape,
+  ...postgresSiteOptions.shape,
+  ...walSiteOptions.shape,
+  ...basebackupSiteOptions.shape,
+  ...retentionSiteOptions.shape,
+  ...catalogSiteOptions.shape,
+  ...codecSiteOptions.shape,
+  ...storageSiteOptions.shape,
+};
+
+const globalShape = {
+  $schema: z.string().optional().meta({ description: 'Where editors find the JSON Schema of this file.', since: '3.0' }),
+  ...transferGlobalOptions.shape,
+  ...codecGlobalOptions.shape,
+  ...httpGlobalOptions.shape,
+  ...daemonGlobalOptions.shape,
+  ...walGlobalOptions.shape,
+  ...restoreGlobalOptions.shape,
+  ...metricsGlobalOptions.shape,
+  ...catalogGlobalOptions.shape,
+  ...postgresGlobalOptions.shape,
+};
+
+/** One value of `backup_sites`. */
+export const siteOptions = optionGroup(siteShape, (key) =>
+  Object.hasOwn(globalShape, key) ? ' (it belongs to the top level of the file)' : undefined,
+);
+
+/** The file, with its sites left for {@link siteOptions}: each is checked by itself, so that a mistake in one hides none in another. */
+export const globalOptions = optionGroup({ ...globalShape, backup_sites: z.record(z.string(), z.unknown()).default({}) }, (key) =>
+  Object.hasOwn(siteShape, key) ? ' (it belongs to a site in "backup_sites")' : undefined,
+);
+
+/** The whole file, for the reference and the JSON Schema. */
+export const fileOptions = optionGroup({
+  ...globalShape,
+  backup_sites: z.record(z.string(), siteOptions).default({}).meta({
+    description: 'The clusters to back up, by name.',
+    since: '1.0',
+  }),
+});
+
+export type GlobalOptions = z.output<typeof globalOptions>;
+export type SiteOptions = z.output<typeof siteOptions>;
