@@ -1,7 +1,9 @@
+import { rm } from 'node:fs/promises';
 import type { Catalog } from '../catalog/catalog.ts';
-import { parseWalMetadata } from '../catalog/wal-entry.ts';
+import { parseWalMetadata, walMetadata } from '../catalog/wal-entry.ts';
 import type { CompressionChoice } from '../codec/codec-options.ts';
 import type { CodecPool } from '../codec/pool.ts';
+import { cannotWrite } from '../codec/sink-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
@@ -15,7 +17,7 @@ import { type HashAlgorithm, hashAlgorithms } from './options.ts';
 import { type HashOfOurs, sameContent } from './same-content.ts';
 import { hashWal, sealWal } from './seal-wal.job.ts';
 import { SharedRuns } from './shared-runs.ts';
-import { forgetSpooledWal, readSpooledWal, type SpooledWal } from './spooled-wal.ts';
+import { readSpooledWal, type SpooledWal } from './spooled-wal.ts';
 import type { WalSource } from './stored-wal.ts';
 import { untilAborted } from './until-aborted.ts';
 import type { ClusterFacts } from './wal-source.ts';
@@ -143,35 +145,46 @@ export class WalArchiver {
   }
 
   async #sealAndUpload(name: string, path: string, ours: HashOfOurs): Promise<ArchiveResult> {
-    const { pool, sealing, host, signal } = this.#deps;
-    const { encryption, compression, hashAlgorithm } = sealing;
-    const spoolPath = this.#spoolPath(name);
-    const sealed = await pool.run(
-      sealWal,
-      {
-        name,
-        path,
-        cluster: this.#deps.cluster(),
-        spoolPath,
-        seal: { compression, plainHash: hashAlgorithms[hashAlgorithm], ...(encryption && { publicKey: encryption.publicKey }) },
-        ...(encryption && { encryptionKeyId: encryption.keyId }),
-        host,
-        hashAlgorithm,
-      },
-      { signal },
-    );
-    const spooled = { name, path: spoolPath, size: sealed.sealedBytes, metadata: sealed.metadata };
+    const spooled = await this.#seal(name, path);
     try {
       return await this.#upload(spooled, async (algorithm) => hashInMetadata(spooled, algorithm) ?? (await ours(algorithm)));
     } catch (error) {
       // PostgreSQL still has the file; what contradicts the store must not wait in the spool to be tried again at each start.
-      if (!signal.aborted) await forgetSpooledWal(spooled);
+      if (!this.#deps.signal.aborted) await this.#deps.spool.remove(spooled.path);
       throw error;
     }
   }
 
+  /** Resolves once the file is in the spool with its metadata, durably. */
+  async #seal(name: string, path: string): Promise<SpooledWal> {
+    const { pool, spool, sealing, host, signal } = this.#deps;
+    const { encryption, compression, hashAlgorithm } = sealing;
+    const cluster = this.#deps.cluster();
+    const spoolPath = this.#spoolPath(name);
+    const sealedPath = spool.temporaryFor(spoolPath);
+    const seal = { compression, plainHash: hashAlgorithms[hashAlgorithm], ...(encryption && { publicKey: encryption.publicKey }) };
+    const { plainBytes, sealedBytes, plainHash } = await pool.run(sealWal, { name, path, cluster, sealedPath, seal }, { signal });
+    const metadata = walMetadata({
+      compression,
+      plainBytes,
+      storedBytes: sealedBytes,
+      pgVersion: cluster.pgVersion,
+      encryptionKeyId: encryption?.keyId,
+      host,
+      hash: plainHash,
+      hashAlgorithm,
+    });
+    try {
+      await spool.publish(sealedPath, spoolPath, metadata);
+    } catch (error) {
+      await rm(sealedPath, { force: true });
+      throw cannotWrite(spoolPath, error);
+    }
+    return { name, path: spoolPath, size: sealedBytes, metadata };
+  }
+
   async #upload(spooled: SpooledWal, ours: HashOfOurs): Promise<ArchiveResult> {
-    const { site, uploads, catalog, signal } = this.#deps;
+    const { site, uploads, catalog, spool, signal } = this.#deps;
     const { name, path, size, metadata } = spooled;
     const fileType = fileTypeOf(name);
     let result: ArchiveResult = 'stored';
@@ -183,7 +196,7 @@ export class WalArchiver {
       await this.#expectSame(name, ours, await catalog.store.head(catalog.walKey(name), { signal }));
       result = 'already-stored';
     }
-    await forgetSpooledWal(spooled);
+    await spool.remove(path);
     return result;
   }
 

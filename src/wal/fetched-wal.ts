@@ -1,9 +1,9 @@
 import { chown, constants, copyFile, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { cannotWrite } from '../codec/sink-file.ts';
 import { publishFile } from '../lib/atomic-file.ts';
 import { systemErrorCode } from '../lib/errors.ts';
 import { systemRandom } from '../lib/random.ts';
-import { namingFullDisk } from './full-disk.ts';
 
 /** A fetched file in the hands of one caller. It must be released, or moved away. */
 export interface FetchedWal extends AsyncDisposable {
@@ -37,15 +37,13 @@ export async function placeFile(path: string, target: string, mayMove: boolean):
   }
   const temporary = `${target}.${systemRandom.hex(6)}${targetTemporarySuffix}`;
   try {
-    await namingFullDisk(directory, async () => {
-      await copyFile(path, temporary, constants.COPYFILE_EXCL);
-      await own(temporary);
-      await fsyncFile(temporary);
-    });
+    await copyFile(path, temporary, constants.COPYFILE_EXCL);
+    await own(temporary);
+    await fsyncFile(temporary);
     await publishFile(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw cannotWrite(target, error);
   }
 }
 

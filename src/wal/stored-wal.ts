@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
+import { cannotWrite } from '../codec/sink-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { systemRandom } from '../lib/random.ts';
 import type { ObjectBody } from '../storage/object-store.ts';
-import { namingFullDisk } from './full-disk.ts';
 import { nodeHashName } from './hash-name.ts';
 import { unsealWal } from './unseal-wal.job.ts';
 
@@ -99,20 +99,23 @@ async function discard(body: ObjectBody): Promise<void> {
 }
 
 async function download({ name, source, body }: OpenedWal, path: string, deps: ReceiveDeps): Promise<void> {
-  let received = 0;
-  await namingFullDisk(deps.directory, async () => {
-    await using file = await open(path, 'wx', 0o600);
-    for await (const chunk of body.bytes) {
-      deps.signal.throwIfAborted();
-      await file.writeFile(chunk);
-      received += chunk.length;
-    }
-  });
+  const received = await write(body, path, deps.signal);
   if (received === body.entry.size) return;
   throw new OperatorError('store-unreachable', `WAL ${name} came only in part: ${received} of ${body.entry.size} bytes`, {
     hint: `Check the connection to ${source.catalog.store.name}.`,
     retryable: true,
   });
+}
+
+async function write(body: ObjectBody, path: string, signal: AbortSignal): Promise<number> {
+  let written = 0;
+  await using file = await open(path, 'wx', 0o600).catch((error: unknown) => Promise.reject(cannotWrite(path, error)));
+  for await (const chunk of body.bytes) {
+    signal.throwIfAborted();
+    await file.writeFile(chunk).catch((error: unknown) => Promise.reject(cannotWrite(path, error)));
+    written += chunk.length;
+  }
+  return written;
 }
 
 function privateKeyFor({ name, source }: OpenedWal, keyId: string): string {

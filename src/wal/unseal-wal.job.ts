@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { UnsealOptions } from '../codec/codec-options.ts';
 import { unsealFile } from '../codec/files.ts';
 import { defineJob } from '../codec/job.ts';
 import { isOperatorError, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { parseWalPageHeader, walHeaderBytes } from '../postgres/wal-page.ts';
-import { namingFullDisk } from './full-disk.ts';
 import { checkContent } from './wal-source.ts';
 
 export interface UnsealWalInput {
@@ -42,13 +40,11 @@ export interface VerifyWalInput {
 export const unsealWal = defineJob(import.meta.url, 'unsealWal', async (input: UnsealWalInput, { signal }): Promise<PlainWal> => {
   const temporary = `${input.plainPath}.plain.tmp`;
   try {
-    return await namingFullDisk(dirname(input.plainPath), async () => {
-      const { plainBytes, plainHash } = await unsealFile(input.sealedPath, temporary, input.unseal, { signal });
-      if (plainHash === undefined || (input.expectedHash !== undefined && plainHash !== input.expectedHash)) throw hashDiffers(input);
-      const segmentBytes = checkPlainFile(input, temporary, plainBytes);
-      renameSync(temporary, input.plainPath);
-      return { bytes: plainBytes, hash: plainHash, ...(segmentBytes !== undefined && { segmentBytes }) };
-    });
+    const { plainBytes, plainHash } = await unsealFile(input.sealedPath, temporary, input.unseal, { signal });
+    if (plainHash === undefined || (input.expectedHash !== undefined && plainHash !== input.expectedHash)) throw hashDiffers(input);
+    const segmentBytes = checkPlainFile(input, temporary, plainBytes);
+    renameSync(temporary, input.plainPath);
+    return { bytes: plainBytes, hash: plainHash, ...(segmentBytes !== undefined && { segmentBytes }) };
   } finally {
     rmSync(temporary, { force: true });
     rmSync(input.sealedPath, { force: true });

@@ -16,12 +16,13 @@ const statusByCode: Readonly<Record<string, number>> = {
   'not-implemented': 501,
 };
 
-/** Code, message, causes and hint as text. A bug is a 503, as in the original, and names its class. */
+/** Code, message, causes and hint as text; the code also as header `x-pghoard-code`. A bug is a 503, as in the original, and names its class. */
 export function errorReply(error: unknown): Reply {
   if (!isOperatorError(error)) {
     const kind = error instanceof Error ? error.constructor.name : typeof error;
     return textReply(503, `server failure: ${kind}: ${messageOf(error)}\n`);
   }
   const status = statusByCode[error.code] ?? (error.retryable ? 503 : 500);
-  return textReply(status, `${error.code}: ${explain(error)}\n`);
+  const reply = textReply(status, `${error.code}: ${explain(error)}\n`);
+  return { ...reply, headers: { ...reply.headers, 'x-pghoard-code': error.code } };
 }
