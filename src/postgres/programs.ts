@@ -81,8 +81,8 @@ function compareMajor(version: number, wanted: string | undefined): number {
 function candidates(name: ProgramName, where: ProgramSearch): string[] {
   const names = [name, ...(formerNames[name] === undefined ? [] : [formerNames[name]])];
   const directories = where.binDirectory === undefined ? usualDirectories(where.major) : [where.binDirectory];
-  XX
-  return [...new Set([...directories, ...searchPath].flatMap((directory) => names.map((file) => join(directory, file))))];
+  const searchPath = (where.searchPath ?? process.env['PATH'] ?? '').split(':').filter((directory) => isAbsolute(directory));
+  return [...new Set([...directories, ...searchPath, '/usr/bin'].flatMap((directory) => names.map((file) => join(directory, file))))];
 }
 
 /** Red Hat's and Debian's, that of the wanted version first. */
