@@ -1,0 +1,115 @@
+import { stat } from 'node:fs/promises';
+import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { CodecPool } from '../codec/pool.ts';
+import { OperatorError } from '../lib/errors.ts';
+import type { StorageOptions } from '../storage/options.ts';
+import type { BackupFormat, Layout } from './layout.ts';
+import type { Manifest } from './manifest.ts';
+import { readManifest } from './read-manifest.job.ts';
+import type { StoredObject } from './stored-object.ts';
+import {
+  type BackupTablespace,
+  placeTablespaces,
+  type TablespaceWishes,
+  tablespacesMappedByOid,
+  tablespacesOfManifest,
+  tablespacesOfMetadata,
+} from './tablespaces.ts';
+
+/** A site whose base backups may be restored. */
+export interface RestoreSource {
+  readonly site: string;
+  readonly catalog: Catalog;
+  /** For worker threads, which open the store themselves. */
+  readonly storage: StorageOptions;
+  /** PEM by key id. */
+  readonly privateKeys: Readonly<Record<string, string>>;
+}
+
+export interface RestorePlan {
+  readonly source: RestoreSource;
+  readonly entry: BasebackupEntry;
+  readonly layout: Layout;
+  /** Largest first, so that no thread is left alone with a large one at the end. */
+  readonly parts: readonly StoredObject[];
+  readonly storedBytes: number;
+  /** Of the tars, which is a little more than that of the files; undefined where the backup does not say. */
+  readonly plainBytes: number | undefined;
+  readonly fileCount: number | undefined;
+}
+
+export interface PlanRequest {
+  /** Absolute. */
+  readonly dataDirectory: string;
+  readonly tablespaces: TablespaceWishes;
+}
+
+/** Finds out what is to be fetched and where it goes. Reads the manifest, writes nothing. */
+export async function planRestore(
+  source: RestoreSource,
+  entry: BasebackupEntry,
+  request: PlanRequest,
+  deps: { readonly pool: CodecPool; readonly signal: AbortSignal },
+): Promise<RestorePlan> {
+  const format = formatOf(entry);
+  const main = mainObjectOf(source, entry, format);
+  const manifest = format === 'pghoard-bb-v2' ? await deps.pool.run(readManifest, main, { signal: deps.signal }) : undefined;
+  const tablespaces = await placeTablespaces(tablespacesOf(entry, format, manifest, request.tablespaces), request.tablespaces, isDirectory);
+  const parts = [main, ...(manifest ? chunksOf(source, main, manifest) : [])];
+  return {
+    source,
+    entry,
+    layout: { format, dataDirectory: request.dataDirectory, tablespaces },
+    parts: parts.toSorted((a, b) => (b.storedBytes ?? 0) - (a.storedBytes ?? 0)),
+    storedBytes: parts.reduce((sum, part) => sum + (part.storedBytes ?? 0), 0),
+    plainBytes: entry.plainSize,
+    fileCount: manifest?.chunks.reduce((sum, chunk) => sum + chunk.files, 0),
+  };
+}
+
+function formatOf({ key, format }: BasebackupEntry): BackupFormat {
+  if (format === undefined) return 'raw';
+  if (format === 'pghoard-bb-v1' || format === 'pghoard-bb-v2') return format;
+  throw new OperatorError('basebackup-format-unsupported', `${key} has the format '${format}', which this version cannot restore`, {
+    hint: 'Choose another base backup with --basebackup, or restore this one with the version of pghoard that wrote it.',
+  });
+}
+
+function mainObjectOf({ storage, privateKeys }: RestoreSource, entry: BasebackupEntry, format: BackupFormat): StoredObject {
+  return {
+    storage,
+    key: entry.key,
+    storedBytes: entry.size,
+    // In a chunked backup `plainSize` is that of the chunks.
+    plainBytes: format === 'pghoard-bb-v2' ? undefined : entry.plainSize,
+    privateKeys,
+  };
+}
+
+function chunksOf({ catalog }: RestoreSource, main: StoredObject, manifest: Manifest): StoredObject[] {
+  return manifest.chunks.map((chunk) => ({
+    ...main,
+    key: catalog.keys.chunkFile(chunk.chunk_filename),
+    storedBytes: chunk.result_size,
+    plainBytes: chunk.input_size,
+  }));
+}
+
+function tablespacesOf(
+  entry: BasebackupEntry,
+  format: BackupFormat,
+  manifest: Manifest | undefined,
+  wishes: TablespaceWishes,
+): BackupTablespace[] {
+  if (manifest) return tablespacesOfManifest(manifest);
+  return format === 'pghoard-bb-v1' ? tablespacesOfMetadata(entry.metadata) : tablespacesMappedByOid(wishes);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,55 @@
+import { closeSync, constants, fsyncSync, lchownSync, lstatSync, opendirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { defineJob, type JobContext } from '../codec/job.ts';
+import { fsyncDirectorySync } from '../lib/atomic-file.ts';
+import { lostAndFound } from './check-directories.ts';
+import { writing } from './write-error.ts';
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface SettleInput {
+  readonly root: string;
+  /** For `root`, and for what belongs to root in it; undefined: owners stay. */
+  readonly owner: Owner | undefined;
+}
+
+/** Makes everything below `root` durable, directories too, and gives what has no owner of its own to `owner`. Follows no links. */
+export const settleTree = defineJob(import.meta.url, 'settleTree', async ({ root, owner }: SettleInput, context): Promise<void> => {
+  if (owner) writing(root, () => lchownSync(root, owner.uid, owner.gid));
+  await settleDirectory(root, owner, context, new Set([lostAndFound]));
+});
+
+async function settleDirectory(path: string, owner: Owner | undefined, context: JobContext, leftOut: ReadonlySet<string>): Promise<void> {
+  await nextTurn();
+  context.signal.throwIfAborted();
+  const directory = writing(path, () => opendirSync(path));
+  try {
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+      if (leftOut.has(entry.name)) continue;
+      const inside = join(path, entry.name);
+      if (owner) writing(inside, () => giveTo(owner, inside));
+      if (entry.isDirectory()) await settleDirectory(inside, owner, context, new Set());
+      else if (entry.isFile()) writing(inside, () => fsyncFile(inside));
+    }
+  } finally {
+    directory.closeSync();
+  }
+  writing(path, () => fsyncDirectorySync(path));
+}
+
+function giveTo(owner: Owner, path: string): void {
+  if (lstatSync(path).uid === 0) lchownSync(path, owner.uid, owner.gid);
+}
+
+function fsyncFile(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

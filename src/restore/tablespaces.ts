@@ -1,0 +1,82 @@
+import { resolve } from 'node:path';
+import { OperatorError } from '../lib/errors.ts';
+import type { Metadata } from '../storage/object-store.ts';
+import type { RestoreTablespace } from './layout.ts';
+import type { Manifest } from './manifest.ts';
+
+/** A tablespace as the backup names it. */
+export interface BackupTablespace {
+  readonly name: string;
+  readonly oid: number;
+  /** Of its directory at the source. */
+  readonly path: string;
+}
+
+export interface TablespaceWishes {
+  /** Directory by tablespace name, or by OID. */
+  readonly directories: ReadonlyMap<string, string>;
+  /** Where tablespaces go whose original directory does not exist: `<base>/<oid>`. */
+  readonly baseDirectory?: string | undefined;
+}
+
+/** From the pairs `tablespace-name-<oid>`, `tablespace-path-<oid>` that `pghoard-bb-v1` keeps in its metadata. */
+export function tablespacesOfMetadata(metadata: Metadata): BackupTablespace[] {
+  return Object.entries(metadata).flatMap(([key, name]) => {
+    const oid = /^tablespace-name-(\d+)$/.exec(key)?.[1];
+    return oid === undefined ? [] : [{ name, oid: Number(oid), path: metadata[`tablespace-path-${oid}`] ?? '' }];
+  });
+}
+
+export function tablespacesOfManifest(manifest: Manifest): BackupTablespace[] {
+  return Object.entries(manifest.tablespaces).map(([name, { oid, path }]) => ({ name, oid, path }));
+}
+
+/** What pg_basebackup's tar says of tablespaces comes too late to plan with: those mapped by OID are taken to be in it. */
+export function tablespacesMappedByOid(wishes: TablespaceWishes): BackupTablespace[] {
+  return [...wishes.directories.keys()].filter((name) => /^\d+$/.test(name)).map((name) => ({ name, oid: Number(name), path: '' }));
+}
+
+/** Decides where each tablespace goes. `exists` tells whether there is a directory already. Throws for mappings that fit no tablespace. */
+export async function placeTablespaces(
+  tablespaces: readonly BackupTablespace[],
+  wishes: TablespaceWishes,
+  exists: (path: string) => Promise<boolean>,
+): Promise<RestoreTablespace[]> {
+  refuseUnused(tablespaces, wishes);
+  const placed: RestoreTablespace[] = [];
+  for (const tablespace of tablespaces) {
+    const directory = await directoryFor(tablespace, wishes, exists);
+    placed.push({ name: tablespace.name, oid: tablespace.oid, directory });
+  }
+  return placed;
+}
+
+async function directoryFor(
+  { name, oid, path }: BackupTablespace,
+  { directories, baseDirectory }: TablespaceWishes,
+  exists: (path: string) => Promise<boolean>,
+): Promise<string> {
+  const mapped = directories.get(name) ?? directories.get(String(oid));
+  const wanted = mapped ?? path;
+  if (wanted === '' || (mapped === undefined && !path.startsWith('/'))) throw noPath(name);
+  if (baseDirectory === undefined || (await exists(wanted))) return resolve(wanted);
+  return resolve(baseDirectory, String(oid));
+}
+
+function refuseUnused(tablespaces: readonly BackupTablespace[], { directories }: TablespaceWishes): void {
+  const known = new Set(tablespaces.flatMap(({ name, oid }) => [name, String(oid)]));
+  const unused = [...directories.keys()].filter((name) => !known.has(name));
+  if (unused.length === 0) return;
+  const present = tablespaces.map(({ name }) => `'${name}'`).join(', ');
+  throw new OperatorError(
+    'tablespace-unknown',
+    `a directory was given for ${unused.map((name) => `'${name}'`).join(', ')}, but the base backup has no such tablespace`,
+    { hint: present === '' ? 'It has no tablespaces that can be mapped.' : `It has ${present}.` },
+  );
+}
+
+function noPath(name: string): OperatorError {
+  return new OperatorError('tablespace-unmapped', `the base backup does not say where the tablespace '${name}' lay`, {
+    hint: `Say where it shall go: --tablespace-dir ${name}=DIRECTORY.`,
+  });
+}
