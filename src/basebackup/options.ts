@@ -21,7 +21,6 @@ export const basebackupSiteOptions = optionGroup({
   }),
   basebackup_interval_hours: z.number().gt(0).nullable().default(24).meta({
     description: 'Hours from the start of one base backup to the next. Null: only on request.',
-    since: '1.0',
   }),
   basebackup_hour: z.int().min(0).max(23).nullable().default(null).meta({
     description: 'Hour of the day (UTC) at which scheduled base backups start. Null: as soon as the interval is over.',
@@ -43,8 +42,14 @@ export const basebackupSiteOptions = optionGroup({
   basebackup_threads: z
     .int()
     .min(1)
-    .default(1)
-    .meta({ description: 'How many chunks of a backup are made at once.', since: '2.1.1', spellings: ['basebackup_thread'] }),
+    .nullable()
+    .default(null)
+    .meta({
+      description: 'How many chunks of a backup are made at once.',
+      since: '2.1.1',
+      spellings: ['basebackup_thread'],
+      defaultText: '`compression.thread_count`',
+    }),
   basebackup_compression_threads: z.int().min(0).default(0).meta({
     description: 'Extra threads that compress one chunk, where the compression algorithm has them.',
     since: '2.1.1',
@@ -63,7 +68,6 @@ export const basebackupSiteOptions = optionGroup({
   }),
   stream_compression: z.boolean().nullable().default(null).meta({
     description: 'True selects `pipe` where `basebackup_mode` is not given.',
-    since: '1.0',
     deprecated: true,
     instead: 'basebackup_mode "pipe"',
   }),

@@ -34,6 +34,11 @@ export class CodecPool implements AsyncDisposable {
     this.#settings = { abortGraceMs: abortGraceMsDefault, ...settings };
   }
 
+  /** Jobs that have not ended. */
+  get pending(): number {
+    return this.#unsettled.size;
+  }
+
   /**
    * Runs the job on a worker. OperatorErrors and codes of system errors come through as they were thrown.
    * An abort rejects with the signal's reason once the job has stopped, so that its files can be cleaned up.

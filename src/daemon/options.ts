@@ -18,11 +18,9 @@ export const syslogFacilities =
 export const daemonGlobalOptions = optionGroup({
   json_state_file_path: pathOption.default('/var/lib/pghoard/pghoard_state.json').meta({
     description: 'File in which the daemon tells its state.',
-    since: '1.0',
   }),
   alert_file_dir: pathOption.nullable().default(null).meta({
     description: 'Directory in which the daemon leaves a file per trouble that an operator should know of.',
-    since: '1.0',
     defaultText: '`backup_location`, else the working directory',
   }),
   maintenance_mode_file: pathOption.default('/var/lib/pghoard/maintenance_mode_file').meta({
@@ -31,14 +29,12 @@ export const daemonGlobalOptions = optionGroup({
   }),
   log_level: logLevelOption.default('INFO').meta({
     description: `What is logged: ${logLevels.join(', ')}.`,
-    since: '1.0',
   }),
-  syslog: z.boolean().default(false).meta({ description: 'Log to syslog too.', since: '1.0' }),
+  syslog: z.boolean().default(false).meta({ description: 'Log to syslog too.' }),
   syslog_address: z.string().min(1).default('/dev/log').meta({
     description: 'Where syslog listens: a socket file or host:port.',
-    since: '1.0',
   }),
-  syslog_facility: z.enum(syslogFacilities).default('local2').meta({ description: 'Facility of our messages in syslog.', since: '1.0' }),
+  syslog_facility: z.enum(syslogFacilities).default('local2').meta({ description: 'Facility of our messages in syslog.' }),
   graceful_shutdown_compression_timeout: z.number().min(0).default(180).meta({
     description: 'Seconds that SIGTERM waits for running compression.',
     since: '2.6.2',
@@ -58,7 +54,6 @@ export const daemonGlobalOptions = optionGroup({
 export const daemonSiteOptions = optionGroup({
   active: z.boolean().default(true).meta({
     description: 'False: the daemon takes no backups and prunes nothing, but lists and serves restores.',
-    since: '1.0',
   }),
 });
 

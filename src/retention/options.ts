@@ -5,7 +5,6 @@ import { optionGroup } from '../lib/option-group.ts';
 export const retentionSiteOptions = optionGroup({
   basebackup_count: z.int().min(1).nullable().default(2).meta({
     description: 'How many base backups are kept. Null: no limit by count.',
-    since: '1.0',
   }),
   basebackup_count_min: z.int().min(0).default(2).meta({
     description: 'How many base backups are kept whatever their age. 0: age deletes nothing.',

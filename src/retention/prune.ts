@@ -22,11 +22,20 @@ export interface PruneResult {
   readonly walFiles: number;
 }
 
+/** Looking for unneeded WAL lists all of it; between two backups there is seldom any. */
+export type WalPruning = 'always' | 'if-a-backup-goes';
+
 /**
  * Deletes the base backups that the rules let go and the WAL that no kept one needs. Can be interrupted and repeated at any point.
  * WAL stays as long as there is an object among the base backups whose needs cannot be read.
  */
-export async function prune(listing: BasebackupListing, rules: RetentionRules, now: Date, deps: PruneDeps): Promise<PruneResult> {
+export async function prune(
+  listing: BasebackupListing,
+  rules: RetentionRules,
+  now: Date,
+  deps: PruneDeps,
+  walPruning: WalPruning = 'always',
+): Promise<PruneResult> {
   const { doomed, walNeededFrom } = await decide(listing.entries, rules, now, deps);
   const byName = new Map(listing.entries.map((entry) => [entry.name, entry]));
   for (const { name, because } of doomed) {
@@ -35,8 +44,9 @@ export async function prune(listing: BasebackupListing, rules: RetentionRules, n
     deps.log.info({ basebackup: name }, `deleting the base backup: ${because}`);
     await deps.catalog.forgetBasebackup(entry, deps.signal);
   }
-  const walFiles = walNeededFrom === undefined || listing.unreadable.length > 0 ? 0 : await pruneWal(walNeededFrom, deps);
-  return { basebackups: doomed.map(({ name }) => name), walFiles };
+  const basebackups = doomed.map(({ name }) => name);
+  const walMayGo = listing.unreadable.length === 0 && (walPruning === 'always' || basebackups.length > 0);
+  return { basebackups, walFiles: walNeededFrom === undefined || !walMayGo ? 0 : await pruneWal(walNeededFrom, deps) };
 }
 
 async function decide(entries: readonly BasebackupEntry[], rules: RetentionRules, now: Date, deps: PruneDeps) {

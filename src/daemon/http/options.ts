@@ -7,8 +7,8 @@ export const httpGlobalOptions = optionGroup({
     .string()
     .transform((address) => (address === '' ? '0.0.0.0' : address))
     .default('127.0.0.1')
-    .meta({ description: 'Address to listen at. Empty: all IPv4 addresses.', since: '1.0' }),
-  http_port: z.int().min(0).max(65_535).default(16_000).meta({ description: 'Port to listen at. 0: any free one.', since: '1.0' }),
+    .meta({ description: 'Address to listen at. Empty: all IPv4 addresses.' }),
+  http_port: z.int().min(0).max(65_535).default(16_000).meta({ description: 'Port to listen at. 0: any free one.' }),
   webserver_username: z.string().min(1).nullable().default(null).meta({
     description: 'User name that requests must give (HTTP basic authentication). Null: none.',
     since: '2.6',

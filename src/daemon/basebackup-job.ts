@@ -1,0 +1,48 @@
+import type { BasebackupJob, BasebackupMode } from '../basebackup/job.ts';
+import type { DaemonConfig, SiteConfig } from '../config/load.ts';
+import { resolveConninfo } from '../postgres/conninfo.ts';
+import { sealingKey } from './site-keys.ts';
+
+const supportedModes: readonly string[] = ['local-tar', 'basic', 'pipe'] satisfies BasebackupMode[];
+
+export function isSupportedMode(mode: string): mode is BasebackupMode {
+  return supportedModes.includes(mode);
+}
+
+/** Turns the configuration of a site into what the next base backup is to do. */
+export async function basebackupJob(
+  config: DaemonConfig,
+  site: SiteConfig,
+  mode: BasebackupMode,
+  origin: BasebackupJob['origin'],
+): Promise<BasebackupJob> {
+  const key = sealingKey(site);
+  return {
+    site: site.name,
+    mode,
+    format: site.basebackup_format,
+    nodes: await Promise.all(site.nodes.map((node) => resolveConninfo(node.conninfo, process.env))),
+    dataDirectory: site.pg_data_directory ?? undefined,
+    seal: {
+      compression: { ...compressionOf(config), threads: site.basebackup_compression_threads },
+      publicKey: key?.publicKey,
+      encryptionKeyId: key?.keyId,
+    },
+    chunkBytesMax: site.basebackup_chunk_size,
+    chunksInProgress: site.basebackup_chunks_in_progress,
+    threads: site.basebackup_threads ?? undefined,
+    withWal: site.active_backup_mode === 'standalone_hot_backup',
+    programs: {
+      sitePath: site.pg_basebackup_path ?? undefined,
+      globalPath: config.pg_basebackup_path ?? undefined,
+      binDirectory: site.pg_bin_directory ?? undefined,
+    },
+    origin,
+  };
+}
+
+/** Compression of one object, for WAL and base backups alike. */
+export function compressionOf(config: DaemonConfig): { algorithm: 'snappy' | 'lzma' | 'zstd'; level: number } {
+  const { algorithm, level } = config.compression;
+  return { algorithm, level };
+}

@@ -1,0 +1,214 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { CodecPool } from '../codec/pool.ts';
+import { type DaemonConfig, loadConfig } from '../config/load.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { explain, messageOf } from '../lib/errors.ts';
+import type { Lifetime } from '../lib/lifetime.ts';
+import type { RootLog } from '../lib/log.ts';
+import { type Random, systemRandom } from '../lib/random.ts';
+import { UploadQueue } from '../transfer/upload-queue.ts';
+import { Alerts } from './alerts.ts';
+import { type HttpServer, startHttpServer } from './http/server.ts';
+import { type DaemonParts, Site } from './site.ts';
+import { readStateFile, writeStateFile } from './state-file.ts';
+
+const stateMs = 5_000;
+
+export interface DaemonDeps {
+  readonly log: RootLog;
+  readonly version: string;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** The whole process: builds everything from the configuration, and ends everything in order. */
+export class Daemon {
+  readonly #parts: DaemonParts;
+  readonly #deps: DaemonDeps;
+  readonly #sites = new Map<string, Site>();
+  readonly #startupTime: Date;
+  readonly #end = new AbortController();
+  #config: DaemonConfig;
+  #http: HttpServer | undefined;
+  #stateWriting: Promise<void> = Promise.resolve();
+  #reloading: Promise<void> = Promise.resolve();
+
+  /** Resolves once the HTTP API answers. Rejects with what is wrong with the configuration or the machine. */
+  static async start(configFile: string, deps: DaemonDeps): Promise<Daemon> {
+    const config = await loadConfig(configFile, { forDaemon: true });
+    deps.log.setLevel(config.log_level);
+    for (const warning of config.warnings) deps.log.warn({}, warning);
+    await mkdir(config.backup_location, { recursive: true, mode: 0o700 });
+    await mkdir(dirname(config.json_state_file_path), { recursive: true });
+    const daemon = new Daemon(config, deps, await readStateFile(config.json_state_file_path));
+    try {
+      await daemon.#begin();
+    } catch (error) {
+      await daemon.#close();
+      throw error;
+    }
+    return daemon;
+  }
+
+  private constructor(config: DaemonConfig, deps: DaemonDeps, previousState: Record<string, unknown> | undefined) {
+    const { log, version, clock = systemClock, random = systemRandom } = deps;
+    const alerts = new Alerts(config.alert_file_dir, log);
+    const uploads = new UploadQueue({
+      threads: config.transfer.thread_count,
+      log,
+      warningLimit: config.upload_retries_warning_limit,
+      onTrouble: (site, key, failures, error) =>
+        this.#tell(alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${messageOf(error)}`)),
+      onRecovered: (site) => this.#tell(alerts.clear('upload_retries_warning', site)),
+      previousStats: previousState?.['transfer_agent_state'],
+      clock,
+      random,
+    });
+    const pool = new CodecPool(config.compression.thread_count);
+    const walPool = new CodecPool(config.compression.thread_count);
+    this.#config = config;
+    this.#deps = deps;
+    this.#startupTime = clock.now();
+    this.#parts = { config, pool, walPool, uploads, alerts, log, clock, random, host: hostname(), version };
+  }
+
+  /** Where the HTTP API listens. */
+  get port(): number {
+    return this.#http?.port ?? 0;
+  }
+
+  /** Runs until the lifetime ends: first drains, within the limits of the configuration, then stops. */
+  async run(lifetime: Lifetime): Promise<void> {
+    await aborted(lifetime.draining);
+    this.#deps.log.info({}, 'stopping: no new work, uploads that are under way are finished');
+    await this.#drain(lifetime.forced);
+    await this.#close();
+    this.#deps.log.info({}, 'stopped');
+  }
+
+  /** Reads the configuration again. A bad one is refused, and the old one stays. Never rejects. */
+  reload(): Promise<void> {
+    this.#reloading = this.#reloading
+      .then(() => this.#reload())
+      .catch((error: unknown) => this.#deps.log.error({}, `configuration not reloaded, the old one stays: ${explain(error)}`));
+    return this.#reloading;
+  }
+
+  async #begin(): Promise<void> {
+    for (const site of Object.values(this.#config.backup_sites)) await this.#openSite(site.name);
+    const { http_address: address, http_port: port, webserver_username: username, webserver_password: password } = this.#config;
+    const readStatus = () => readFile(this.#config.json_state_file_path);
+    await this.#writeState();
+    this.#http = await startHttpServer({ address, port, username, password }, this.#sites, {
+      readStatus,
+      version: this.#deps.version,
+      log: this.#deps.log,
+    });
+    this.#deps.log.info({ address, port: this.#http.port, sites: [...this.#sites.keys()].join(',') }, 'pghoard is up');
+    for (const site of this.#sites.values()) site.start();
+    this.#stateWriting = this.#keepWritingState();
+  }
+
+  async #openSite(name: string): Promise<Site> {
+    const config = this.#config.backup_sites[name];
+    if (config === undefined) throw new Error(`no site ${name}`);
+    const site = await Site.open({ ...this.#parts, config: this.#config }, config);
+    this.#sites.set(name, site);
+    if (config.active) await this.#parts.alerts.clear('upload_retries_warning', name);
+    if (config.active && ['pg_receivexlog', 'walreceiver'].includes(config.active_backup_mode)) {
+      this.#deps.log.warn(
+        { site: name },
+        `active_backup_mode ${config.active_backup_mode} is not served by this version: WAL must come through archive_command`,
+      );
+    }
+    return site;
+  }
+
+  async #reload(): Promise<void> {
+    const old = this.#config;
+    const config = await loadConfig(old.file, { forDaemon: true });
+    for (const warning of config.warnings) this.#deps.log.warn({}, warning);
+    this.#config = config;
+    this.#deps.log.setLevel(config.log_level);
+    for (const name of new Set([...Object.keys(old.backup_sites), ...Object.keys(config.backup_sites)])) await this.#replaceSite(name, old);
+    this.#deps.log.info({ sites: [...this.#sites.keys()].join(',') }, 'configuration reloaded');
+    const needRestart = restartKeys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(config[key]));
+    if (needRestart.length > 0)
+      this.#deps.log.warn({ keys: needRestart.join(',') }, 'changes of these settings take effect at the next start');
+  }
+
+  /** A site whose settings are the same goes on undisturbed. */
+  async #replaceSite(name: string, old: DaemonConfig): Promise<void> {
+    if (settingsOf(old, name) === settingsOf(this.#config, name)) return;
+    const running = this.#sites.get(name);
+    this.#sites.delete(name);
+    await running?.close();
+    if (this.#config.backup_sites[name] !== undefined) (await this.#openSite(name)).start();
+  }
+
+  async #drain(forced: AbortSignal): Promise<void> {
+    const { graceful_shutdown_compression_timeout: compression, graceful_shutdown_upload_timeout: upload } = this.#config;
+    const limit = AbortSignal.any([forced, AbortSignal.timeout((compression + upload) * 1000)]);
+    const drained = Promise.all([this.#http?.close(), ...[...this.#sites.values()].map((site) => site.drain())]);
+    await Promise.race([drained, aborted(limit)]);
+    if (limit.aborted)
+      this.#deps.log.warn({ uploads: this.#parts.uploads.pending }, 'not waiting any longer; what is left is stored after the next start');
+  }
+
+  async #close(): Promise<void> {
+    this.#end.abort();
+    await this.#reloading;
+    await this.#http?.close(0);
+    await Promise.all([...this.#sites.values()].map((site) => site.close()));
+    await this.#stateWriting;
+    await this.#writeState();
+    await Promise.all([this.#parts.pool.close(), this.#parts.walPool.close()]);
+  }
+
+  async #keepWritingState(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      await this.#parts.clock.sleep(stateMs, this.#end.signal).catch(() => {});
+      await this.#writeState();
+    }
+  }
+
+  /** A state file that cannot be written must not stop backups. */
+  async #writeState(): Promise<void> {
+    const { version, log } = this.#deps;
+    const { uploads, alerts, pool, walPool } = this.#parts;
+    try {
+      await writeStateFile(this.#config.json_state_file_path, {
+        startupTime: this.#startupTime,
+        version,
+        sites: [...this.#sites.values()],
+        compressionQueue: pool.pending + walPool.pending,
+        transferQueue: uploads.pending,
+        transfers: uploads.stats.snapshot(),
+        alerts,
+      });
+    } catch (error) {
+      log.error({ file: this.#config.json_state_file_path }, `cannot write the state file: ${explain(error)}`);
+    }
+  }
+
+  #tell(alerting: Promise<void>): void {
+    alerting.catch((error: unknown) => this.#deps.log.error({}, `cannot write an alert file: ${explain(error)}`));
+  }
+}
+
+/** Settings of things that are made once, at the start. */
+const restartKeys = ['http_address', 'http_port', 'webserver_username', 'webserver_password', 'transfer', 'alert_file_dir'] as const;
+
+/** What a site is made of, as text to compare. */
+function settingsOf(config: DaemonConfig, name: string): string {
+  const { backup_sites: sites, http_address: _address, http_port: _port, warnings: _warnings, ...globals } = config;
+  const related = sites[name]?.moved_from.map((other) => sites[other]);
+  return sites[name] === undefined ? '' : JSON.stringify([globals, sites[name], related]);
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,230 @@
+import { access } from 'node:fs/promises';
+import { takeBasebackup } from '../basebackup/basebackup.ts';
+import type { BasebackupProgress } from '../basebackup/job.ts';
+import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
+import type { SiteConfig } from '../config/load.ts';
+import { explain, messageOf, OperatorError } from '../lib/errors.ts';
+import type { RetentionRules } from '../retention/decide.ts';
+import { prune } from '../retention/prune.ts';
+import type { Spool } from '../transfer/spool.ts';
+import { backupViews } from './backup-views.ts';
+import { basebackupJob, isSupportedMode } from './basebackup-job.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
+import { nextStep, type Step } from './next-step.ts';
+import type { Schedule } from './schedule.ts';
+import type { DaemonParts } from './site.ts';
+
+const passMs = 5_000;
+const listingMsMax = 300_000;
+
+export interface SiteLoopDeps {
+  readonly parts: DaemonParts;
+  readonly site: SiteConfig;
+  readonly catalogs: readonly [Catalog, ...Catalog[]];
+  readonly spool: Spool;
+  readonly cluster: ClusterWatch;
+}
+
+type TakeBasebackup = Extract<Step, { do: 'take-basebackup' }>;
+
+/** What a site does by itself, again and again: observe, decide the next step, act. Nothing that goes wrong in a pass ends it, or touches another site. */
+export class SiteLoop {
+  readonly #deps: SiteLoopDeps;
+  readonly #end = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #wake = new AbortController();
+  #listing: BasebackupListing | undefined;
+  #listedAtMs = Number.NEGATIVE_INFINITY;
+  #pruneAllWal = true;
+  #requested = false;
+  #backup: Promise<void> | undefined;
+  #progress: BasebackupProgress | undefined;
+  #failures = 0;
+  #lastFailure: Date | undefined;
+  #lastActivity: Date | undefined;
+  #because = 'just started';
+
+  constructor(deps: SiteLoopDeps) {
+    this.#deps = deps;
+  }
+
+  /** The base backups as they were listed last; undefined until then. */
+  get listing(): BasebackupListing | undefined {
+    return this.#listing;
+  }
+
+  /** The base backup of this site that is being taken, or the last one that was; undefined before the first. */
+  get backupActivity(): { readonly running: boolean; readonly latestActivity: Date; readonly progress?: BasebackupProgress } | undefined {
+    if (this.#lastActivity === undefined) return undefined;
+    return { running: this.#backup !== undefined, latestActivity: this.#lastActivity, ...(this.#progress && { progress: this.#progress }) };
+  }
+
+  /** Why the site is doing what it does. */
+  get because(): string {
+    return this.#because;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  requestBasebackup(): void {
+    const { site } = this.#deps;
+    if (!site.active) throw new OperatorError('site-inactive', `site ${site.name} is not active: it takes no base backups`);
+    this.#requested = true;
+    this.#wake.abort();
+  }
+
+  /** Ends the loop and a base backup that is being taken, of which nothing stays. */
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#running;
+    await this.#backup;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#deps.parts;
+    while (!this.#end.signal.aborted) {
+      try {
+        await this.#pass();
+      } catch (error) {
+        if (!this.#end.signal.aborted) log.error({ site: this.#deps.site.name }, `a pass over the site failed: ${explain(error)}`);
+      }
+      if (this.#wake.signal.aborted) this.#wake = new AbortController();
+      else await clock.sleep(passMs, AbortSignal.any([this.#end.signal, this.#wake.signal])).catch(() => {});
+    }
+  }
+
+  async #pass(): Promise<void> {
+    await this.#deps.cluster.refresh(this.#end.signal);
+    await this.#refreshListing();
+    const { site, parts } = this.#deps;
+    const now = parts.clock.now();
+    const step = nextStep(await this.#view(), scheduleOf(site), now);
+    if (step.because !== this.#because) parts.log.debug({ site: site.name }, step.because);
+    this.#because = step.because;
+    if (step.do === 'take-basebackup') this.#startBackup(step, now);
+  }
+
+  async #view() {
+    const { site, parts } = this.#deps;
+    return {
+      active: site.active,
+      maintenance: await exists(parts.config.maintenance_mode_file),
+      obstacle: this.#obstacle(),
+      running: this.#backup !== undefined,
+      requested: this.#requested,
+      backups: this.#listing && backupViews(this.#listing.entries, scheduleOf(site)),
+      failures: this.#failures,
+      lastFailure: this.#lastFailure,
+    };
+  }
+
+  #obstacle(): string | undefined {
+    const { basebackup_mode: mode, nodes } = this.#deps.site;
+    if (!isSupportedMode(mode)) return `base backups of mode ${mode} cannot be taken by this version`;
+    if (nodes.length === 0) return 'the site names no server (nodes)';
+    return mode === 'local-tar' ? this.#deps.cluster.obstacle : undefined;
+  }
+
+  async #refreshListing(): Promise<void> {
+    const { parts, catalogs, site } = this.#deps;
+    if (parts.clock.monotonicMs() - this.#listedAtMs < listingMsMax) return;
+    const [own, ...moved] = await Promise.all(catalogs.map((catalog) => catalog.basebackups(this.#end.signal)));
+    const listing = own ?? { entries: [], unreadable: [] };
+    const all = [listing, ...moved].flatMap(({ entries }) => entries);
+    const entries = all.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
+    this.#listing = { entries, unreadable: listing.unreadable };
+    this.#listedAtMs = parts.clock.monotonicMs();
+    if (site.active && this.#backup === undefined) await this.#prune(listing);
+  }
+
+  /** Sites that this one was moved from keep what they have. */
+  async #prune(listing: BasebackupListing): Promise<void> {
+    const { parts, catalogs, site } = this.#deps;
+    const deps = { catalog: catalogs[0], log: parts.log.child({ site: site.name }), signal: this.#end.signal };
+    const wal = this.#pruneAllWal ? 'always' : 'if-a-backup-goes';
+    const { basebackups } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal);
+    this.#pruneAllWal = false;
+    if (basebackups.length > 0) this.#listedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #startBackup(step: TakeBasebackup, now: Date): void {
+    this.#requested = false;
+    this.#lastActivity = now;
+    this.#backup = this.#takeBackup(step, now).finally(() => {
+      this.#backup = undefined;
+      this.#progress = undefined;
+      this.#lastActivity = this.#deps.parts.clock.now();
+      this.#wake.abort();
+    });
+  }
+
+  async #takeBackup(step: TakeBasebackup, now: Date): Promise<void> {
+    const { parts, site, catalogs, spool } = this.#deps;
+    const { pool, uploads, log, clock, random } = parts;
+    const onProgress = (progress: BasebackupProgress) => {
+      this.#progress = progress;
+      this.#lastActivity = clock.now();
+    };
+    try {
+      const deps = { catalog: catalogs[0], spool, uploads, pool, log: log.child({ site: site.name }), clock, random, onProgress };
+      await takeBasebackup(await this.#job(step, now), deps, this.#end.signal);
+      this.#failures = 0;
+      this.#listedAtMs = Number.NEGATIVE_INFINITY;
+      this.#pruneAllWal = true;
+    } catch (error) {
+      this.#backupFailed(step, error);
+    }
+  }
+
+  async #job({ reason, normalizedTime }: TakeBasebackup, decisionTime: Date) {
+    const { parts, site } = this.#deps;
+    if (!isSupportedMode(site.basebackup_mode)) throw new Error(`mode ${site.basebackup_mode} was not refused`);
+    return basebackupJob(parts.config, site, site.basebackup_mode, {
+      decisionTime,
+      reason,
+      normalizedTime: normalizedTime === undefined ? undefined : new Date(normalizedTime),
+      activeMode: site.active_backup_mode,
+      host: parts.host,
+      pghoardVersion: parts.version,
+    });
+  }
+
+  /** What was asked for is still wanted. */
+  #backupFailed(step: TakeBasebackup, error: unknown): void {
+    const { parts, site } = this.#deps;
+    if (this.#end.signal.aborted) {
+      parts.log.info({ site: site.name }, 'the base backup was given up because pghoard stops');
+      return;
+    }
+    this.#failures++;
+    this.#lastFailure = parts.clock.now();
+    this.#requested ||= step.reason === 'requested';
+    parts.log.error({ site: site.name, failures: this.#failures, error: messageOf(error) }, `base backup failed: ${explain(error)}`);
+  }
+}
+
+function scheduleOf(site: SiteConfig): Schedule {
+  return {
+    intervalHours: site.basebackup_interval_hours,
+    hour: site.basebackup_hour ?? undefined,
+    minute: site.basebackup_minute ?? undefined,
+  };
+}
+
+function retentionRulesOf(site: SiteConfig): RetentionRules {
+  return {
+    countMax: site.basebackup_count ?? undefined,
+    ageDaysMax: site.basebackup_age_days_max ?? undefined,
+    countMin: site.basebackup_count_min,
+    intervalHours: site.basebackup_interval_hours ?? 0,
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

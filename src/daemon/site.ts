@@ -1,0 +1,132 @@
+import { Catalog } from '../catalog/catalog.ts';
+import { SiteKeys } from '../catalog/keys.ts';
+import type { CodecPool } from '../codec/pool.ts';
+import type { DaemonConfig, SiteConfig } from '../config/load.ts';
+import type { Clock } from '../lib/clock.ts';
+import { explain } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
+import { openStore } from '../storage/drivers.ts';
+import { Spool } from '../transfer/spool.ts';
+import type { UploadQueue } from '../transfer/upload-queue.ts';
+import { WalArchiver } from '../wal/archive.ts';
+import { WalFetcher } from '../wal/fetch.ts';
+import type { WalSource } from '../wal/stored-wal.ts';
+import { findWalDirectory } from '../wal/wal-directory.ts';
+import type { Alerts } from './alerts.ts';
+import { compressionOf } from './basebackup-job.ts';
+import { ClusterWatch } from './cluster-watch.ts';
+import type { SiteServices } from './http/site-services.ts';
+import { privateKeyFinder, relatedSites, sealingKey } from './site-keys.ts';
+import { SiteLoop } from './site-loop.ts';
+
+/** What the sites of a daemon share. */
+export interface DaemonParts {
+  readonly config: DaemonConfig;
+  /** For base backups. */
+  readonly pool: CodecPool;
+  /** For WAL, which must never wait until a chunk of a base backup is done. Threads start when they are first needed. */
+  readonly walPool: CodecPool;
+  readonly uploads: UploadQueue;
+  readonly alerts: Alerts;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Name of this host, for metadata. */
+  readonly host: string;
+  /** Of this package. */
+  readonly version: string;
+}
+
+/** One site at work: everything that belongs to it, opened together and closed together. */
+export class Site implements SiteServices {
+  readonly config: SiteConfig;
+  readonly catalogs: readonly [Catalog, ...Catalog[]];
+  readonly archiver: WalArchiver;
+  readonly fetcher: WalFetcher;
+  readonly loop: SiteLoop;
+  readonly #parts: DaemonParts;
+  readonly #cluster: ClusterWatch;
+  /** Ends uploads; the loop has its own end. */
+  readonly #stop: AbortController;
+
+  static async open(parts: DaemonParts, site: SiteConfig): Promise<Site> {
+    const sources = await openSources(parts.config, site);
+    const spool = new Spool(parts.config.backup_location, site.prefix, parts.random);
+    await spool.ensure();
+    await spool.removeDebris();
+    return new Site(parts, site, sources, spool);
+  }
+
+  private constructor(parts: DaemonParts, site: SiteConfig, sources: readonly [WalSource, ...WalSource[]], spool: Spool) {
+    const { config, walPool: pool, uploads, alerts, log, host } = parts;
+    const [{ catalog, privateKeyOf }, ...moved] = sources;
+    const encryption = sealingKey(site);
+    this.#parts = parts;
+    this.#stop = new AbortController();
+    this.#cluster = new ClusterWatch({ site, alerts, log });
+    this.config = site;
+    this.catalogs = [catalog, ...moved.map((source) => source.catalog)];
+    this.archiver = new WalArchiver({
+      site: site.name,
+      catalog,
+      spool,
+      pool,
+      uploads,
+      sealing: { compression: compressionOf(config), hashAlgorithm: config.hash_algorithm, ...(encryption && { encryption }) },
+      privateKeyOf,
+      host,
+      cluster: () => this.#cluster.facts,
+      log,
+      signal: this.#stop.signal,
+    });
+    this.fetcher = new WalFetcher({ sources, pool, directory: spool.prefetchDirectory, segmentsAhead: config.restore_prefetch, log });
+    this.loop = new SiteLoop({ parts, site, catalogs: this.catalogs, spool, cluster: this.#cluster });
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** Begins what the site does by itself. */
+  start(): void {
+    this.loop.start();
+    this.archiver.resume(this.#stop.signal).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#parts.log.error({ site: this.name }, explain(error));
+    });
+  }
+
+  requestBasebackup(): void {
+    this.loop.requestBasebackup();
+  }
+
+  async walDirectory(): Promise<string | undefined> {
+    const directory = this.config.pg_data_directory;
+    return directory === null ? undefined : findWalDirectory(directory);
+  }
+
+  /** Ends a running base backup, and waits until the WAL that is on its way has arrived. */
+  async drain(): Promise<void> {
+    await this.loop.stop();
+    await this.archiver.settled();
+  }
+
+  /** Lets go of everything. What had not been stored waits in the spool. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.loop.stop();
+    await this.archiver.settled();
+    await this.fetcher.close();
+    await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
+  }
+}
+
+async function openSources(config: DaemonConfig, site: SiteConfig): Promise<[WalSource, ...WalSource[]]> {
+  const [own, ...moved] = relatedSites(config, site);
+  return [await openSource(own), ...(await Promise.all(moved.map(openSource)))];
+}
+
+async function openSource(site: SiteConfig): Promise<WalSource> {
+  const store = await openStore(site.object_storage);
+  return { site: site.name, catalog: new Catalog(store, new SiteKeys(site.prefix)), privateKeyOf: privateKeyFinder(site) };
+}

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { parseTimestamp } from '../catalog/timestamp.ts';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { systemErrorCode } from '../lib/errors.ts';
+import { formatJson } from '../lib/json.ts';
+import type { TransferState } from '../transfer/transfer-stats.ts';
+import type { Alerts } from './alerts.ts';
+import type { SiteLoop } from './site-loop.ts';
+
+/** Monitoring runs as another user. */
+const stateFileMode = 0o644;
+
+export interface DaemonState {
+  readonly startupTime: Date;
+  readonly version: string;
+  readonly sites: readonly { readonly name: string; readonly loop: SiteLoop }[];
+  readonly compressionQueue: number;
+  readonly transferQueue: number;
+  readonly transfers: TransferState;
+  readonly alerts: Alerts;
+}
+
+/** The state in the shape that the original's state file has; what is only ours is under `pghoard`. */
+export function describeState(state: DaemonState): Record<string, unknown> {
+  const perSite = <T>(value: (loop: SiteLoop) => T | undefined) =>
+    Object.fromEntries(state.sites.map(({ name, loop }) => [name, value(loop)] as const).filter(([, found]) => found !== undefined));
+  return {
+    startup_time: state.startupTime.toISOString().slice(0, -1),
+    backup_sites: perSite((loop) => ({ basebackups: (loop.listing?.entries ?? []).map(describeBasebackup) })),
+    walreceivers: {},
+    pg_receivexlogs: {},
+    pg_basebackups: perSite(
+      ({ backupActivity: activity }) => activity && { latest_activity: activity.latestActivity, running: activity.running },
+    ),
+    compressors: [{}],
+    queues: { compression_queue: state.compressionQueue, transfer_queue: state.transferQueue },
+    transfer_agent_state: state.transfers,
+    served_files: {},
+    pghoard: {
+      version: state.version,
+      alerts: state.alerts.active,
+      sites: perSite((loop) => ({
+        because: loop.because,
+        unreadable_basebackups: loop.listing?.unreadable ?? [],
+        basebackup_progress: loop.backupActivity?.progress ?? null,
+      })),
+    },
+  };
+}
+
+/** Replaces the state file; readers see the old one or the new one. */
+export async function writeStateFile(path: string, state: DaemonState): Promise<void> {
+  await writeFileAtomic(path, formatJson(describeState(state)), { mode: stateFileMode });
+}
+
+/** What a previous life of any version left; undefined where there is nothing that can be read. */
+export async function readStateFile(path: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const times = ['start-time', 'end-time', 'backup-decision-time', 'preserve-until'];
+
+function describeBasebackup(entry: BasebackupEntry): Record<string, unknown> {
+  const metadata = Object.entries(entry.metadata).map(([key, text]) => [key, times.includes(key) ? (parseTimestamp(text) ?? text) : text]);
+  return {
+    name: entry.key.slice(entry.key.lastIndexOf('/') + 1),
+    size: entry.size,
+    last_modified: entry.lastModified,
+    metadata: Object.fromEntries(metadata),
+  };
+}
