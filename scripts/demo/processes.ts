@@ -17,7 +17,7 @@ export interface Program {
 const stopMsMax = 30_000;
 const logTailLines = 15;
 
-/** The demo's children. They end with it, in the opposite order of their start; the kernel sees to it should the demo be killed. */
+/** Children that end with us, in the opposite order of their start; the kernel sees to it should we be killed. */
 export class Processes implements AsyncDisposable {
   readonly #running: { readonly program: Program; readonly child: ChildProcess }[] = [];
   readonly #lost = Promise.withResolvers<never>();
@@ -32,8 +32,8 @@ export class Processes implements AsyncDisposable {
     return this.#lost.promise;
   }
 
-  /** Starts a program that shall run until the end of the demo. */
-  start(program: Program): void {
+  /** Starts a program that shall run until the end; returns its process id. */
+  start(program: Program): number {
     const child = launch(program);
     this.#running.push({ program, child });
     const ended = (how: string) => {
@@ -41,6 +41,7 @@ export class Processes implements AsyncDisposable {
     };
     child.once('error', (error) => ended(error.message));
     child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+    return child.pid ?? 0;
   }
 
   /** Runs a program to its end, which must be a success. */

@@ -1,0 +1,23 @@
+import type { TestPostgres } from '../test/support/postgres.ts';
+
+/** What a tool is measured in. */
+export interface Arena {
+  readonly postgres: TestPostgres;
+  /** A directory of the tool's own, which the user of PostgreSQL may write to. */
+  readonly directory: string;
+  readonly threads: number;
+}
+
+/** One backup tool. All compress fast; those that can encrypt do. */
+export interface Contestant extends AsyncDisposable {
+  readonly name: string;
+  /** Processes that run all the time and count as the tool's. */
+  readonly pids: readonly number[];
+  /** What PostgreSQL is told to archive with while this tool takes a backup. */
+  readonly archiveCommand: string;
+  readonly backup: () => Promise<void>;
+  /** Puts the latest backup into `target`, which does not exist yet; replays nothing. */
+  readonly restore: (target: string) => Promise<void>;
+  /** Archives one finished segment, as archive_command does. Absent where the tool has no such thing. */
+  readonly archive?: (path: string) => Promise<void>;
+}
