@@ -1,16 +1,11 @@
 import { z } from 'zod';
 import { optionGroup } from '../lib/option-group.ts';
-
-const prefixOption = z
-  .string()
-  .refine((prefix) => !/[\u0000-\u001f\u007f]/.test(prefix), 'must not contain control characters')
-  .refine((prefix) => !prefix.split('/').some((part) => part === '.' || part === '..'), 'must not contain "." or ".." as a path component');
+import { keyPrefixOption } from '../storage/common-options.ts';
 
 /** Where sites lie in their stores, for all of them. */
 export const catalogGlobalOptions = optionGroup({
-  path_prefix: prefixOption.nullable().default(null).meta({
+  path_prefix: keyPrefixOption.nullable().default(null).meta({
     description: 'What comes before the site’s name in the keys of its objects, for sites without a `prefix`.',
-    since: '1.0',
     deprecated: true,
     instead: 'prefix of the site',
   }),
@@ -18,7 +13,7 @@ export const catalogGlobalOptions = optionGroup({
 
 /** Where a site lies in its store. */
 export const catalogSiteOptions = optionGroup({
-  prefix: prefixOption.nullable().default(null).meta({
+  prefix: keyPrefixOption.nullable().default(null).meta({
     description: 'What the keys of the site’s objects begin with, without slashes at its ends.',
     since: '1.7',
     defaultText: '`path_prefix`/name of the site',

@@ -10,7 +10,6 @@ export const lzmaExtremeBit = 0x8000_0000;
 export const compressionOptions = optionGroup({
   algorithm: z.enum(['snappy', 'lzma', 'zstd']).default('snappy').meta({
     description: 'How objects are compressed.',
-    since: '1.0',
   }),
   level: z
     .int()
@@ -26,12 +25,12 @@ export const compressionOptions = optionGroup({
     .min(1)
     .optional()
     .transform((count) => count ?? availableParallelism())
-    .meta({ description: 'How many objects are compressed or decompressed at once.', since: '1.0', defaultText: 'number of processors' }),
+    .meta({ description: 'How many objects are compressed or decompressed at once.', defaultText: 'number of processors' }),
 });
 
 /** Compression, for all sites. */
 export const codecGlobalOptions = optionGroup({
-  compression: compressionOptions.prefault({}).meta({ description: 'Compression of what is stored.', since: '1.0' }),
+  compression: compressionOptions.prefault({}).meta({ description: 'Compression of what is stored.' }),
 });
 
 /** Why a check refuses a key; its messages do not repeat the key. */
@@ -54,11 +53,9 @@ const pemOption = (check: (pem: string) => unknown) =>
 export const encryptionKeyOptions = optionGroup({
   public: pemOption(checkPublicKey).nullable().default(null).meta({
     description: 'PEM text of the public RSA key (SubjectPublicKeyInfo), needed to store.',
-    since: '1.0',
   }),
   private: pemOption(checkPrivateKey).nullable().default(null).meta({
     description: 'PEM text of the private RSA key (PKCS#8), needed to restore and best kept off the backup host.',
-    since: '1.0',
   }),
 }).superRefine((keys, context) => {
   const { public: publicKey, private: privateKey } = keys;
@@ -71,11 +68,9 @@ export const encryptionKeyOptions = optionGroup({
 export const codecSiteOptions = optionGroup({
   encryption_key_id: z.string().min(1).nullable().default(null).meta({
     description: 'Which of `encryption_keys` encrypts new objects. Null: stored unencrypted.',
-    since: '1.0',
   }),
   encryption_keys: z.record(z.string().min(1), encryptionKeyOptions).nullable().default(null).meta({
     description: 'RSA key pairs by their id, as pghoard_create_keys writes them. Objects name the id they were encrypted with.',
-    since: '1.0',
   }),
 });
 

@@ -52,7 +52,6 @@ export const fileOptions = optionGroup({
   ...globalShape,
   backup_sites: z.record(z.string(), siteOptions).default({}).meta({
     description: 'The clusters to back up, by name.',
-    since: '1.0',
   }),
 });
 

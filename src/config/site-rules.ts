@@ -65,8 +65,7 @@ export function checkSite(site: SiteInFile, forDaemon: boolean, verdicts: Verdic
 
 /** The name is a directory in the spool and a part of URLs. */
 function checkSiteName(name: string, problem: Problem): void {
-  // oxlint-disable-next-line no-control-regex
-  if (name === '' || /[/\u0000-\u001f\u007f]/.test(name) || name.startsWith('.') || name === '__proto__') {
+  if (name === '' || /[/\p{Cc}]/u.test(name) || name.startsWith('.') || name === '__proto__') {
     problem([], 'the name of a site must not be empty, begin with a dot, or contain slashes or control characters');
   }
 }

@@ -4,7 +4,7 @@ import { didYouMean } from './did-you-mean.ts';
 declare module 'zod' {
   /** What is told about an option beside its type. Read by the reference, the JSON Schema and the handling of old names. */
   interface GlobalMeta {
-    /** First release of PGHoard that knew it. */
+    /** First release of PGHoard that knew it, where that is later than 1.4.0 or known. */
     since?: string;
     /** Older or mistaken spellings of the key that are still read, with a warning. */
     spellings?: readonly string[];
@@ -54,4 +54,11 @@ export function withoutWrappers(schema: z.core.$ZodType): z.core.$ZodType {
   const wrapped =
     schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
   return wrapped ? withoutWrappers(schema.unwrap()) : schema;
+}
+
+/** What an option that is not in the file is read as, as it would be written; undefined if it must be given or the default is none of the file's values. */
+export function defaultOf(schema: z.core.$ZodType): unknown {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) return schema.def.defaultValue;
+  if (schema instanceof z.ZodPipe) return defaultOf(schema.in);
+  return schema instanceof z.ZodNullable || schema instanceof z.ZodOptional ? defaultOf(schema.unwrap()) : undefined;
 }

@@ -22,13 +22,11 @@ const nodeOption = z
 export const postgresGlobalOptions = optionGroup({
   pg_basebackup_path: pathOption.nullable().default(null).meta({
     description: 'The program pg_basebackup, for all sites.',
-    since: '1.0',
     deprecated: true,
     instead: 'pg_bin_directory of the site',
   }),
   pg_receivexlog_path: pathOption.nullable().default(null).meta({
     description: 'The program pg_receivewal (pg_receivexlog before PostgreSQL 10), for all sites.',
-    since: '1.0',
     deprecated: true,
     instead: 'pg_bin_directory of the site',
   }),
@@ -43,7 +41,6 @@ export const postgresSiteOptions = optionGroup({
       description:
         'The servers of the site. Each is a libpq connection string, a postgres:// URI, an object of libpq parameters, or an object with a ' +
         '`connection_string`; each may name a replication `slot` to receive WAL from. Passwords may come from a password file, parameters from a service file.',
-      since: '1.0',
     }),
   pg_data_directory: pathOption.nullable().default(null).meta({
     description: 'The data directory of the server on this host. Needed by the daemon for active sites.',
@@ -55,19 +52,16 @@ export const postgresSiteOptions = optionGroup({
   }),
   pg_basebackup_path: pathOption.nullable().default(null).meta({
     description: 'The program pg_basebackup.',
-    since: '1.0',
     deprecated: true,
     instead: 'pg_bin_directory',
   }),
   pg_receivexlog_path: pathOption.nullable().default(null).meta({
     description: 'The program pg_receivewal (pg_receivexlog before PostgreSQL 10).',
-    since: '1.0',
     deprecated: true,
     instead: 'pg_bin_directory',
   }),
   pg_xlog_directory: pathOption.nullable().default(null).meta({
     description: 'The directory of WAL.',
-    since: '1.0',
     deprecated: true,
     unused: 'it is found through pg_data_directory',
   }),

@@ -30,7 +30,6 @@ export const storageOptions = z.discriminatedUnion(
 export const storageSiteOptions = optionGroup({
   object_storage: storageOptions.nullable().default(null).meta({
     description: 'The store that keeps the site’s backups.',
-    since: '1.0',
     defaultText: 'the directory `object_storage` in `backup_location`, with a warning',
   }),
 });

@@ -10,7 +10,6 @@ export const transferOptions = optionGroup({
     .transform((count) => count ?? Math.min(availableParallelism() + 3, 20))
     .meta({
       description: 'How many objects are uploaded or downloaded at once.',
-      since: '1.0',
       defaultText: 'number of processors + 3, at most 20',
     }),
 });
@@ -20,12 +19,10 @@ export const transferGlobalOptions = optionGroup({
   backup_location: pathOption.nullable().default(null).meta({
     description:
       'Directory in which objects wait for their upload. Needed by the daemon. No store: it must not be a site’s `object_storage.directory`.',
-    since: '1.0',
   }),
-  transfer: transferOptions.prefault({}).meta({ description: 'Uploads and downloads.', since: '1.0' }),
+  transfer: transferOptions.prefault({}).meta({ description: 'Uploads and downloads.' }),
   upload_retries_warning_limit: z.int().min(0).default(3).meta({
     description: 'After more failures of one upload than this an alert file is written.',
-    since: '1.0',
   }),
 });
 

@@ -23,7 +23,6 @@ const hashNames = Object.keys(hashAlgorithms) as [HashAlgorithm, ...HashAlgorith
 export const walGlobalOptions = optionGroup({
   restore_prefetch: z.int().min(0).nullable().default(null).meta({
     description: 'How many WAL segments after the requested one are fetched ahead while a server recovers.',
-    since: '1.0',
     defaultText: '`transfer.thread_count`',
   }),
   hash_algorithm: z.enum(hashNames).default('sha1').meta({
@@ -56,7 +55,6 @@ export const walSiteOptions = optionGroup({
       description:
         'How WAL arrives: `pg_receivexlog` (pg_receivewal as a child process), `archive_command` (the server sends it), `walreceiver` (received by the ' +
         'daemon itself), `standalone_hot_backup` (none, each base backup carries what it needs), `basic` (none).',
-      since: '1.0',
     }),
   pg_receivexlog: walReceiverOptions.prefault({}).meta({
     description: 'Pauses receiving of WAL before the disk is full.',

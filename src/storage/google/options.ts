@@ -4,15 +4,15 @@ import { bucketOption, commonStorageOptions, proxyOption, textOption } from '../
 
 /** Google Cloud Storage. */
 export const googleStorageOptions = optionGroup({
-  storage_type: z.literal('google').meta({ description: 'Google Cloud Storage.', since: '1.0' }),
-  project_id: textOption.meta({ description: 'The project; needed to make a bucket.', since: '1.0' }),
-  bucket_name: bucketOption.meta({ description: 'The bucket; made where it is missing.', since: '1.0' }),
-  credential_file: pathOption.nullable().default(null).meta({ description: 'JSON file with credentials.', since: '1.0' }),
+  storage_type: z.literal('google').meta({ description: 'Google Cloud Storage.' }),
+  project_id: textOption.meta({ description: 'The project; needed to make a bucket.' }),
+  bucket_name: bucketOption.meta({ description: 'The bucket; made where it is missing.' }),
+  credential_file: pathOption.nullable().default(null).meta({ description: 'JSON file with credentials.' }),
   credentials: z
     .looseObject({ type: z.enum(['service_account', 'authorized_user', 'access_token']) })
     .nullable()
     .default(null)
-    .meta({ description: 'What would stand in `credential_file`. Neither: the application’s default credentials.', since: '1.0' }),
+    .meta({ description: 'What would stand in `credential_file`. Neither: the application’s default credentials.' }),
   proxy_info: proxyOption,
   ...commonStorageOptions.shape,
 });

@@ -4,8 +4,8 @@ import { commonStorageOptions } from '../common-options.ts';
 
 /** A directory, often a mounted one. */
 export const localStorageOptions = optionGroup({
-  storage_type: z.literal('local').meta({ description: 'A directory.', since: '1.0' }),
-  directory: pathOption.meta({ description: 'The directory; made where it is missing.', since: '1.0' }),
+  storage_type: z.literal('local').meta({ description: 'A directory.' }),
+  directory: pathOption.meta({ description: 'The directory; made where it is missing.' }),
   ...commonStorageOptions.shape,
 });
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { optionGroup } from '../../lib/option-group.ts';
 import { bucketOption, commonStorageOptions, segmentSizeOption, textOption } from '../common-options.ts';
 
-const v3 = (what: string) => textOption.meta({ description: `${what} (Keystone v3).`, since: '1.5' });
+const v3 = (what: string) => textOption.meta({ description: `${what} (Keystone v3).`, since: 'after 1.4' });
 
 /** OpenStack Swift. */
 export const swiftStorageOptions = optionGroup({
@@ -19,7 +19,7 @@ export const swiftStorageOptions = optionGroup({
     .meta({ description: 'Version of the login: 1 (TempAuth), 2 or 3 (Keystone).', since: '1.1' }),
   tenant_name: textOption.meta({ description: 'Tenant (Keystone v2).', since: '1.1' }),
   segment_size: segmentSizeOption.meta({ description: 'Bytes above which objects are stored in segments. Null: 3 GiB.', since: '1.1' }),
-  region_name: textOption.meta({ description: 'Region of the service.', since: '1.5' }),
+  region_name: textOption.meta({ description: 'Region of the service.', since: 'after 1.4' }),
   user_id: v3('Id of the user'),
   user_domain_id: v3('Id of the user’s domain'),
   user_domain_name: v3('Name of the user’s domain'),
