@@ -2,7 +2,7 @@ import { lstat, readFile, readlink, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { connect, type PgConnection } from '../postgres/client.ts';
-import { type ConnInfo, resolveConninfo } from '../postgres/conninfo.ts';
+import type { ConnInfo } from '../postgres/conninfo.ts';
 import { readControlFile } from '../postgres/control-file.ts';
 import type { Tablespace } from './walk.ts';
 
@@ -30,8 +30,7 @@ export async function connectToFirst(
   for (const node of nodes) {
     options.signal.throwIfAborted();
     try {
-      const resolved = await resolveConninfo(node, process.env, { replication: options.replication ?? false });
-      const connection = await connect(resolved, { ...options, applicationName: 'pghoard' });
+      const connection = await connect(node, { ...options, applicationName: 'pghoard' });
       try {
         await check(connection, node);
         return connection;

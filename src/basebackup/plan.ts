@@ -1,5 +1,3 @@
-import { availableParallelism } from 'node:os';
-
 /** Below this a chunk's own cost (two requests, a header, a session key) outweighs what balance brings. */
 export const chunkBytesMin = 16 * 1024 * 1024;
 /** Where the size of the database cannot be learnt. */
@@ -39,5 +37,5 @@ export function chunkThreads(plan: {
   readonly poolThreads: number;
   readonly chunksInProgress: number;
 }): number {
-  return Math.max(1, Math.min(plan.threads ?? plan.poolThreads ?? availableParallelism(), plan.chunksInProgress));
+  return Math.max(1, Math.min(plan.threads ?? plan.poolThreads, plan.chunksInProgress));
 }

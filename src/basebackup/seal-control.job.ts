@@ -42,7 +42,7 @@ export const sealControl = defineJob(import.meta.url, 'sealControl', async (inpu
   await addBackupLabel(packer, input);
   for (const directory of input.directories) await packer.addContent(directory);
   await packer.end();
-  return file.finish();
+  return await file.finish();
 });
 
 export async function addControlFile(packer: TarPacker, { controlFile, owner }: ControlMembers): Promise<void> {

@@ -54,7 +54,7 @@ interface Place {
  * `tablespaces/<name>/…`. Directories come before what is in them. Nothing is held beyond one batch of names per level.
  */
 export async function* walkCluster(dataDirectory: string, options: WalkOptions): AsyncGenerator<FoundEntry> {
-  const top = await realpath(dataDirectory);
+  const top = await realpath(dataDirectory).catch((error: unknown) => Promise.reject(unreadable(dataDirectory, error)));
   const inside = new Set<string>();
   for (const tablespace of options.tablespaces) inside.add(await realpathOr(tablespace.path));
   yield* walk(

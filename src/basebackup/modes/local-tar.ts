@@ -32,9 +32,8 @@ export async function takeLocalTar(backup: RunningBackup): Promise<MainObject> {
     bytesTotal,
   };
   progress.enter('copying', bytesTotal);
-  return job.format === 'pghoard-bb-v1'
-    ? archiveAsSingleObject(backup, source, session, progress)
-    : archiveInChunks(backup, source, session, progress);
+  const archive = job.format === 'pghoard-bb-v1' ? archiveAsSingleObject : archiveInChunks;
+  return await archive(backup, source, session, progress);
 }
 
 function dataDirectoryOf(job: BasebackupJob): string {
