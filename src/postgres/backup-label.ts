@@ -9,7 +9,7 @@ export interface BackupLabel {
   readonly checkpointLocation: Lsn;
   /** `streamed` or `pg_start_backup`. */
   readonly backupMethod?: string;
-  /** `primary` or `standby`. */
+  /** `primary` (before PostgreSQL 14 `master`) or `standby`. */
   readonly backupFrom?: string;
   readonly startTime: Date;
   readonly label?: string;
