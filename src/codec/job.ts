@@ -2,7 +2,7 @@
 export interface JobContext {
   readonly signal: AbortSignal;
   /** Tells the main thread something while the job runs, such as bytes done so far. Plain data only. */
-  report(message: unknown): void;
+  readonly report: (message: unknown) => void;
 }
 
 /**

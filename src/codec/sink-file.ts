@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 
 const fullDiskCodes = new Set(['ENOSPC', 'EDQUOT']);
@@ -40,8 +40,10 @@ export class SinkFile implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
+    const isFile = fstatSync(this.#fd).isFile();
     closeSync(this.#fd);
-    rmSync(this.path, { force: true });
+    // A device or a pipe was not made here.
+    if (isFile) rmSync(this.path, { force: true });
   }
 
   #try<T>(act: () => T): T {
