@@ -35,15 +35,23 @@ export function parseBackupLabel(text: string, options: BackupLabelOptions = {})
   const label = lineOf(text, 'LABEL');
   const timeline = lastLineOf(text, 'START TIMELINE');
   return {
-    startWalLocation: parseLsn(start[1] as string),
+    startWalLocation: positionIn('START WAL LOCATION', start[1] as string),
     startWalSegment: start[2] as string,
-    checkpointLocation: parseLsn(checkpoint),
+    checkpointLocation: positionIn('CHECKPOINT LOCATION', checkpoint),
     startTime: startTimeOf(text, options),
     ...(backupMethod === undefined ? {} : { backupMethod }),
     ...(backupFrom === undefined ? {} : { backupFrom }),
     ...(label === undefined ? {} : { label }),
     ...(timeline === undefined ? {} : { timeline: Number(timeline) }),
   };
+}
+
+function positionIn(keyword: string, text: string): Lsn {
+  try {
+    return parseLsn(text);
+  } catch (error) {
+    throw invalid(`its ${keyword} is no WAL position`, error);
+  }
 }
 
 function startTimeOf(text: string, { startTimeFallback }: BackupLabelOptions): Date {
@@ -74,6 +82,6 @@ function lastLineOf(text: string, keyword: string): string | undefined {
   return [...text.matchAll(new RegExp(`^${keyword}: (\\d+)\\r?$`, 'gm'))].at(-1)?.[1];
 }
 
-function invalid(what: string): OperatorError {
-  return new OperatorError('backup-label-invalid', `the backup_label cannot be used: ${what}`);
+function invalid(what: string, cause?: unknown): OperatorError {
+  return new OperatorError('backup-label-invalid', `the backup_label cannot be used: ${what}`, cause === undefined ? {} : { cause });
 }
