@@ -44,6 +44,7 @@ export async function takeBasebackup(job: BasebackupJob, deps: BasebackupDeps, s
 
 /** A name that neither the store nor the spool knows; making the spool directory claims it. */
 async function reserveName(job: BasebackupJob, deps: BasebackupDeps, signal: AbortSignal): Promise<RunningBackup> {
+  await deps.spool.ensure();
   const now = deps.clock.now();
   for (let n = 0; ; n++) {
     signal.throwIfAborted();

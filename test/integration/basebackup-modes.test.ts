@@ -133,6 +133,21 @@ test('a chunked backup is made of several chunks, and its control archive has th
   assert.equal(finished?.['finished'], true, 'the segment that the backup needs last is finished, so that it gets archived');
 });
 
+test('the newest PostgreSQL is backed up and recovered too, with small segments', async () => {
+  await using bench = await BackupBench.open();
+  await using newest = await TestPostgres.start({ version: 'embedded', initdb: ['--wal-segsize=1'], settings: { wal_keep_size: '64MB' } });
+  await newest.query('CREATE TABLE words AS SELECT i FROM generate_series(1, 1000) AS i');
+  const entry = await takeBasebackup(bench.job(newest), bench.deps, never);
+  const { members } = await membersOf(bench, entry);
+  const target = await bench.directory('copy');
+  await unpackMembers(members, target);
+  await copyWal(newest, join(target, 'data'));
+  await using recovered = await TestPostgres.startOn(join(target, 'data'), {}, { version: 'embedded' });
+  assert.deepEqual(await recovered.query('SELECT count(*)::int AS rows FROM words'), [{ rows: 1000 }]);
+  const [finished] = await newest.query('SELECT pg_walfile_name(pg_current_wal_insert_lsn()) > $1 AS finished', [entry.endWalSegment]);
+  assert.equal(finished?.['finished'], true);
+});
+
 test('a second backup in the same minute gets a name of its own', async () => {
   await using bench = await BackupBench.open();
   const clock = { ...bench.deps.clock, now: () => new Date('2026-11-23T01:57:00Z') };
