@@ -10,8 +10,9 @@ import type { RootLog } from '../lib/log.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import { type HttpServer, startHttpServer } from './http/server.ts';
-import { type DaemonParts, Site } from './site.ts';
+import { Site } from './site.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
 
 const stateMs = 5_000;

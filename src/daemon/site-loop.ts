@@ -3,16 +3,16 @@ import { takeBasebackup } from '../basebackup/basebackup.ts';
 import type { BasebackupProgress } from '../basebackup/job.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
-import { explain, messageOf, OperatorError } from '../lib/errors.ts';
+import { explain, OperatorError } from '../lib/errors.ts';
 import type { RetentionRules } from '../retention/decide.ts';
 import { prune } from '../retention/prune.ts';
 import type { Spool } from '../transfer/spool.ts';
 import { backupViews } from './backup-views.ts';
 import { basebackupJob, isSupportedMode } from './basebackup-job.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import { nextStep, type Step } from './next-step.ts';
 import type { Schedule } from './schedule.ts';
-import type { DaemonParts } from './site.ts';
 
 const passMs = 5_000;
 const listingMsMax = 300_000;
@@ -201,7 +201,7 @@ export class SiteLoop {
     this.#failures++;
     this.#lastFailure = parts.clock.now();
     this.#requested ||= step.reason === 'requested';
-    parts.log.error({ site: site.name, failures: this.#failures, error: messageOf(error) }, `base backup failed: ${explain(error)}`);
+    parts.log.error({ site: site.name, failures: this.#failures }, `base backup failed: ${explain(error)}`);
   }
 }
 

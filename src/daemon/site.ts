@@ -1,42 +1,19 @@
 import { Catalog } from '../catalog/catalog.ts';
 import { SiteKeys } from '../catalog/keys.ts';
-import type { CodecPool } from '../codec/pool.ts';
 import type { DaemonConfig, SiteConfig } from '../config/load.ts';
-import type { Clock } from '../lib/clock.ts';
 import { explain } from '../lib/errors.ts';
-import type { Log } from '../lib/log.ts';
-import type { Random } from '../lib/random.ts';
 import { openStore } from '../storage/drivers.ts';
 import { Spool } from '../transfer/spool.ts';
-import type { UploadQueue } from '../transfer/upload-queue.ts';
 import { WalArchiver } from '../wal/archive.ts';
 import { WalFetcher } from '../wal/fetch.ts';
 import type { WalSource } from '../wal/stored-wal.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
-import type { Alerts } from './alerts.ts';
 import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteServices } from './http/site-services.ts';
 import { privateKeyFinder, relatedSites, sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
-
-/** What the sites of a daemon share. */
-export interface DaemonParts {
-  readonly config: DaemonConfig;
-  /** For base backups. */
-  readonly pool: CodecPool;
-  /** For WAL, which must never wait until a chunk of a base backup is done. Threads start when they are first needed. */
-  readonly walPool: CodecPool;
-  readonly uploads: UploadQueue;
-  readonly alerts: Alerts;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Name of this host, for metadata. */
-  readonly host: string;
-  /** Of this package. */
-  readonly version: string;
-}
 
 /** One site at work: everything that belongs to it, opened together and closed together. */
 export class Site implements SiteServices {

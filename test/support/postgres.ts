@@ -146,6 +146,12 @@ export class TestPostgres implements AsyncDisposable {
     return rows[0]?.['name'] as string;
   }
 
+  /** Waits until the server has ended recovery and takes writes. */
+  async promoted(withinMs = readyWithinMs): Promise<void> {
+    const isPrimary = async () => (await this.query('SELECT pg_is_in_recovery() AS recovering'))[0]?.['recovering'] === false;
+    await waitFor(isPrimary, { withinMs, what: `the server ends recovery:\n${this.log()}` });
+  }
+
   /** What the server and the commands it ran printed. */
   log(): string {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, 'utf8') : '';

@@ -1,0 +1,25 @@
+import type { CodecPool } from '../codec/pool.ts';
+import type { DaemonConfig } from '../config/load.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
+import type { UploadQueue } from '../transfer/upload-queue.ts';
+import type { Alerts } from './alerts.ts';
+
+/** What the sites of a daemon share. */
+export interface DaemonParts {
+  readonly config: DaemonConfig;
+  /** For base backups. */
+  readonly pool: CodecPool;
+  /** For WAL, which must never wait until a chunk of a base backup is done. Threads start when they are first needed. */
+  readonly walPool: CodecPool;
+  readonly uploads: UploadQueue;
+  readonly alerts: Alerts;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Name of this host, for metadata. */
+  readonly host: string;
+  /** Of this package. */
+  readonly version: string;
+}

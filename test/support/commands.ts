@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url';
+import { type ProgramOptions, type ProgramResult, runProgram } from '../../src/lib/subprocess.ts';
+
+export type CommandName = 'pghoard' | 'restore' | 'archive-sync' | 'archive-cleanup' | 'create-keys' | 'postgres-command';
+
+/** How to start one of our commands from what is being tested: the program first, then its arguments. */
+export function commandLine(name: CommandName): [string, ...string[]] {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return [
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    fileURLToPath(new URL(`../../src/cli/${name}.${extension}`, import.meta.url)),
+  ];
+}
+
+/** Runs one of our commands to its end. */
+export function runOurs(name: CommandName, args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
+  const [program, ...first] = commandLine(name);
+  return runProgram(program, [...first, ...args], options);
+}

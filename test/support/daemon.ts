@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import { SiteKeys } from '../../src/catalog/keys.ts';
+import { createKeyPair } from '../../src/codec/keys.ts';
+import { openStore } from '../../src/storage/drivers.ts';
+import { commandLine } from './commands.ts';
+import { freePort } from './free-port.ts';
+import type { TestPostgres } from './postgres.ts';
+import { waitFor } from './wait-for.ts';
+
+/** The site that tests back up, and the prefix of its keys. */
+export const siteName = 'main';
+
+export interface TestDaemonOptions {
+  /** Where spool, store, state and configuration go. */
+  readonly directory: string;
+  /** The server to back up; absent: a site that only serves restores. */
+  readonly postgres?: TestPostgres;
+  readonly encrypted?: boolean;
+  /** Added to, or instead of, what the site has by default. */
+  readonly site?: Readonly<Record<string, unknown>>;
+  /** The same for the top level. */
+  readonly global?: Readonly<Record<string, unknown>>;
+}
+
+const upWithinMs = 20_000;
+
+/** The real daemon as a child process, with a configuration of its own, and what a test asks of it. It dies with the test process. */
+export class TestDaemon implements AsyncDisposable {
+  readonly directory: string;
+  readonly configFile: string;
+  readonly port: number;
+  #child: ChildProcess | undefined;
+  #log = '';
+
+  /** Writes the configuration and starts the daemon; resolves once it answers. */
+  static async start(options: TestDaemonOptions): Promise<TestDaemon> {
+    const daemon = await TestDaemon.prepare(options);
+    await daemon.launch();
+    return daemon;
+  }
+
+  /** Only writes the configuration. */
+  static async prepare(options: TestDaemonOptions): Promise<TestDaemon> {
+    const daemon = new TestDaemon(options.directory, await freePort());
+    await mkdir(options.directory, { recursive: true });
+    await writeFile(daemon.configFile, JSON.stringify(await configOf(options, daemon.port), undefined, 2), { mode: 0o600 });
+    return daemon;
+  }
+
+  private constructor(directory: string, port: number) {
+    this.directory = directory;
+    this.port = port;
+    this.configFile = join(directory, 'pghoard.json');
+  }
+
+  /** What it wrote to standard error so far. */
+  get log(): string {
+    return this.#log;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get spoolDirectory(): string {
+    return join(this.directory, 'spool', siteName);
+  }
+
+  get storeDirectory(): string {
+    return join(this.directory, 'store');
+  }
+
+  /** Value for PostgreSQL's archive_command. */
+  get archiveCommand(): string {
+    return [...commandLine('postgres-command'), '--mode', 'archive', '--site', siteName, '--port', String(this.port), '--xlog', '%f'].join(
+      ' ',
+    );
+  }
+
+  async launch(): Promise<void> {
+    const [program, ...args] = commandLine('pghoard');
+    const wrapped = ['--pdeathsig', 'KILL', '--', program, ...args, '--config', this.configFile];
+    const child = spawn('setpriv', wrapped, { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
+    this.#child = child;
+    const isUp = async () => {
+      if (child.exitCode !== null) return 'ended';
+      return (await this.request('GET', '/status')).status === 200 ? 'up' : undefined;
+    };
+    const state = await waitFor(isUp, { withinMs: upWithinMs, what: `the daemon answers:\n${this.#log}` });
+    if (state === 'ended') throw new Error(`the daemon ended with ${child.exitCode}:\n${this.#log}`);
+  }
+
+  async request(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.port}${path}`, { method, headers });
+  }
+
+  /** What the store has, asked past the daemon. */
+  async catalog(): Promise<Catalog> {
+    const { backup_sites: sites } = JSON.parse(await readFile(this.configFile, 'utf8')) as Record<
+      string,
+      Record<string, Record<string, unknown>>
+    >;
+    return new Catalog(await openStore(sites?.[siteName]?.['object_storage'] as never), new SiteKeys(siteName));
+  }
+
+  /** Waits until the store has at least so many complete base backups, and returns their names. */
+  async basebackups(count: number, withinMs = 60_000): Promise<string[]> {
+    const catalog = await this.catalog();
+    const enough = async () => {
+      const { entries } = await catalog.basebackups();
+      return entries.length >= count && entries.map(({ name }) => name);
+    };
+    return waitFor(enough, { withinMs, what: `${count} base backups in the store:\n${this.#log}` });
+  }
+
+  /** Waits until the store has the WAL file. */
+  async archived(name: string, withinMs = 60_000): Promise<void> {
+    const catalog = await this.catalog();
+    await waitFor(() => catalog.findWal(name), { withinMs, what: `${name} is archived:\n${this.#log}` });
+  }
+
+  /** Resolves to the exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#child;
+    if (!child) return null;
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await once(child, 'exit');
+    }
+    return child.exitCode;
+  }
+
+  async kill9(): Promise<void> {
+    await this.stop('SIGKILL');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill9();
+  }
+}
+
+async function configOf(
+  { directory, postgres, encrypted = false, site = {}, global = {} }: TestDaemonOptions,
+  port: number,
+): Promise<unknown> {
+  const keys = encrypted ? await createKeyPair(2048) : undefined;
+  return {
+    backup_location: join(directory, 'spool'),
+    json_state_file_path: join(directory, 'state.json'),
+    maintenance_mode_file: join(directory, 'maintenance'),
+    alert_file_dir: join(directory, 'alerts'),
+    http_port: port,
+    log_level: 'DEBUG',
+    compression: { algorithm: 'snappy', thread_count: 2 },
+    ...global,
+    backup_sites: {
+      [siteName]: {
+        active: postgres !== undefined,
+        active_backup_mode: 'archive_command',
+        basebackup_mode: 'local-tar',
+        basebackup_count: 10,
+        object_storage: { storage_type: 'local', directory: join(directory, 'store') },
+        ...(postgres && { nodes: [postgres.dsn], pg_data_directory: postgres.dataDirectory, pg_bin_directory: postgres.bin }),
+        ...(keys && { encryption_key_id: 'key', encryption_keys: { key: { public: keys.publicKey, private: keys.privateKey } } }),
+        ...site,
+      },
+    },
+  };
+}
