@@ -3,7 +3,7 @@ import { lzmaExtremeBit } from '../codec/options.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
 import type { StorageOptions } from '../storage/options.ts';
 import type { Config, SiteConfig } from './config.ts';
-import type { SiteInFile, Verdicts } from './site-rules.ts';
+import { isSiteName, type SiteInFile, type Verdicts } from './site-rules.ts';
 
 /** What lies directly under the prefix of a site, in the store or in the spool. */
 const reservedNames =
@@ -28,7 +28,7 @@ export function checkFile({ config, badKeys, sites, forDaemon }: WholeFile, verd
     if (site && !bad.has('moved_from')) checkMovedFrom(site, config, verdicts);
   }
   if (badKeys.has('path_prefix') || badKeys.has('backup_location')) return;
-  const placed = sites.filter(({ bad }) => !['active', 'prefix', 'object_storage'].some((key) => bad.has(key)));
+  const placed = sites.filter(({ name, bad }) => isSiteName(name) && !['active', 'prefix', 'object_storage'].some((key) => bad.has(key)));
   checkPlaces(config, placed, verdicts);
 }
 

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { configJsonSchema } from './json-schema.ts';
 import { configReference } from './reference-text.ts';
 
@@ -8,12 +10,16 @@ export const referenceFiles: Readonly<Record<string, () => string>> = {
   'pghoard.schema.json': () => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`,
 };
 
-/** Where a file of the package lies, from the sources. */
+/** Where a file of the package lies: the sources are two floors below its root, the compiled files three. */
 export function packageFile(path: string): URL {
-  return new URL(`../../${path}`, import.meta.url);
+  const root = ['../../', '../../../']
+    .map((up) => new URL(up, import.meta.url))
+    .find((directory) => existsSync(new URL('package.json', directory)));
+  if (root === undefined) throw new Error(`package.json not found above ${import.meta.url}`);
+  return new URL(path, root);
 }
 
-if (import.meta.main) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await mkdir(packageFile('docs'), { recursive: true });
   for (const [path, render] of Object.entries(referenceFiles)) await writeFile(packageFile(path), render());
 }

@@ -56,7 +56,8 @@ const rulesOfDaemon: readonly SiteRule[] = [
 export function checkSite(site: SiteInFile, forDaemon: boolean, verdicts: Verdicts): void {
   const path: JsonPath = ['backup_sites', site.name];
   const problem: Problem = (below, message) => verdicts.problem([...path, ...below], message);
-  checkSiteName(site.name, problem);
+  if (!isSiteName(site.name))
+    problem([], 'the name of a site must not be empty, begin with a dot, or contain slashes or control characters');
   const needed = forDaemon && site.options.active && !site.bad.has('active');
   for (const rule of needed ? [...rules, ...rulesOfDaemon] : rules) {
     if (!rule.about.some((key) => site.bad.has(key))) rule.check(site, problem);
@@ -64,10 +65,8 @@ export function checkSite(site: SiteInFile, forDaemon: boolean, verdicts: Verdic
 }
 
 /** The name is a directory in the spool and a part of URLs. */
-function checkSiteName(name: string, problem: Problem): void {
-  if (name === '' || /[/\p{Cc}]/u.test(name) || name.startsWith('.') || name === '__proto__') {
-    problem([], 'the name of a site must not be empty, begin with a dot, or contain slashes or control characters');
-  }
+export function isSiteName(name: string): boolean {
+  return name !== '' && !/[/\p{Cc}]/u.test(name) && !name.startsWith('.') && name !== '__proto__';
 }
 
 function checkSchedule({ options }: SiteInFile, problem: Problem): void {
