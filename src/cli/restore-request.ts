@@ -1,0 +1,71 @@
+import { resolve } from 'node:path';
+import { parseTimestamp } from '../catalog/timestamp.ts';
+import { OperatorError } from '../lib/errors.ts';
+import type { RecoveryTarget } from '../restore/choose.ts';
+import type { RestoreRequest } from '../restore/restore.ts';
+import { parseTargetTime } from '../restore/target-time.ts';
+import type { GetFlags } from './restore-flags.ts';
+
+/** PostgreSQL's limit on the names of restore points (MAXFNAMELEN). */
+const restorePointBytesMax = 63;
+
+/** What the flags ask for. Throws for contradictions and unreadable values. */
+export function restoreRequest(flags: GetFlags): RestoreRequest {
+  return {
+    basebackup: flags.basebackup,
+    dataDirectory: resolve(flags.targetDir),
+    overwrite: flags.overwrite ?? false,
+    tablespaces: {
+      directories: flags.tablespaceDir,
+      baseDirectory: flags.tablespaceBaseDir === undefined ? undefined : resolve(flags.tablespaceBaseDir),
+    },
+    recovery: {
+      target: recoveryTarget(flags),
+      targetAction: flags.recoveryTargetAction,
+      toPrimary: (flags.restoreToPrimary ?? false) || (flags.restoreToMaster ?? false),
+      primaryConninfo: flags.primaryConninfo,
+      recoveryEndCommand: flags.recoveryEndCommand,
+    },
+    preserveUntil: flags.preserveUntil === undefined ? undefined : parsePreserveUntil(flags.preserveUntil),
+    cancelPreserveOnSuccess: flags.cancelPreserveOnSuccess,
+  };
+}
+
+function recoveryTarget(flags: GetFlags): RecoveryTarget {
+  const { recoveryTargetName: name, recoveryTargetTime: time, recoveryTargetXid: xid } = flags;
+  if ([name, time, xid].filter((value) => value !== undefined).length > 1) {
+    throw new OperatorError(
+      'target-ambiguous',
+      'at most one of --recovery-target-name, --recovery-target-time and --recovery-target-xid can be given',
+    );
+  }
+  if (time !== undefined) return { kind: 'time', time: parseTargetTime(time) };
+  if (xid !== undefined) return { kind: 'xid', xid: checkedXid(xid) };
+  return name === undefined ? { kind: 'latest' } : { kind: 'name', name: checkedName(name) };
+}
+
+function checkedXid(xid: string): string {
+  if (/^\d{1,20}$/.test(xid)) return xid;
+  throw new OperatorError('target-xid-invalid', `the recovery target '${xid}' is no transaction id`, {
+    hint: 'Give it in decimal digits.',
+  });
+}
+
+function checkedName(name: string): string {
+  const bytes = Buffer.byteLength(name);
+  if (bytes > 0 && bytes <= restorePointBytesMax) return name;
+  throw new OperatorError(
+    'target-name-invalid',
+    `the name of a restore point has 1 to ${restorePointBytesMax} bytes, this one has ${bytes}`,
+  );
+}
+
+/** As retention reads it: UTC where there is no offset. */
+function parsePreserveUntil(text: string): Date {
+  const date = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00` : text.replace(/^(\S+[T ]\d{2}:\d{2})(?=$|Z|[+-])/i, '$1:00');
+  const until = parseTimestamp(date);
+  if (until) return until;
+  throw new OperatorError('preserve-until-invalid', `--preserve-until '${text}' is not a time`, {
+    hint: "Write it as '2026-11-22T14:03:00+02:00'.",
+  });
+}

@@ -1,0 +1,189 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Catalog } from '../catalog/catalog.ts';
+import { SiteKeys } from '../catalog/keys.ts';
+import { CodecPool } from '../codec/pool.ts';
+import type { Config, SiteConfig } from '../config/config.ts';
+import { loadConfig, selectSite } from '../config/load.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { Choice } from '../restore/choose.ts';
+import {
+  backupsOf,
+  type RestoreRequest,
+  type RestoreResult,
+  type RestoreSource,
+  restoreBasebackup,
+  type SiteBackup,
+} from '../restore/restore.ts';
+import { defaultHost, reachableHost } from '../restore/restore-command.ts';
+import { echoTargetTime } from '../restore/target-time.ts';
+import { openStore } from '../storage/drivers.ts';
+import { Progress } from '../transfer/progress.ts';
+import { basebackupTable } from './basebackup-table.ts';
+import { basebackupsOverHttp, type DaemonAddress } from './http-basebackups.ts';
+import { InterruptedError, runCommand } from './main.ts';
+import { type GetFlags, type HttpListFlags, type ListFlags, parseRestoreFlags, type RestoreCommand } from './restore-flags.ts';
+import { RestoreProgress } from './restore-progress.ts';
+import { restoreRequest } from './restore-request.ts';
+
+const defaultPort = 16_000;
+
+/** Lists base backups and restores them. */
+async function main(argv: string[]): Promise<number> {
+  const command = parseRestoreFlags(argv, process.env);
+  if (command.do === 'exit') return command.code;
+  const signal = interruption();
+  try {
+    await run(command, signal);
+    return 0;
+  } catch (error) {
+    if (command.flags.debug) console.error(error);
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+function run(command: Exclude<RestoreCommand, { do: 'exit' }>, signal: AbortSignal): Promise<void> {
+  switch (command.do) {
+    case 'list-basebackups':
+      return listBasebackups(command.flags, signal);
+    case 'list-basebackups-http':
+      return listBasebackupsOverHttp(command.flags, signal);
+    case 'get-basebackup':
+      return getBasebackup(command.flags, signal);
+  }
+}
+
+/** Aborted by Ctrl-C or a plain kill; the second one ends the process at once, which a restore survives unstartable. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort(new InterruptedError(name)));
+  return controller.signal;
+}
+
+async function listBasebackups(flags: ListFlags, signal: AbortSignal): Promise<void> {
+  const config = await loadConfig(flags.config);
+  const site = selectSite(config, flags.site);
+  const sources = await openSources(config, site);
+  try {
+    showTable(`Available '${site.name}' basebackups:`, await backupsOf({ sources, warn }, signal), flags);
+  } finally {
+    await closeSources(sources);
+  }
+}
+
+async function listBasebackupsOverHttp(flags: HttpListFlags, signal: AbortSignal): Promise<void> {
+  const config = flags.config === undefined ? undefined : await loadConfig(flags.config);
+  const entries = await basebackupsOverHttp(daemonAddress(flags, config), flags.site, warn, signal);
+  showTable(`Available '${flags.site}' basebackups:`, entries, flags);
+}
+
+async function getBasebackup(flags: GetFlags, signal: AbortSignal): Promise<void> {
+  const request = restoreRequest(flags);
+  const config = await loadConfig(flags.config);
+  const sources = await openSources(config, selectSite(config, flags.site));
+  await using pool = new CodecPool(config.restore_process_count);
+  const progress = new Progress();
+  await using shown = new RestoreProgress(progress, process.stdout, flags.statusOutputFile);
+  echoTarget(request, undefined);
+  try {
+    const result = await restoreBasebackup(request, { ...depsOf(flags, config, shown), sources, pool, progress }, signal);
+    await shown[Symbol.asyncDispose]();
+    showResult(request, result);
+  } finally {
+    await closeSources(sources);
+  }
+}
+
+function depsOf(flags: GetFlags, config: Config, shown: RestoreProgress) {
+  return {
+    clock: systemClock,
+    wal: {
+      program: flags.pghoardPostgresCommandBin ?? ownPostgresCommand(),
+      host: reachableHost(config.http_address),
+      port: config.http_port,
+      credentials: credentialsOf(config),
+    },
+    onChosen: (choice: Choice<SiteBackup>) => {
+      showChoice(choice, flags);
+      shown.start();
+    },
+    say: (message: string) => shown.say(message),
+    warn: (message: string) => shown.say(`WARNING: ${message}`),
+  };
+}
+
+async function openSources(config: Config, site: SiteConfig): Promise<RestoreSource[]> {
+  const sites = [site, ...site.moved_from.map((name) => selectSite(config, name))];
+  return Promise.all(sites.map(openSource));
+}
+
+async function openSource({ name, prefix, object_storage, encryption_keys }: SiteConfig): Promise<RestoreSource> {
+  const catalog = new Catalog(await openStore(object_storage), new SiteKeys(prefix));
+  const privateKeys: Record<string, string> = {};
+  for (const [id, keys] of Object.entries(encryption_keys ?? {})) if (keys.private !== null) privateKeys[id] = keys.private;
+  return { site: name, catalog, storage: object_storage, privateKeys };
+}
+
+async function closeSources(sources: readonly RestoreSource[]): Promise<void> {
+  await Promise.all(sources.map(({ catalog }) => catalog.store.close()));
+}
+
+/** What flags do not say comes from the configuration file, where there is one. */
+function daemonAddress({ host, port, username, password }: HttpListFlags, config: Config | undefined): DaemonAddress {
+  const given = username !== undefined && password !== undefined ? { username, password } : undefined;
+  return {
+    host: host ?? (config ? reachableHost(config.http_address) : defaultHost),
+    port: port ?? config?.http_port ?? defaultPort,
+    credentials: given ?? (config && credentialsOf(config)),
+  };
+}
+
+function credentialsOf({ webserver_username: username, webserver_password: password }: Config): DaemonAddress['credentials'] {
+  return username !== null && password !== null ? { username, password } : undefined;
+}
+
+/** The client of this installation by its full path, as PostgreSQL may have another PATH; by its name where it lies elsewhere. */
+function ownPostgresCommand(): string {
+  for (const up of ['../../bin/', '../../../bin/']) {
+    const path = fileURLToPath(new URL(`${up}pghoard_postgres_command`, import.meta.url));
+    if (existsSync(path)) return path;
+  }
+  return 'pghoard_postgres_command';
+}
+
+function echoTarget({ recovery: { target } }: RestoreRequest, sourceZone: string | undefined): void {
+  if (target.kind !== 'time') return;
+  console.log(['Recovery target:', ...echoTargetTime(target.time, sourceZone)].join('\n  '));
+}
+
+function showTable(
+  caption: string,
+  entries: Parameters<typeof basebackupTable>[1],
+  { verbose = false }: { readonly verbose?: boolean },
+): void {
+  console.log(basebackupTable(caption, entries, { verbose }));
+}
+
+function showChoice({ backup, applicable }: Choice<SiteBackup>, flags: GetFlags): void {
+  showTable(`Found ${applicable.length} applicable basebackup${applicable.length === 1 ? '' : 's'}`, applicable, flags);
+  console.log(`Selecting '${backup.key}' for restore`);
+}
+
+function showResult(request: RestoreRequest, { dataDirectory, files, advice, sourceTimeZone }: RestoreResult): void {
+  console.log('Basebackup restoration complete.');
+  console.log(`${files} files are in ${dataDirectory}.`);
+  echoTarget(request, sourceTimeZone);
+  for (const line of advice) console.log(`Note: ${line}`);
+  console.log('');
+  console.log('Recovery begins when PostgreSQL is started and needs the WAL that pghoard serves: keep the daemon running. To start it:');
+  console.log(`  pg_ctl -D ${dataDirectory} start`);
+  console.log('  systemctl start postgresql          (where that unit runs this directory)');
+  console.log('  pg_ctlcluster VERSION CLUSTER start (Debian, where the cluster is registered with this directory)');
+}
+
+function warn(message: string): void {
+  console.error(`WARNING: ${message}`);
+}
+
+runCommand('pghoard_restore', main);
