@@ -20,8 +20,8 @@ export function completeConfig(file: string, options: GlobalOptions, sites: Read
     alert_file_dir: resolve(options.alert_file_dir ?? backupLocation ?? '.'),
     json_state_file_path: resolve(options.json_state_file_path),
     maintenance_mode_file: resolve(options.maintenance_mode_file),
-    pg_basebackup_path: absolute(options.pg_basebackup_path),
-    pg_receivexlog_path: absolute(options.pg_receivexlog_path),
+    pg_basebackup_path: program(options.pg_basebackup_path),
+    pg_receivexlog_path: program(options.pg_receivexlog_path),
     warnings: [],
   };
 }
@@ -35,8 +35,8 @@ function completeSite(name: string, site: SiteOptions, options: GlobalOptions, b
     basebackup_minute: site.basebackup_hour === null ? null : (site.basebackup_minute ?? 0),
     pg_data_directory: absolute(site.pg_data_directory),
     pg_bin_directory: absolute(site.pg_bin_directory),
-    pg_basebackup_path: absolute(site.pg_basebackup_path),
-    pg_receivexlog_path: absolute(site.pg_receivexlog_path),
+    pg_basebackup_path: program(site.pg_basebackup_path),
+    pg_receivexlog_path: program(site.pg_receivexlog_path),
   };
 }
 
@@ -76,4 +76,9 @@ function normalisePrefix(prefix: string): string {
 
 function absolute(path: string | null): string | null {
   return path === null ? null : resolve(path);
+}
+
+/** A bare name is looked for in PATH. */
+function program(path: string | null): string | null {
+  return path?.includes('/') ? resolve(path) : path;
 }

@@ -152,6 +152,11 @@ for (const [text, level] of Object.entries(levels)) {
   test(`the level ${text} is ${level}`, async () => assert.equal((await load({ log_level: text })).log_level, level));
 }
 
+test('a bare name of a program is left to PATH', async () => {
+  const site = await onlySite({ object_storage: local, pg_basebackup_path: 'pg_basebackup', pg_receivexlog_path: 'bin/pg_receivewal' });
+  assert.deepEqual([site.pg_basebackup_path, site.pg_receivexlog_path], ['pg_basebackup', resolve('bin/pg_receivewal')]);
+});
+
 test('an empty address listens everywhere', async () => {
   assert.equal((await load({ http_address: '' })).http_address, '0.0.0.0');
 });
