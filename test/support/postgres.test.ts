@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { test } from 'node:test';
 import { runProgram } from '../../src/lib/subprocess.ts';
 import { systemUser, TestPostgres } from './postgres.ts';
@@ -58,7 +58,9 @@ test('nothing is left of a killed server', async () => {
 });
 
 test('a server dies with the process that started it', async () => {
-  const script = `import { TestPostgres } from ${JSON.stringify(import.meta.resolve('./postgres.ts'))};
+  // Beside this file, be that source or compiled.
+  const support = new URL(`./postgres${extname(import.meta.url)}`, import.meta.url);
+  const script = `import { TestPostgres } from ${JSON.stringify(support)};
     const postgres = await TestPostgres.start();
     console.log(postgres.pid, postgres.socketDirectory);`;
   const starter = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
