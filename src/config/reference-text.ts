@@ -1,6 +1,6 @@
+import type { z } from 'zod';
 import { compressionOptions, encryptionKeyOptions } from '../codec/options.ts';
 import { metricsGlobalOptions } from '../daemon/metrics/options.ts';
-import { commonStorageOptions, proxyOption } from '../storage/common-options.ts';
 import { storageOptionsByType } from '../storage/options.ts';
 import { transferOptions } from '../transfer/options.ts';
 import { walReceiverOptions } from '../wal/options.ts';
@@ -26,10 +26,10 @@ export function configReference(): string {
     ...Object.entries(storageOptionsByType).map(([type, { shape }]) =>
       section(`\`object_storage\` of type \`${type}\``, optionTable(ownKeys(shape))),
     ),
-    section('`object_storage` of every type', optionTable(commonStorageOptions.shape)),
-    section('`object_storage.proxy_info`', optionTable(shapeOfGroup(proxyOption))),
-    section('`object_storage.statsd_info`', optionTable(shapeOfGroup(commonStorageOptions.shape.statsd_info))),
-    section('`object_storage.notifier`', optionTable(shapeOfGroup(commonStorageOptions.shape.notifier))),
+    section('`object_storage` of every type', optionTable(common)),
+    section('`object_storage.proxy_info`', optionTable(shapeOfGroup(storageOptionsByType.s3.shape.proxy_info))),
+    section('`object_storage.statsd_info`', optionTable(shapeOfGroup(common.statsd_info))),
+    section('`object_storage.notifier`', optionTable(shapeOfGroup(common.notifier))),
     contradictions,
   ].join('\n\n')}\n`;
 }
@@ -38,10 +38,12 @@ function section(title: string, text: string): string {
   return `## ${title}\n\n${text}`;
 }
 
-function ownKeys<Shape extends object>(shape: Shape): Omit<Shape, keyof typeof commonStorageOptions.shape> {
-  const common = Object.keys(commonStorageOptions.shape);
-  return Object.fromEntries(Object.entries(shape).filter(([key]) => !common.includes(key))) as Shape;
+/** The keys that one type of store has and another has not. */
+function ownKeys(shape: z.core.$ZodShape): z.core.$ZodShape {
+  return Object.fromEntries(Object.entries(shape).filter(([key]) => !Object.hasOwn(common, key)));
 }
+
+const { storage_type: _type, directory: _directory, ...common } = storageOptionsByType.local.shape;
 
 const introduction = `<!-- Made from src/**/options.ts by "node src/config/reference.ts". Do not edit. -->
 # Configuration
