@@ -8,12 +8,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { startHttpBench } from '../../test/support/http-bench.ts';
 import { makeWalSegment } from '../../test/support/wal-segment.ts';
-import { TestWalSite } from '../../test/support/wal-site.ts';
 import { CodecPool } from '../codec/pool.ts';
-import { startHttpServer } from '../daemon/http/server.ts';
-import type { SiteServices } from '../daemon/http/site-services.ts';
-import { silentLog } from '../lib/log.ts';
 
 const pool = new CodecPool(2);
 after(() => pool.close());
@@ -46,28 +43,10 @@ async function run(args: readonly string[], { cwd, env = {} }: RunOptions = {}):
   return { code: code as number | null, stdout, stderr };
 }
 
-interface Bench extends AsyncDisposable {
-  readonly site: TestWalSite;
-  readonly flags: readonly string[];
-}
-
-async function startBench(credentials: { username?: string; password?: string } = {}): Promise<Bench> {
-  const site = await TestWalSite.start(pool);
-  const services: SiteServices = {
-    name: 'main',
-    archiver: site.archiver,
-    fetcher: site.fetcher,
-    catalogs: [site.catalog],
-    requestBasebackup: () => {},
-    walDirectory: async () => site.walDirectory,
-  };
-  const deps = { version: '1', log: silentLog, readStatus: async () => '' };
-  const server = await startHttpServer({ address: '127.0.0.1', port: 0, ...credentials }, new Map([['main', services]]), deps);
-  const dispose = async () => {
-    await server.close(0);
-    await site[Symbol.asyncDispose]();
-  };
-  return { site, flags: ['--port', String(server.port), '--site', 'main'], [Symbol.asyncDispose]: dispose };
+async function startBench(server: { username?: string; password?: string } = {}) {
+  const bench = await startHttpBench(pool, { server });
+  const dispose = () => bench[Symbol.asyncDispose]();
+  return { site: bench.site, flags: ['--port', String(bench.server.port), '--site', 'main'], [Symbol.asyncDispose]: dispose };
 }
 
 /** A server that answers as it is told, and counts. */

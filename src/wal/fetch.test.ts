@@ -40,8 +40,11 @@ function flipBit(bytes: Buffer): Buffer {
   return copy;
 }
 
+function isFinished(name: string): boolean {
+  return !name.endsWith('.tmp');
+}
+
 async function fetchedAhead(site: TestWalSite, count: number): Promise<void> {
-  const isFinished = (name: string) => !name.endsWith('.tmp');
   await waitFor(async () => (await site.prefetched()).filter(isFinished).length === count && (await site.prefetched()).every(isFinished), {
     withinMs: 10_000,
     what: `${count} files fetched ahead`,
