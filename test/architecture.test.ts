@@ -49,7 +49,13 @@ const planted: readonly { rule: RegExp; path: string; breaks: readonly string[];
     breaks: [`import '../codec/seal.ts';`],
     keeps: [`import '../lib/errors.ts';`],
   },
-  { rule: /neither test/, path: 'src/tar/a.ts', breaks: [`import '../../test/support/postgres.ts';`], keeps: [`import './b.ts';`] },
+  { rule: /outside of src/, path: 'src/tar/a.ts', breaks: [`import '../../test/support/postgres.ts';`], keeps: [`import './b.ts';`] },
+  {
+    rule: /outside of src/,
+    path: 'src/tar/a.test.ts',
+    breaks: [`import '../../test/fault/b.ts';`, `import '../../bench/bench.ts';`],
+    keeps: [`import '../../test/support/postgres.ts';`],
+  },
   {
     rule: /nobody imports compiled/,
     path: 'test/a.test.ts',

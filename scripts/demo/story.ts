@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { SystemUser } from '../../test/support/system-user.ts';
 import { archiveCommand, archiveWal, bytesBelow, configure, createKeys, type Daemon, firstBackup, startDaemon } from './daemon.ts';
 import type { Database } from './database.ts';
@@ -82,7 +83,7 @@ async function takeBackup({ daemon, processes }: Scene): Promise<void> {
   await step('waiting for the first base backup', async (show) => {
     const name = await firstBackup(daemon, processes, show);
     const stored = megabytes(await bytesBelow(daemon.storeDirectory));
-    return [`first base backup stored, compressed and encrypted: ${name} (${stored})`, undefined];
+    return [`first base backup stored, compressed and encrypted: ${basename(name, '.00000000.pghoard')}, ${stored}`, undefined];
   });
 }
 
