@@ -10,8 +10,8 @@ import { sidecarOf } from './names.ts';
 import { metadataFrom, readSidecar } from './sidecar.ts';
 
 /** How often data and metadata are looked at until they belong together, and how long between. */
-const looksMax = 5;
-const lookDelayMs = 10;
+const looksMax = 25;
+const lookDelayMs = 20;
 
 export interface FoundObject {
   readonly inode: number;

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { childOf } from '../../../test/support/store-child.ts';
+import { bytesOf, collect, read } from '../contract-tools.ts';
+import { LocalStore } from './driver.ts';
+import { isTemporary } from './names.ts';
+
+const child = childOf('store-crash-child');
+
+async function putUntilKilled(directory: string, spool: string, aliveMs: number): Promise<void> {
+  const process_ = spawn(process.execPath, [child, directory, spool], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(process_, 'exit');
+  await once(process_.stdout, 'data');
+  await delay(aliveMs);
+  process_.kill('SIGKILL');
+  const [, signal] = await ended;
+  assert.equal(signal, 'SIGKILL');
+}
+
+async function assertNothingTorn(store: LocalStore): Promise<number> {
+  let objects = 0;
+  for await (const { key, size } of store.list('')) {
+    const { entry, bytes } = await store.get(key);
+    const data = Buffer.concat(await collect(bytes));
+    assert.equal(data.length, size, key);
+    assert.equal(createHash('sha256').update(data).digest('hex'), entry.metadata['digest'], `${key} is torn`);
+    objects++;
+  }
+  return objects;
+}
+
+test('kill -9 in the middle of puts leaves no torn object, and the next put of the same key works', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'pghoard-crash-'));
+  try {
+    const spool = await mkdtemp(join(directory, 'spool-'));
+    const base = join(directory, 'store');
+    const store = new LocalStore({ directory: base });
+    let objects = 0;
+    for (let kill = 0; kill < 8; kill++) {
+      await putUntilKilled(base, spool, 30 + kill * 23);
+      objects = await assertNothingTorn(store);
+    }
+    assert.ok(objects > 10, `only ${objects} objects were stored, so nothing was tried`);
+    for (const key of ['dir/streamed-0', 'dir/linked-0']) {
+      await store.put(key, bytesOf('after'), { metadata: {} });
+      assert.equal(await read(store, key), 'after');
+    }
+    await assertOldTemporariesGo(store, join(base, 'dir'));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+async function assertOldTemporariesGo(store: LocalStore, directory: string): Promise<void> {
+  const temporaries = async () => (await readdir(directory)).filter(isTemporary);
+  const before = await temporaries();
+  await collect(store.list('dir/'));
+  assert.deepEqual(await temporaries(), before, 'young temporary files may belong to somebody');
+  const dayBeforeYesterday = (await stat(directory)).mtimeMs / 1000 - 2 * 86_400;
+  for (const name of before) await utimes(join(directory, name), dayBeforeYesterday, dayBeforeYesterday);
+  await collect(store.list('dir/'));
+  assert.deepEqual(await temporaries(), []);
+}
