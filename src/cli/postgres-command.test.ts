@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startHttpBench } from '../../test/support/http-bench.ts';
+import { makeTemporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { makeWalSegment } from '../../test/support/wal-segment.ts';
 import { CodecPool } from '../codec/pool.ts';
 
@@ -30,11 +31,12 @@ interface Run {
 
 interface RunOptions {
   readonly cwd?: string;
+  readonly file?: string;
   readonly env?: Record<string, string>;
 }
 
-async function run(args: readonly string[], { cwd, env = {} }: RunOptions = {}): Promise<Run> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', command, ...args], {
+async function run(args: readonly string[], { cwd, file = command, env = {} }: RunOptions = {}): Promise<Run> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file, ...args], {
     cwd,
     env: { ...process.env, PGHOARD_RETRY_INTERVAL: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -199,4 +201,14 @@ test('help and version are no failures, a mistake in the command line is one tha
     assert.equal(code, 255, args.join(' '));
     assert.match(stdout, /^pghoard_postgres_command: ERROR: /);
   }
+});
+
+test('an installation that is broken does not look like the end of the archive', async () => {
+  await using directory = await makeTemporaryDirectory();
+  const alone = join(directory.path, basename(command));
+  await copyFile(command, alone);
+  await writeFile(join(directory.path, 'package.json'), '{"type": "module"}');
+  const { code, stdout } = await run(['--mode', 'restore', '--site', 'main', '--xlog', segment], { file: alone });
+  assert.equal(code, 255);
+  assert.match(stdout, /cannot start/);
 });

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { parseWalMetadata, walMetadata } from '../catalog/wal-entry.ts';
 import type { CompressionChoice } from '../codec/codec-options.ts';
@@ -85,12 +86,13 @@ export class WalArchiver {
   }
 
   /**
-   * Uploads what a crash left in the spool. A file that contradicts the store stays where it is and is named in the error
-   * at the end (`wal-conflict`), after everything else has been stored.
+   * Uploads what a crash left in the spool. A file that contradicts the store, or cannot be read, stays where it is and is named in the error
+   * at the end (`spool-stuck`), after everything else has been stored.
    */
   async resume(signal?: AbortSignal): Promise<void> {
     const stuck: { name: string; error: unknown }[] = [];
-    await forEachLimited(this.#deps.spool.pendingWal(), resumedAtOnceMax, async ({ name }) => {
+    const pending = this.#deps.spool.pendingWal(({ path, error }) => stuck.push({ name: basename(path), error }));
+    await forEachLimited(pending, resumedAtOnceMax, async ({ name }) => {
       signal?.throwIfAborted();
       try {
         // A file that is being archived right now took care of what was left before it.

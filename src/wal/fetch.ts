@@ -1,5 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import type { CodecPool } from '../codec/pool.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
@@ -18,7 +17,7 @@ export interface WalFetcherDeps {
   /** The site itself first, then the sites that it was moved from. */
   readonly sources: readonly [WalSource, ...WalSource[]];
   readonly pool: CodecPool;
-  /** Local directory of this fetcher alone: whatever lies there is removed at the start. */
+  /** Where the files go. What an earlier process left there is removed by `Spool.removeDebris`. */
   readonly directory: string;
   /** `restore_prefetch`: how many of the following segments are fetched ahead; 0 for none. */
   readonly segmentsAhead: number;
@@ -55,7 +54,6 @@ export class WalFetcher {
   readonly #prefetcher: Prefetcher;
   readonly #end = new AbortController();
   readonly #ahead = new Limiter(aheadAtOnceMax);
-  #directoryReady: Promise<void> | undefined;
   #idle = new AbortController();
 
   constructor(deps: WalFetcherDeps) {
@@ -73,7 +71,7 @@ export class WalFetcher {
     if (kind === undefined) throw new OperatorError('wal-name-invalid', `${JSON.stringify(name)} is not the name of a WAL file`);
     if (kind === 'backup-label') throw new OperatorError('wal-missing', `${name} is not stored: backup history files are not archived`);
     this.#end.signal.throwIfAborted();
-    await (this.#directoryReady ??= emptyDirectory(this.#deps.directory));
+    await mkdir(this.#deps.directory, { recursive: true });
     const held = (await this.#takeExisting(name, signal)) ?? (await this.#take(this.#slots.get(name) ?? this.#startAsked(name), signal));
     if (held === undefined) throw missing(name, this.#deps.sources);
     if (held.wal.segmentBytes !== undefined && kind === 'segment') this.#lookAhead(name, held.wal.segmentBytes);
@@ -232,12 +230,6 @@ export class WalFetcher {
 
 function isRetryable(error: unknown): boolean {
   return isOperatorError(error) && error.retryable && error.code !== 'disk-full';
-}
-
-/** Files of an earlier process: nothing is known of them any more. */
-async function emptyDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
 }
 
 function missing(name: string, sources: readonly WalSource[]): OperatorError {
