@@ -89,7 +89,7 @@ async function makeTablespace({ user }: Place, home: string, name: string): Prom
 
 async function showStatus(file: string, show: ShowProgress): Promise<void> {
   const text = await readFile(file, 'utf8').catch(() => undefined); // not written yet
-  if (text === undefined) return;
-  const status = JSON.parse(text) as RestoreStatus;
+  const status = text === undefined ? undefined : (JSON.parse(text) as RestoreStatus);
+  if (!status || status.total_bytes === 0) return;
   show(`${megabytes(status.downloaded_bytes)} of ${megabytes(status.total_bytes)}`, status.progress_percent);
 }
