@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 
-const fullDiskCodes = new Set(['ENOSPC', 'EDQUOT']);
+const fullDiskCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /**
  * A new file written by a worker thread, synchronously. Replaces what is there; readable by its owner only.

@@ -1,6 +1,7 @@
 import type { BasebackupJob, BasebackupMode } from '../basebackup/job.ts';
-import type { DaemonConfig, SiteConfig } from '../config/load.ts';
+import type { SiteConfig } from '../config/load.ts';
 import { resolveConninfo } from '../postgres/conninfo.ts';
+import type { SettingsForSites } from './daemon-parts.ts';
 import { sealingKey } from './site-keys.ts';
 
 const supportedModes: readonly string[] = ['local-tar', 'basic', 'pipe'] satisfies BasebackupMode[];
@@ -11,7 +12,7 @@ export function isSupportedMode(mode: string): mode is BasebackupMode {
 
 /** Turns the configuration of a site into what the next base backup is to do. */
 export async function basebackupJob(
-  config: DaemonConfig,
+  config: SettingsForSites,
   site: SiteConfig,
   mode: BasebackupMode,
   origin: BasebackupJob['origin'],
@@ -42,7 +43,7 @@ export async function basebackupJob(
 }
 
 /** Compression of one object, for WAL and base backups alike. */
-export function compressionOf(config: DaemonConfig): { algorithm: 'snappy' | 'lzma' | 'zstd'; level: number } {
+export function compressionOf(config: SettingsForSites): { algorithm: 'snappy' | 'lzma' | 'zstd'; level: number } {
   const { algorithm, level } = config.compression;
   return { algorithm, level };
 }

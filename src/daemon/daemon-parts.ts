@@ -6,9 +6,22 @@ import type { Random } from '../lib/random.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { Alerts } from './alerts.ts';
 
+/** Settings above the sites that a site is made of: one that changes makes all sites anew. */
+export const settingsForSites = [
+  'backup_location',
+  'compression',
+  'hash_algorithm',
+  'maintenance_mode_file',
+  'pg_basebackup_path',
+  'restore_prefetch',
+] as const satisfies readonly (keyof DaemonConfig)[];
+
+/** All that a site may know of the configuration beside its own part. */
+export type SettingsForSites = Pick<DaemonConfig, (typeof settingsForSites)[number] | 'backup_sites'>;
+
 /** What the sites of a daemon share. */
 export interface DaemonParts {
-  readonly config: DaemonConfig;
+  readonly config: SettingsForSites;
   /** For base backups. */
   readonly pool: CodecPool;
   /** For WAL, which must never wait until a chunk of a base backup is done. Threads start when they are first needed. */

@@ -10,7 +10,7 @@ import type { RootLog } from '../lib/log.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts.ts';
-import type { DaemonParts } from './daemon-parts.ts';
+import { type DaemonParts, settingsForSites } from './daemon-parts.ts';
 import { type HttpServer, startHttpServer } from './http/server.ts';
 import { Site } from './site.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
@@ -200,11 +200,20 @@ export class Daemon {
 }
 
 /** Settings of things that are made once, at the start. */
-const restartKeys = ['http_address', 'http_port', 'webserver_username', 'webserver_password', 'transfer', 'alert_file_dir'] as const;
+const restartKeys = [
+  'http_address',
+  'http_port',
+  'webserver_username',
+  'webserver_password',
+  'transfer',
+  'upload_retries_warning_limit',
+  'alert_file_dir',
+] as const;
 
 /** What a site is made of, as text to compare. */
 function settingsOf(config: DaemonConfig, name: string): string {
-  const { backup_sites: sites, http_address: _address, http_port: _port, warnings: _warnings, ...globals } = config;
+  const { backup_sites: sites } = config;
+  const globals = settingsForSites.map((key) => config[key]);
   const related = sites[name]?.moved_from.map((other) => sites[other]);
   return sites[name] === undefined ? '' : JSON.stringify([globals, sites[name], related]);
 }

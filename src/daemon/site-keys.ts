@@ -18,7 +18,7 @@ export function privateKeyFinder(site: SiteConfig): (keyId: string) => string | 
 }
 
 /** The site and those it was moved from, itself first. */
-export function relatedSites(config: Config, site: SiteConfig): readonly [SiteConfig, ...SiteConfig[]] {
+export function relatedSites(config: Pick<Config, 'backup_sites'>, site: SiteConfig): readonly [SiteConfig, ...SiteConfig[]] {
   const moved = site.moved_from.map((name) => config.backup_sites[name]).filter((other) => other !== undefined);
   return [site, ...moved];
 }

@@ -1,6 +1,6 @@
 import { Catalog } from '../catalog/catalog.ts';
 import { SiteKeys } from '../catalog/keys.ts';
-import type { DaemonConfig, SiteConfig } from '../config/load.ts';
+import type { SiteConfig } from '../config/load.ts';
 import { explain } from '../lib/errors.ts';
 import { openStore } from '../storage/drivers.ts';
 import { Spool } from '../transfer/spool.ts';
@@ -10,7 +10,7 @@ import type { WalSource } from '../wal/stored-wal.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
 import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
-import type { DaemonParts } from './daemon-parts.ts';
+import type { DaemonParts, SettingsForSites } from './daemon-parts.ts';
 import type { SiteServices } from './http/site-services.ts';
 import { privateKeyFinder, relatedSites, sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
@@ -98,7 +98,7 @@ export class Site implements SiteServices {
   }
 }
 
-async function openSources(config: DaemonConfig, site: SiteConfig): Promise<[WalSource, ...WalSource[]]> {
+async function openSources(config: SettingsForSites, site: SiteConfig): Promise<[WalSource, ...WalSource[]]> {
   const [own, ...moved] = relatedSites(config, site);
   return [await openSource(own), ...(await Promise.all(moved.map(openSource)))];
 }

@@ -125,13 +125,14 @@ export class Spool {
   }
 
   /**
-   * Removes what a dead process has left unfinished: temporary files, metadata without a file, fetched WAL, unfinished base backups.
-   * Call it once at start, before anything writes here. Sealed files without metadata stay: they may be the only copy.
+   * Removes what a dead process has left unfinished: temporary files, metadata without a file, fetched WAL, parts of base backups.
+   * Call it once at start, before anything writes here. Sealed files without metadata stay: they may be the only copy. So do the directories of
+   * unfinished base backups, emptied: they are the only sign of the chunks that the store already has of them.
    */
   async removeDebris(): Promise<void> {
     for (const directory of [this.walDirectory, this.historyDirectory, this.basebackupsDirectory]) await removeUnfinished(directory);
     await removeContents(this.prefetchDirectory);
-    await removeContents(this.basebackupsIncomingDirectory);
+    await emptyDirectories(this.basebackupsIncomingDirectory);
   }
 
   #directories(): readonly string[] {
@@ -168,6 +169,15 @@ async function removeUnfinished(directory: string): Promise<void> {
 async function removeContents(directory: string): Promise<void> {
   for await (const { name } of sortedNames(directory, { wanted: () => true })) {
     await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/** Removes everything below the directories in `directory`, and the files beside them. */
+async function emptyDirectories(directory: string): Promise<void> {
+  for await (const { name, isDirectory } of sortedNames(directory, { wanted: () => true })) {
+    const path = join(directory, name);
+    if (isDirectory) await removeContents(path);
+    else await rm(path, { force: true });
   }
 }
 
