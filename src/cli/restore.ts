@@ -168,6 +168,10 @@ function showTable(
 function showChoice({ backup, applicable }: Choice<SiteBackup>, flags: GetFlags): void {
   showTable(`Found ${applicable.length} applicable basebackup${applicable.length === 1 ? '' : 's'}`, applicable, flags);
   console.log(`Selecting '${backup.key}' for restore`);
+  const asksForPoint = flags.recoveryTargetXid !== undefined || flags.recoveryTargetName !== undefined;
+  if (asksForPoint && flags.basebackup === 'latest' && applicable.length > 1) {
+    console.log('Note: when that was is not known here. If it lies before this base backup, choose an earlier one with --basebackup.');
+  }
 }
 
 function showResult(request: RestoreRequest, { dataDirectory, files, advice, sourceTimeZone }: RestoreResult): void {

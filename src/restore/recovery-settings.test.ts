@@ -97,9 +97,9 @@ const plain = { program: 'pghoard_postgres_command', site: 'main', port: 16000, 
 const commands: [what: string, source: Parameters<typeof restoreCommand>[0], command: string][] = [
   ['as the original writes it', plain, 'pghoard_postgres_command --mode restore --port 16000 --site main --output %p --xlog %f'],
   [
-    'with another host and credentials by file',
-    { ...plain, host: '10.1.2.3', credentialsFile: 'pg.cred' },
-    'pghoard_postgres_command --mode restore --host 10.1.2.3 --port 16000 --site main --credentials-file pg.cred --output %p --xlog %f',
+    'with another host, and a password that does not show',
+    { ...plain, host: '10.1.2.3', credentials: { username: 'me & you', passwordFile: 'pg_pw' } },
+    `PGHOARD_USERNAME='me & you' PGHOARD_PASSWORD="$(cat pg_pw)" pghoard_postgres_command --mode restore --host 10.1.2.3 --port 16000 --site main --output %p --xlog %f`,
   ],
   [
     'words that the shell or PostgreSQL would read otherwise are quoted',

@@ -49,7 +49,7 @@ export interface RestoreDeps {
   readonly clock: Clock;
   readonly progress: Progress;
   /** Where the restored server gets its WAL; the site is the one that has the backup. */
-  readonly wal: Omit<WalSource, 'site' | 'credentialsFile'> & {
+  readonly wal: Omit<WalSource, 'site' | 'credentials'> & {
     readonly credentials?: { readonly username: string; readonly password: string } | undefined;
   };
   readonly onChosen: (choice: Choice<SiteBackup>) => void;
@@ -69,7 +69,7 @@ export interface RestoreResult {
   readonly sourceTimeZone: string | undefined;
 }
 
-const credentialsFile = 'pghoard_restore_credentials';
+const passwordFile = 'pghoard_restore_password';
 
 /**
  * Restores a base backup so that PostgreSQL recovers to the wished target when it is started. Until the last step the directory cannot be
@@ -200,8 +200,12 @@ async function writeSettings(
   { wal }: RestoreDeps,
 ): Promise<void> {
   const { credentials, ...server } = wal;
-  if (credentials) await restored.writeSecret(credentialsFile, `${credentials.username}:${credentials.password}\n`);
-  const command = restoreCommand({ ...server, site, ...(credentials && { credentialsFile }) });
+  if (credentials) await restored.writeSecret(passwordFile, `${credentials.password}\n`);
+  const command = restoreCommand({
+    ...server,
+    site,
+    ...(credentials && { credentials: { username: credentials.username, passwordFile } }),
+  });
   await restored.writeRecoveryFiles(recoveryFiles(restored.version, request.recovery, command, restored.settings()));
 }
 

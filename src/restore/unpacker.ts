@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, constants, copyFileSync, lstatSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { isOperatorError, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import type { TarMember } from '../tar/header.ts';
 import type { TarHandler } from '../tar/reader.ts';
 import { FileWriter } from './file-writer.ts';
@@ -118,15 +118,23 @@ export class Unpacker implements TarHandler, Disposable {
 
   /** Written out as a file of its own: PostgreSQL's files must not share their bytes. */
   #hardlink(member: TarMember, place: Place): void {
-    const original = placeOf(member.linkTarget ?? '', this.#layout);
-    if (original === undefined || original.relative === controlFile || original.relative === '') {
-      throw tarUnsafe(member.path, `it is a hard link to '${member.linkTarget ?? ''}'`);
-    }
+    const original = this.#linkedFile(member);
     const from = join(original.root, original.relative);
     const path = this.#pathFor(member, place);
     if (!isRegularFile(from)) throw tarUnsafe(member.path, `it is a hard link to '${member.linkTarget}', which is no file of this archive`);
     this.#creating(member, path, () => copyFileSync(from, path, constants.COPYFILE_EXCL));
     this.#files++;
+  }
+
+  #linkedFile(member: TarMember): Place {
+    const target = member.linkTarget ?? '';
+    try {
+      const place = placeOf(target, this.#layout);
+      if (place !== undefined && place.relative !== controlFile && place.relative !== '') return place;
+    } catch (error) {
+      if (!isOperatorError(error, 'tar-unsafe')) throw error;
+    }
+    throw tarUnsafe(member.path, `it is a hard link to '${target}'`);
   }
 
   #pathFor(member: TarMember, place: Place): string {
