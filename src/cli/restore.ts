@@ -21,7 +21,7 @@ import { openStore } from '../storage/drivers.ts';
 import { Progress } from '../transfer/progress.ts';
 import { basebackupTable } from './basebackup-table.ts';
 import { basebackupsOverHttp, type DaemonAddress } from './http-basebackups.ts';
-import { InterruptedError, runCommand } from './main.ts';
+import { interruption, runCommand } from './main.ts';
 import { type GetFlags, type HttpListFlags, type ListFlags, parseRestoreFlags, type RestoreCommand } from './restore-flags.ts';
 import { RestoreProgress } from './restore-progress.ts';
 import { restoreRequest } from './restore-request.ts';
@@ -32,6 +32,7 @@ const defaultPort = 16_000;
 async function main(argv: string[]): Promise<number> {
   const command = parseRestoreFlags(argv, process.env);
   if (command.do === 'exit') return command.code;
+  // A second Ctrl-C ends the process at once, which a restore survives unstartable.
   const signal = interruption();
   try {
     await run(command, signal);
@@ -52,13 +53,6 @@ function run(command: Exclude<RestoreCommand, { do: 'exit' }>, signal: AbortSign
     case 'get-basebackup':
       return getBasebackup(command.flags, signal);
   }
-}
-
-/** Aborted by Ctrl-C or a plain kill; the second one ends the process at once, which a restore survives unstartable. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort(new InterruptedError(name)));
-  return controller.signal;
 }
 
 async function listBasebackups(flags: ListFlags, signal: AbortSignal): Promise<void> {
