@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -183,6 +183,23 @@ test('readers during many replacements always see data and metadata of one put',
     assert.ok(reads > 0);
   };
   await Promise.all([write(), readAlong()]);
+});
+
+test('data opened before a replacement is not told with the metadata read after it', async () => {
+  await using at = await TestDirectory.make();
+  await at.store.put('one', bytesOf('old'), { metadata: {} });
+  await rm(at.path('one.metadata'));
+  await runProgram('mkfifo', [at.path('one.metadata')]);
+  const head = at.store.head('one');
+  await using slowMetadata = await open(at.path('one.metadata'), 'w');
+  await writeFile(at.path('.data'), 'newer');
+  await writeFile(at.path('.metadata'), '{"round": "2"}');
+  await rename(at.path('.data'), at.path('one'));
+  await rename(at.path('.metadata'), at.path('one.metadata'));
+  await slowMetadata.writeFile('{"round": "2"}');
+  await slowMetadata.close();
+  const { size, metadata } = await head;
+  assert.deepEqual({ size, metadata }, { size: 5, metadata: { round: '2' } });
 });
 
 test('a body that the file no longer has ends by an error', async () => {
