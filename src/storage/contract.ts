@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { systemClock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
 import { facts as listingFacts } from './contract-listing.ts';
 import { bytesOf, collect, type Fact, failingSource, patternSource, read } from './contract-tools.ts';
@@ -28,7 +29,7 @@ async function putAndGet(store: ObjectStore): Promise<void> {
 }
 
 async function headTells(store: ObjectStore): Promise<void> {
-  const before = Date.now();
+  const before = systemClock.now().getTime();
   await store.put('one', bytesOf('hello'), { metadata });
   const entry = await store.head('one');
   assert.deepEqual({ ...entry.metadata }, metadata);
