@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { dependenciesRule, type Rule, rules } from './architecture/rules.ts';
 import { parseSource, readSources } from './architecture/source-file.ts';
+import { packageRoot } from './support/package-root.ts';
 
-const root = findRoot(dirname(fileURLToPath(import.meta.url)));
+const root = packageRoot;
 const manifest = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as Record<string, Record<string, string> | undefined>;
 const dependencies = ['dependencies', 'optionalDependencies'].flatMap((kind) => Object.keys(manifest[kind] ?? {}));
 const sources = readSources(root, ['src', 'test', 'bench', 'scripts']);
@@ -106,8 +105,4 @@ function ruleNamed(name: RegExp): Rule {
   const rule = [...rules, dependenciesRule(['known'])].find((candidate) => name.test(candidate.name));
   assert(rule, `no rule is named like ${name}`);
   return rule;
-}
-
-function findRoot(from: string): string {
-  return existsSync(`${from}/package.json`) ? from : findRoot(dirname(from));
 }
