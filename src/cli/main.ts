@@ -17,6 +17,24 @@ export function runCommand(name: string, main: (argv: string[]) => Promise<numbe
   );
 }
 
+/** Aborted by Ctrl-C or a plain kill; the second one ends the process at once. */
+export function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort(new InterruptedError(name)));
+  return controller.signal;
+}
+
+/** Runs work that Ctrl-C or a plain kill stops cleanly; rejects with {@link InterruptedError} then, whatever the work itself said. */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = interruption();
+  try {
+    return await work(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
 /** The version of this package. */
 export function packageVersion(): string {
   const file = findPackageFile(new URL('.', import.meta.url));

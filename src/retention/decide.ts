@@ -64,7 +64,8 @@ function reasonToGo(backup: RetainableBackup, left: number, rules: RetentionRule
   return `it is ${ageDays.toFixed(1)} days old, ${rules.ageDaysMax} are kept (basebackup_age_days_max)`;
 }
 
-function oldestPosition(kept: readonly RetainableBackup[]): string | undefined {
+/** The position before which none of these backups needs WAL; undefined where there are none. */
+export function oldestPosition(kept: readonly Pick<RetainableBackup, 'startWalSegment'>[]): string | undefined {
   return kept.map((backup) => positionOf(backup.startWalSegment)).toSorted()[0];
 }
 

@@ -1,13 +1,9 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import { preservedUntil } from '../catalog/preservation.ts';
-import { forEachLimited } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import { classifyWalFile } from '../postgres/wal-name.ts';
-import { decideRetention, isWalNeeded, type RetentionRules } from './decide.ts';
-
-/** Deletions at once. */
-const deletionsMax = 8;
+import { decideRetention, type RetentionRules } from './decide.ts';
+import { pruneWal } from './prune-wal.ts';
 
 export interface PruneDeps {
   readonly catalog: Catalog;
@@ -46,7 +42,10 @@ export async function prune(
   }
   const basebackups = doomed.map(({ name }) => name);
   const walMayGo = listing.unreadable.length === 0 && (walPruning === 'always' || basebackups.length > 0);
-  return { basebackups, walFiles: walNeededFrom === undefined || !walMayGo ? 0 : await pruneWal(walNeededFrom, deps) };
+  if (walNeededFrom === undefined || !walMayGo) return { basebackups, walFiles: 0 };
+  const { files, bytes } = await pruneWal(deps.catalog, walNeededFrom, { signal: deps.signal });
+  if (files > 0) deps.log.info({ walFiles: files, bytes, walNeededFrom }, 'deleted WAL that no base backup needs');
+  return { basebackups, walFiles: files };
 }
 
 async function decide(entries: readonly BasebackupEntry[], rules: RetentionRules, now: Date, deps: PruneDeps) {
@@ -58,25 +57,4 @@ async function decide(entries: readonly BasebackupEntry[], rules: RetentionRules
     preservedUntil: preserved.get(entry.name),
   }));
   return decideRetention(backups, rules, now);
-}
-
-/** Segments and partial segments below the position, on every timeline. History files stay: they are tiny and tell where timelines meet. */
-async function pruneWal(walNeededFrom: string, { catalog, log, signal }: PruneDeps): Promise<number> {
-  let count = 0;
-  for (const prefix of [catalog.keys.walPrefix, catalog.keys.walPartialPrefix]) {
-    await forEachLimited(unneededWal(catalog, prefix, walNeededFrom, signal), deletionsMax, async (key) => {
-      await catalog.store.delete(key, { signal });
-      count++;
-    });
-  }
-  if (count > 0) log.info({ walFiles: count, walNeededFrom }, 'deleted WAL that no base backup needs');
-  return count;
-}
-
-async function* unneededWal(catalog: Catalog, prefix: string, walNeededFrom: string, signal: AbortSignal): AsyncGenerator<string> {
-  for await (const { key } of catalog.store.list(prefix, { signal })) {
-    const name = key.slice(prefix.length);
-    const kind = classifyWalFile(name);
-    if ((kind === 'segment' || kind === 'partial') && !isWalNeeded(name, walNeededFrom)) yield key;
-  }
 }

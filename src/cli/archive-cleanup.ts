@@ -1,0 +1,52 @@
+import { Command } from 'commander';
+import { Catalog } from '../catalog/catalog.ts';
+import { SiteKeys } from '../catalog/keys.ts';
+import type { SiteConfig } from '../config/config.ts';
+import { loadConfig, selectSite } from '../config/load.ts';
+import { relatedSites } from '../daemon/site-keys.ts';
+import { cleanUpWal } from '../retention/clean-up.ts';
+import { openStore } from '../storage/drivers.ts';
+import { interruptible, runCommand } from './main.ts';
+import { type CommonFlags, configFileOf, parseFlags, withCommonFlags } from './parse-flags.ts';
+
+interface Flags extends CommonFlags {
+  readonly dryRun?: boolean;
+}
+
+/** Deletes WAL that lies before every base backup. */
+async function main(argv: string[]): Promise<number> {
+  const command = describeCommand();
+  const exitCode = parseFlags(command, argv);
+  if (exitCode !== undefined) return exitCode;
+  await interruptible((signal) => cleanUp(command.opts<Flags>(), signal));
+  return 0;
+}
+
+async function cleanUp(flags: Flags, signal: AbortSignal): Promise<void> {
+  const { dryRun = false } = flags;
+  const config = await loadConfig(configFileOf(flags));
+  const [own, ...moved] = relatedSites(config, selectSite(config, flags.site));
+  await using stores = new AsyncDisposableStack();
+  const catalog = await openCatalog(own, stores);
+  const movedFrom = await Promise.all(moved.map((site) => openCatalog(site, stores)));
+  const { files, bytes } = await cleanUpWal(catalog, movedFrom, {
+    signal,
+    dryRun,
+    onFile: ({ key, size }) => console.log(`${dryRun ? 'Would delete' : 'Deleting'} ${key} (${size} bytes)`),
+  });
+  console.log(`${dryRun ? 'Would delete' : 'Deleted'} ${files} WAL files that no base backup needs, ${bytes} bytes in total`);
+}
+
+function describeCommand(): Command {
+  return withCommonFlags(new Command('pghoard_archive_cleanup'), process.env)
+    .description('Delete archived WAL that lies before every base backup, such as what gaps in the archive have left behind.')
+    .option('--dry-run', 'only list what would be deleted');
+}
+
+async function openCatalog({ object_storage, prefix }: SiteConfig, stores: AsyncDisposableStack): Promise<Catalog> {
+  const store = await openStore(object_storage);
+  stores.defer(() => store.close());
+  return new Catalog(store, new SiteKeys(prefix));
+}
+
+runCommand('pghoard_archive_cleanup', main);
