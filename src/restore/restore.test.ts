@@ -85,7 +85,8 @@ test('modes and times of files come back, strangers’ bits do not', async () =>
 test('root gives files the owner they had at the source, and those without one the same; others own what they restore', async () => {
   await using bench = await makeBench();
   const members = clusterMembers('pgdata/').map((member) => ({ ...member, uid: 4711, gid: 4712 }));
-  await bench.backups.addChunked({ chunks: [members] });
+  const manifest: TestMember = { path: 'pgdata/backup_manifest', content: '{}', uid: 0o4000, gid: 0o2000 };
+  await bench.backups.addChunked({ chunks: [[...members, manifest]] });
   await bench.restore();
   const owner = process.getuid?.() === 0 ? { uid: 4711, gid: 4712 } : { uid: process.getuid?.(), gid: process.getgid?.() };
   for (const name of [

@@ -63,7 +63,7 @@ export class Unpacker implements TarHandler, Disposable {
     if (member.type === 'symlink') return this.#symlink(member, place);
     if (place.relative === '') throw tarUnsafe(member.path, 'it stands where a directory must be');
     if (member.type === 'hardlink') return this.#hardlink(member, place);
-    this.#open = this.#isTablespaceMap(place) ? this.#collectTablespaceMap(member) : this.#file(member, place);
+    this.#open = this.#isTablespaceMap(member, place) ? this.#collectTablespaceMap(member) : this.#file(member, place);
   }
 
   data(bytes: Uint8Array): void {
@@ -169,8 +169,9 @@ export class Unpacker implements TarHandler, Disposable {
     });
   }
 
-  #isTablespaceMap(place: Place): boolean {
-    return place.root === this.#layout.dataDirectory && place.relative === tablespaceMap;
+  /** An empty one, as a server without tablespaces writes it, does no harm and is kept: backup_manifest may name it. */
+  #isTablespaceMap(member: TarMember, place: Place): boolean {
+    return place.root === this.#layout.dataDirectory && place.relative === tablespaceMap && member.size > 0;
   }
 
   /** PostgreSQL would make its links anew from this file at the first start, to where the tablespaces lie at the source. */
@@ -194,9 +195,15 @@ export class Unpacker implements TarHandler, Disposable {
     });
   }
 
+  /** Undefined: that of the other files, set at the end. */
   #ownerOf(member: TarMember): { uid: number; gid: number } | undefined {
-    return this.#keepOwners && member.uid !== 0 ? { uid: member.uid, gid: member.gid } : undefined;
+    return this.#keepOwners && member.uid !== 0 && !isPlaceholder(member) ? { uid: member.uid, gid: member.gid } : undefined;
   }
+}
+
+/** What pg_basebackup puts into the archive itself, such as backup_manifest, has these in place of an owner (fe_utils and pg_basebackup.c). */
+function isPlaceholder({ uid, gid }: TarMember): boolean {
+  return uid === 0o4000 && gid === 0o2000;
 }
 
 /** pghoard itself puts these two into its archives, with attributes of its own making. */

@@ -103,15 +103,23 @@ export class TestBackups {
   async putArchive(
     key: string,
     members: readonly TestMember[],
+    sealing: TestSealing,
+    metadata: Metadata,
+  ): Promise<{ plainBytes: number; storedBytes: number }> {
+    return this.putTar(key, tarOf(members), sealing, metadata);
+  }
+
+  /** Seals and stores an archive as a part of a backup. */
+  async putTar(
+    key: string,
+    tar: Uint8Array,
     { compression = 'snappy', key: encryption }: TestSealing,
     metadata: Metadata,
   ): Promise<{ plainBytes: number; storedBytes: number }> {
     const parts: Buffer[] = [];
-    using sealer = new Sealer(
-      { compression: { algorithm: compression, level: 0 }, ...(encryption && { publicKey: encryption.publicKey }) },
-      (bytes) => void parts.push(Buffer.from(bytes)),
-    );
-    await sealer.update(tarOf(members));
+    const options = { compression: { algorithm: compression, level: 0 }, ...(encryption && { publicKey: encryption.publicKey }) };
+    using sealer = new Sealer(options, (bytes) => void parts.push(Buffer.from(bytes)));
+    await sealer.update(tar);
     const { plainBytes } = await sealer.finish();
     const stored = Buffer.concat(parts);
     await this.store.put(key, sourceOfBytes(stored), {
