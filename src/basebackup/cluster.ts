@@ -1,7 +1,8 @@
 import { lstat, readFile, readlink, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { messageOf, OperatorError, systemErrorCode } from '../lib/errors.ts';
-import { connect, type PgConnection } from '../postgres/client.ts';
+import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import type { PgConnection } from '../postgres/client.ts';
+import { connectToFirst } from '../postgres/connect-to-first.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
 import { readControlFile } from '../postgres/control-file.ts';
 import type { Tablespace } from './walk.ts';
@@ -18,36 +19,6 @@ interface ServerIdentity {
 /** Connects to the first node that answers and whose server runs on `dataDirectory`. */
 export async function connectToCluster(nodes: readonly ConnInfo[], dataDirectory: string, signal: AbortSignal): Promise<PgConnection> {
   return connectToFirst(nodes, { signal }, (connection) => checkIsServerOf(connection, dataDirectory));
-}
-
-/** Connects to the first node that answers and passes `check`; the error tells what was wrong with each. */
-export async function connectToFirst(
-  nodes: readonly ConnInfo[],
-  options: { readonly replication?: boolean; readonly signal: AbortSignal },
-  check: (connection: PgConnection, node: ConnInfo) => Promise<void> = async () => {},
-): Promise<PgConnection> {
-  const failures: unknown[] = [];
-  for (const node of nodes) {
-    options.signal.throwIfAborted();
-    try {
-      const connection = await connect(node, { ...options, applicationName: 'pghoard' });
-      try {
-        await check(connection, node);
-        return connection;
-      } catch (error) {
-        await connection.close();
-        throw error;
-      }
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  if (failures.length === 1) throw failures[0];
-  throw new OperatorError('postgres-unreachable', `none of the ${nodes.length} nodes can be backed up`, {
-    cause: new AggregateError(failures, failures.map(messageOf).join('; ')),
-    retryable: true,
-    hint: 'Check "nodes" of the site.',
-  });
 }
 
 async function checkIsServerOf(connection: PgConnection, dataDirectory: string): Promise<void> {

@@ -1,16 +1,7 @@
-import { type IncomingMessage, request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { type BasebackupEntry, parseBasebackupEntry } from '../catalog/basebackup-entry.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
-
-export interface DaemonAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly credentials?: { readonly username: string; readonly password: string } | undefined;
-}
-
-const answerWithinMs = 60_000;
+import type { DaemonClient } from './daemon-client.ts';
 
 const answerSchema = z.object({
   basebackups: z.array(
@@ -24,22 +15,10 @@ const answerSchema = z.object({
 });
 
 /** Asks a running daemon for the base backups of a site. Entries that cannot be read are told to `warn` and left out. */
-export async function basebackupsOverHttp(
-  daemon: DaemonAddress,
-  site: string,
-  warn: (message: string) => void,
-  signal: AbortSignal,
-): Promise<BasebackupEntry[]> {
-  const where = `pghoard at ${daemon.host}:${daemon.port}`;
-  const { status, body } = await get(daemon, `/${encodeURIComponent(site)}/basebackup`, where, signal);
-  if (status === 401)
-    throw refused(
-      where,
-      'it wants other credentials',
-      'Give --username and --password, or --config with webserver_username and webserver_password.',
-    );
-  if (status !== 200) throw refused(where, `it answered ${status}: ${body.trim().slice(0, 200)}`, 'Check --site, --host and --port.');
-  return parseAnswer(body, where).flatMap(({ name, size, last_modified, metadata }) => {
+export async function basebackupsOverHttp(daemon: DaemonClient, site: string, warn: (message: string) => void): Promise<BasebackupEntry[]> {
+  const answer = await daemon.ask('GET', site, 'basebackup');
+  if (answer.status !== 200) throw daemon.refusal('list base backups', answer);
+  return parseAnswer(answer.text, daemon.name).flatMap(({ name, size, last_modified, metadata }) => {
     try {
       return [parseBasebackupEntry({ key: name, size, lastModified: new Date(last_modified), metadata })];
     } catch (error) {
@@ -59,31 +38,4 @@ function parseAnswer(body: string, where: string): z.output<typeof answerSchema>
       hint: 'Check --host and --port: something else may listen there.',
     });
   }
-}
-
-async function get(daemon: DaemonAddress, path: string, where: string, signal: AbortSignal): Promise<{ status: number; body: string }> {
-  try {
-    const response = await answerTo(daemon, path, AbortSignal.any([signal, AbortSignal.timeout(answerWithinMs)]));
-    return { status: response.statusCode ?? 0, body: await text(response) };
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new OperatorError('daemon-unreachable', `${where} cannot be reached`, {
-      cause: error,
-      retryable: true,
-      hint: 'Start the daemon, or list the store itself with "pghoard_restore list-basebackups".',
-    });
-  }
-}
-
-function answerTo({ host, port, credentials }: DaemonAddress, path: string, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const auth = credentials && `${credentials.username}:${credentials.password}`;
-    request({ host, port, path, signal, agent: false, ...(auth && { auth }) }, resolve)
-      .on('error', reject)
-      .end();
-  });
-}
-
-function refused(where: string, why: string, hint: string): OperatorError {
-  return new OperatorError('daemon-refused', `${where} did not list base backups: ${why}`, { hint });
 }

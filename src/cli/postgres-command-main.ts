@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ask, bodyOf, ConnectionError, textOf } from './daemon-request.ts';
 import { packageVersion, runCommand } from './main.ts';
 import { type ParsedCommand, type PostgresCommandOptions, parseCommand, UsageError, usage } from './postgres-command-options.ts';
 import { ContentError, type PromisedContent, writeOutput } from './postgres-command-output.ts';
-import { ask, bodyOf, ConnectionError, textOf } from './postgres-command-request.ts';
 
 /**
  * archive_command and restore_command. Started once per WAL file, so it loads little.
@@ -58,7 +58,7 @@ function parse(argv: string[]): ParsedCommand | undefined {
 async function archive(options: PostgresCommandOptions): Promise<number> {
   const { xlog } = options;
   if (xlog.endsWith('.backup')) return print(`${name}: NOTICE: ${xlog} is a backup history file, which pghoard does not need: skipped`);
-  const answer = await ask(options, 'PUT');
+  const answer = await ask(options, 'PUT', pathOf(options));
   const text = await textOf(options, answer);
   if (answer.statusCode === 201) return exitCode.ok;
   complain(`archiving ${xlog} failed with HTTP status ${answer.statusCode}: ${text}`);
@@ -81,8 +81,8 @@ async function restore(options: PostgresCommandOptions): Promise<number> {
 
 async function tryRestore(options: PostgresCommandOptions): Promise<Outcome> {
   try {
-    if (options.output === undefined) return await judge(options, await ask(options, 'HEAD'));
-    const answer = await ask(options, 'GET', { accept: 'application/octet-stream' });
+    if (options.output === undefined) return await judge(options, await ask(options, 'HEAD', pathOf(options)));
+    const answer = await ask(options, 'GET', pathOf(options), { headers: { accept: 'application/octet-stream' } });
     if (answer.statusCode !== 200) return await judge(options, answer);
     const promised = promisedContent(answer);
     if (promised === undefined)
@@ -94,6 +94,10 @@ async function tryRestore(options: PostgresCommandOptions): Promise<Outcome> {
       return { retryBecause: `restoring ${options.xlog}: ${error.message}` };
     throw error;
   }
+}
+
+function pathOf({ site, xlog }: PostgresCommandOptions): string {
+  return `/${site}/archive/${xlog}`;
 }
 
 /** What an answer without the file means. */

@@ -20,7 +20,9 @@ import { echoTargetTime } from '../restore/target-time.ts';
 import { openStore } from '../storage/drivers.ts';
 import { Progress } from '../transfer/progress.ts';
 import { basebackupTable } from './basebackup-table.ts';
-import { basebackupsOverHttp, type DaemonAddress } from './http-basebackups.ts';
+import { credentialsOf, DaemonClient, daemonAddressOf } from './daemon-client.ts';
+import type { DaemonAddress } from './daemon-request.ts';
+import { basebackupsOverHttp } from './http-basebackups.ts';
 import { interruption, runCommand } from './main.ts';
 import { type GetFlags, type HttpListFlags, type ListFlags, parseRestoreFlags, type RestoreCommand } from './restore-flags.ts';
 import { RestoreProgress } from './restore-progress.ts';
@@ -68,7 +70,7 @@ async function listBasebackups(flags: ListFlags, signal: AbortSignal): Promise<v
 
 async function listBasebackupsOverHttp(flags: HttpListFlags, signal: AbortSignal): Promise<void> {
   const config = flags.config === undefined ? undefined : await loadConfig(flags.config);
-  const entries = await basebackupsOverHttp(daemonAddress(flags, config), flags.site, warn, signal);
+  const entries = await basebackupsOverHttp(new DaemonClient(daemonAddress(flags, config), signal), flags.site, warn);
   showTable(`Available '${flags.site}' basebackups:`, entries, flags);
 }
 
@@ -125,16 +127,9 @@ async function closeSources(sources: readonly RestoreSource[]): Promise<void> {
 
 /** What flags do not say comes from the configuration file, where there is one. */
 function daemonAddress({ host, port, username, password }: HttpListFlags, config: Config | undefined): DaemonAddress {
+  const known = config ? daemonAddressOf(config) : { host: defaultHost, port: defaultPort, credentials: undefined };
   const given = username !== undefined && password !== undefined ? { username, password } : undefined;
-  return {
-    host: host ?? (config ? reachableHost(config.http_address) : defaultHost),
-    port: port ?? config?.http_port ?? defaultPort,
-    credentials: given ?? (config && credentialsOf(config)),
-  };
-}
-
-function credentialsOf({ webserver_username: username, webserver_password: password }: Config): DaemonAddress['credentials'] {
-  return username !== null && password !== null ? { username, password } : undefined;
+  return { host: host ?? known.host, port: port ?? known.port, credentials: given ?? known.credentials };
 }
 
 /** The client of this installation by its full path, as PostgreSQL may have another PATH; by its name where it lies elsewhere. */

@@ -1,5 +1,16 @@
 import { type IncomingMessage, request } from 'node:http';
-import type { PostgresCommandOptions } from './postgres-command-options.ts';
+
+/** Where a daemon listens, and what it wants to hear. */
+export interface DaemonAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly credentials?: { readonly username: string; readonly password: string } | undefined;
+}
+
+export interface AskOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
 
 /** The server did not answer, or its answer broke off. */
 export class ConnectionError extends Error {
@@ -10,51 +21,52 @@ export class ConnectionError extends Error {
 const silenceMsMax = 180_000;
 const textBytesMax = 64 * 1024;
 
-/** Sends a request about the command's WAL file; resolves once the head of the answer is there. Rejects with {@link ConnectionError}. */
-export function ask(options: PostgresCommandOptions, method: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
-  const { host, port, credentials, site, xlog } = options;
+/** Sends a request; resolves once the head of the answer is there. Rejects with {@link ConnectionError}. Loads nothing but node:http. */
+export function ask(daemon: DaemonAddress, method: string, path: string, { headers, signal }: AskOptions = {}): Promise<IncomingMessage> {
+  const { host, port, credentials } = daemon;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const outgoing = request(
     {
       host: host.replace(/^\[(.*)\]$/, '$1'),
       port,
       method,
-      path: `/${site}/archive/${xlog}`,
+      path,
       headers: { ...headers, connection: 'close' },
       timeout: silenceMsMax,
       agent: false,
+      ...(signal && { signal }),
       ...(credentials && { auth: `${credentials.username}:${credentials.password}` }),
     },
     resolve,
   );
   outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${silenceMsMax / 1000} s`)));
-  outgoing.on('error', (error) => reject(connectionError(options, error)));
+  outgoing.on('error', (error) => reject(connectionError(daemon, error)));
   outgoing.end();
   return promise;
 }
 
 /** The bytes of an answer. Rejects with {@link ConnectionError} if it breaks off. */
-export async function* bodyOf(options: PostgresCommandOptions, answer: IncomingMessage): AsyncGenerator<Buffer> {
+export async function* bodyOf(daemon: DaemonAddress, answer: IncomingMessage): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of answer) yield chunk as Buffer;
   } catch (error) {
-    throw connectionError(options, error);
+    throw connectionError(daemon, error);
   }
 }
 
 /** A short answer as text for messages. */
-export async function textOf(options: PostgresCommandOptions, answer: IncomingMessage): Promise<string> {
+export async function textOf(daemon: DaemonAddress, answer: IncomingMessage, bytesMax = textBytesMax): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of bodyOf(options, answer)) {
+  for await (const chunk of bodyOf(daemon, answer)) {
     bytes += chunk.length;
-    if (bytes > textBytesMax) break;
+    if (bytes > bytesMax) break;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString().trim();
 }
 
-function connectionError({ host, port }: PostgresCommandOptions, error: unknown): ConnectionError {
+function connectionError({ host, port }: DaemonAddress, error: unknown): ConnectionError {
   const why = error instanceof AggregateError ? error.errors.map(textOfError).join('; ') : textOfError(error);
   return new ConnectionError(`connection to pghoard at ${host} port ${port} failed: ${why}`, { cause: error });
 }
