@@ -8,6 +8,8 @@ export interface RestoredCluster {
   readonly hasPostgresqlConf: boolean;
   /** Symlinks of the source that lead out of the data directory. */
   readonly outsideLinks: readonly { readonly path: string; readonly target: string }[];
+  /** User id of the files, where nobody has it on this machine. */
+  readonly unknownOwner: number | undefined;
 }
 
 const pathSettings = ['data_directory', 'hba_file', 'ident_file', 'external_pid_file', 'ssl_cert_file', 'ssl_key_file'];
@@ -15,7 +17,7 @@ const pathSettings = ['data_directory', 'hba_file', 'ident_file', 'external_pid_
 /** What an operator should look at before the first start, each with what to do about it. */
 export function adviceFor(cluster: RestoredCluster): string[] {
   const settings = new Map([...parseSettings(cluster.settings.postgresqlConf), ...parseSettings(cluster.settings.autoConf)]);
-  return [...configMissing(cluster), ...archiving(settings, cluster), ...paths(settings), ...links(cluster)];
+  return [...configMissing(cluster), ...archiving(settings, cluster), ...paths(settings), ...links(cluster), ...owner(cluster)];
 }
 
 /** The zone in which the source's log speaks. */
@@ -53,6 +55,14 @@ function links({ outsideLinks }: RestoredCluster): string[] {
   return outsideLinks.map(
     ({ path, target }) => `${path} is a symbolic link to ${target}, as at the source. What lies there is not part of the backup.`,
   );
+}
+
+function owner({ unknownOwner, dataDirectory }: RestoredCluster): string[] {
+  if (unknownOwner === undefined) return [];
+  return [
+    `The files belong to user id ${unknownOwner}, as at the source, which nobody has on this machine. ` +
+      `Before the start: chown -R postgres: ${dataDirectory} (and the directories of its tablespaces).`,
+  ];
 }
 
 function shortened(text: string): string {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
@@ -105,6 +106,7 @@ export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDe
     settings: existing,
     hasPostgresqlConf: restored.hasPostgresqlConf,
     outsideLinks: outsideLinksOf(links),
+    unknownOwner: restored.unknownOwner(),
   });
   return {
     backup: entry,
@@ -136,9 +138,11 @@ async function checkDirectories({ dataDirectory, tablespaces }: Layout, request:
   const uid = process.getuid?.();
   const { overwrite } = request;
   const directories = [await checkDirectory(dataDirectory, 'data directory', { overwrite, mayBeAbsent: true, uid })];
+  const { baseDirectory } = request.tablespaces;
+  // A base directory with a slip of the pen is not made.
+  const mayBeMade = baseDirectory !== undefined && (overwrite || existsSync(baseDirectory));
   for (const { name, oid, directory } of tablespaces) {
-    const { baseDirectory } = request.tablespaces;
-    const mayBeAbsent = baseDirectory !== undefined && directory === join(baseDirectory, String(oid));
+    const mayBeAbsent = mayBeMade && directory === join(baseDirectory, String(oid));
     directories.push(await checkDirectory(directory, `tablespace '${name}'`, { overwrite, mayBeAbsent, uid }));
   }
   checkDisjoint(directories);

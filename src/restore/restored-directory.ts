@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, readFileSync, rmdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, rmdirSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fsyncDirectory, writeFileAtomic } from '../lib/atomic-file.ts';
@@ -47,6 +47,13 @@ export class RestoredDirectory {
       if (there && there.uid !== 0) return { uid: there.uid, gid: there.gid };
     }
     return undefined;
+  }
+
+  /** User id of the data directory, where this machine has no such user. Other ways than /etc/passwd to have users are given the benefit of the doubt. */
+  unknownOwner(): number | undefined {
+    const { uid } = lstatSync(this.path);
+    const users = existsSync('/etc/passwd') && !existsSync('/etc/sssd') ? readFileSync('/etc/passwd', 'utf8') : '';
+    return users === '' || new RegExp(`^[^:]*:[^:]*:${uid}:`, 'm').test(users) ? undefined : uid;
   }
 
   /** Removes empty directories that this version of PostgreSQL does not know. */
