@@ -168,6 +168,13 @@ test('a raw tar without the contents of its tablespaces is refused, unless the l
   assert.equal(existsSync(join(bench.target, 'tablespace_map')), false);
 });
 
+test('an empty tablespace map stays, as backup_manifest may name it', async () => {
+  await using bench = await makeBench();
+  await bench.backups.addSingle({ members: [{ path: 'tablespace_map', content: '' }, ...rawMembers] });
+  await bench.restore();
+  assert.equal(await readFile(join(bench.target, 'tablespace_map'), 'utf8'), '');
+});
+
 test('an aborted restore says so with its reason and leaves nothing that starts', async () => {
   await using bench = await makeBench();
   await bench.backups.addChunked({ chunks: [clusterMembers('pgdata/')] });
