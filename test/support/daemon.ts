@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -5,8 +6,9 @@ import { join } from 'node:path';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { SiteKeys } from '../../src/catalog/keys.ts';
 import { createKeyPair } from '../../src/codec/keys.ts';
+import type { ProgramResult } from '../../src/lib/subprocess.ts';
 import { openStore } from '../../src/storage/drivers.ts';
-import { commandLine } from './commands.ts';
+import { commandLine, runOurs } from './commands.ts';
 import { freePort } from './free-port.ts';
 import type { TestPostgres } from './postgres.ts';
 import { waitFor } from './wait-for.ts';
@@ -24,7 +26,17 @@ export interface TestDaemonOptions {
   readonly site?: Readonly<Record<string, unknown>>;
   /** The same for the top level. */
   readonly global?: Readonly<Record<string, unknown>>;
+  /** Where it is to listen; otherwise any free port. */
+  readonly port?: number;
 }
+
+/** What a test changes in a configuration that is in force; undefined takes a setting out. */
+export interface ConfigChanges {
+  readonly site?: Readonly<Record<string, unknown>>;
+  readonly global?: Readonly<Record<string, unknown>>;
+}
+
+type Config = Record<string, unknown> & { backup_sites: Record<string, Record<string, unknown>> };
 
 const upWithinMs = 20_000;
 
@@ -45,7 +57,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Only writes the configuration. */
   static async prepare(options: TestDaemonOptions): Promise<TestDaemon> {
-    const daemon = new TestDaemon(options.directory, await freePort());
+    const daemon = new TestDaemon(options.directory, options.port ?? (await freePort()));
     await mkdir(options.directory, { recursive: true });
     await writeFile(daemon.configFile, JSON.stringify(await configOf(options, daemon.port), undefined, 2), { mode: 0o600 });
     return daemon;
@@ -76,9 +88,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Value for PostgreSQL's archive_command. */
   get archiveCommand(): string {
-    return [...commandLine('postgres-command'), '--mode', 'archive', '--site', siteName, '--port', String(this.port), '--xlog', '%f'].join(
-      ' ',
-    );
+    return archiveCommandTo(this.port);
   }
 
   async launch(): Promise<void> {
@@ -91,7 +101,7 @@ export class TestDaemon implements AsyncDisposable {
       if (child.exitCode !== null) return 'ended';
       return (await this.request('GET', '/status')).status === 200 ? 'up' : undefined;
     };
-    const state = await waitFor(isUp, { withinMs: upWithinMs, what: `the daemon answers:\n${this.#log}` });
+    const state = await waitFor(isUp, { withinMs: upWithinMs, what: () => `the daemon answers:\n${this.#log}` });
     if (state === 'ended') throw new Error(`the daemon ended with ${child.exitCode}:\n${this.#log}`);
   }
 
@@ -99,13 +109,55 @@ export class TestDaemon implements AsyncDisposable {
     return fetch(`http://127.0.0.1:${this.port}${path}`, { method, headers });
   }
 
+  /** Changes the configuration file and has the daemon read it again. */
+  async reconfigure({ site = {}, global = {} }: ConfigChanges): Promise<void> {
+    const config = await this.#config();
+    const changed = { ...config, ...global, backup_sites: { [siteName]: { ...config.backup_sites[siteName], ...site } } };
+    await writeFile(this.configFile, JSON.stringify(changed, undefined, 2));
+    const before = this.#log.length;
+    this.#child?.kill('SIGHUP');
+    const answer = await waitFor(() => /configuration (not )?reloaded.*/.exec(this.#log.slice(before)), {
+      withinMs: upWithinMs,
+      what: () => `the daemon reads its configuration again:\n${this.#log}`,
+    });
+    assert.equal(answer[1], undefined, answer[0]);
+  }
+
+  /** The site's part of the configuration. */
+  async siteConfig(): Promise<Record<string, unknown>> {
+    return (await this.#config()).backup_sites[siteName] ?? {};
+  }
+
   /** What the store has, asked past the daemon. */
   async catalog(): Promise<Catalog> {
-    const { backup_sites: sites } = JSON.parse(await readFile(this.configFile, 'utf8')) as Record<
-      string,
-      Record<string, Record<string, unknown>>
-    >;
-    return new Catalog(await openStore(sites?.[siteName]?.['object_storage'] as never), new SiteKeys(siteName));
+    return new Catalog(await openStore((await this.siteConfig())['object_storage'] as never), new SiteKeys(siteName));
+  }
+
+  /** Asks for a base backup, waits until it is complete, and returns its name. */
+  async basebackup(withinMs = 60_000): Promise<string> {
+    const before = new Set(await this.basebackups(0));
+    const logged = this.#log.length;
+    const { status } = await this.request('PUT', `/${siteName}/basebackup`);
+    assert.equal(status, 201);
+    const outcome = async () => {
+      const failure = /.*base backup failed.*/.exec(this.#log.slice(logged));
+      return failure ?? (await this.basebackups(0)).find((name) => !before.has(name));
+    };
+    const name = await waitFor(outcome, { withinMs, what: () => `a base backup is taken:\n${this.#log}` });
+    assert.equal(typeof name, 'string', String(name));
+    return String(name);
+  }
+
+  /** Runs `pghoard_restore get-basebackup` with its configuration, and expects success. Returns what was printed. */
+  async restore(target: string, flags: readonly string[] = []): Promise<string> {
+    const { code, stdout, stderr } = await this.tryRestore(target, flags);
+    assert.equal(code, 0, stdout + stderr);
+    return stdout;
+  }
+
+  /** The same with any outcome. */
+  tryRestore(target: string, flags: readonly string[] = []): Promise<ProgramResult> {
+    return runOurs('restore', ['get-basebackup', '--config', this.configFile, '--site', siteName, '--target-dir', target, ...flags]);
   }
 
   /** Waits until the store has at least so many complete base backups, and returns their names. */
@@ -115,13 +167,13 @@ export class TestDaemon implements AsyncDisposable {
       const { entries } = await catalog.basebackups();
       return entries.length >= count && entries.map(({ name }) => name);
     };
-    return waitFor(enough, { withinMs, what: `${count} base backups in the store:\n${this.#log}` });
+    return waitFor(enough, { withinMs, what: () => `${count} base backups in the store:\n${this.#log}` });
   }
 
   /** Waits until the store has the WAL file. */
   async archived(name: string, withinMs = 60_000): Promise<void> {
     const catalog = await this.catalog();
-    await waitFor(() => catalog.findWal(name), { withinMs, what: `${name} is archived:\n${this.#log}` });
+    await waitFor(() => catalog.findWal(name), { withinMs, what: () => `${name} is archived:\n${this.#log}` });
   }
 
   /** Resolves to the exit code. */
@@ -142,6 +194,15 @@ export class TestDaemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill9();
   }
+
+  async #config(): Promise<Config> {
+    return JSON.parse(await readFile(this.configFile, 'utf8')) as Config;
+  }
+}
+
+/** Value of archive_command for a daemon that listens, or will listen, on that port. */
+export function archiveCommandTo(port: number): string {
+  return [...commandLine('postgres-command'), '--mode', 'archive', '--site', siteName, '--port', String(port), '--xlog', '%f'].join(' ');
 }
 
 async function configOf(

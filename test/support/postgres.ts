@@ -148,8 +148,12 @@ export class TestPostgres implements AsyncDisposable {
 
   /** Waits until the server has ended recovery and takes writes. */
   async promoted(withinMs = readyWithinMs): Promise<void> {
-    const isPrimary = async () => (await this.query('SELECT pg_is_in_recovery() AS recovering'))[0]?.['recovering'] === false;
-    await waitFor(isPrimary, { withinMs, what: `the server ends recovery:\n${this.log()}` });
+    const outcome = async () => {
+      if (this.#hasEnded) return 'ended';
+      return (await this.query('SELECT pg_is_in_recovery() AS recovering'))[0]?.['recovering'] === false && 'primary';
+    };
+    const state = await waitFor(outcome, { withinMs, what: () => `the server ends recovery:\n${this.log()}` });
+    assert.equal(state, 'primary', `the server ended in recovery:\n${this.log()}`);
   }
 
   /** What the server and the commands it ran printed. */
@@ -192,7 +196,7 @@ export class TestPostgres implements AsyncDisposable {
       {
         withinMs: readyWithinMs,
         everyMs: 20,
-        what: `PostgreSQL on ${this.dataDirectory} accepts connections\n${this.log().slice(-3000)}`,
+        what: () => `PostgreSQL on ${this.dataDirectory} accepts connections\n${this.log().slice(-3000)}`,
       },
     );
     if (started !== 'ready') {
@@ -205,6 +209,10 @@ export class TestPostgres implements AsyncDisposable {
     await this.stop('immediate');
     if (this.socketDirectory !== this.#scratch.path) await rm(this.socketDirectory, { recursive: true, force: true });
     await this.#scratch[Symbol.asyncDispose]();
+  }
+
+  get #hasEnded(): boolean {
+    return this.#server?.exitCode !== null || this.#server.signalCode !== null;
   }
 
   get #logFile(): string {

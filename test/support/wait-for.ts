@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface WaitOptions {
   readonly withinMs: number;
   readonly everyMs?: number;
-  /** What is waited for, for the message where it does not come true. */
-  readonly what: string;
+  /** What is waited for, for the message where it does not come true; a function can tell how things are by then. */
+  readonly what: string | (() => string);
 }
 
 /** Asks `fact` until its answer is neither false, null nor undefined, and returns that answer. What `fact` throws counts as "not yet", and is the cause if it stays so. */
@@ -22,7 +22,8 @@ export async function waitFor<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() >= deadline) throw new Error(`waited ${withinMs} ms in vain: ${what}`, { cause });
+    if (performance.now() >= deadline)
+      throw new Error(`waited ${withinMs} ms in vain: ${typeof what === 'string' ? what : what()}`, { cause });
     await delay(everyMs);
   }
 }
