@@ -6,18 +6,22 @@ import { basebackupNameOf } from './keys.ts';
 import { normaliseMetadata } from './metadata-fields.ts';
 import { formatTimestamp, parseTimestamp } from './timestamp.ts';
 
-/** Asks that a base backup be kept until a moment. The request is an empty object; resolves to its key. */
-export async function requestPreservation(catalog: Catalog, basebackupKey: string, until: Date, signal?: AbortSignal): Promise<string> {
-  const backup = basebackupKey.slice(basebackupKey.lastIndexOf('/') + 1);
-  const moment = formatTimestamp(until).replace('T', ' ');
-  const key = `${catalog.keys.preservationPrefix}${backup}_${moment}`;
-  const metadata = { 'preserve-backup': backup, 'preserve-until': moment };
-  await catalog.store.put(key, sourceOfBytes(Buffer.alloc(0)), { metadata, signal });
-  return key;
+/** Asks that a base backup, named by the key of its main object, and the WAL after it be kept until a moment. The request is an empty object. */
+export async function requestPreservation(catalog: Catalog, basebackupKey: string, until: Date, signal?: AbortSignal): Promise<void> {
+  const { key, metadata } = requestOf(catalog, basebackupKey, until);
+  await catalog.store.put(key, sourceOfBytes(new Uint8Array()), { metadata, signal });
 }
 
-export async function cancelPreservation(catalog: Catalog, key: string, signal?: AbortSignal): Promise<void> {
-  await catalog.store.delete(key, { signal });
+/** Takes such a request back. */
+export async function cancelPreservation(catalog: Catalog, basebackupKey: string, until: Date, signal?: AbortSignal): Promise<void> {
+  await catalog.store.delete(requestOf(catalog, basebackupKey, until).key, { signal });
+}
+
+/** Named after the file name of the backup's main object, and the moment as Python prints it: with a space. */
+function requestOf({ keys }: Catalog, basebackupKey: string, until: Date): { readonly key: string; readonly metadata: Metadata } {
+  const backup = basebackupKey.slice(basebackupKey.lastIndexOf('/') + 1);
+  const moment = formatTimestamp(until).replace('T', ' ');
+  return { key: `${keys.preservationPrefix}${backup}_${moment}`, metadata: { 'preserve-backup': backup, 'preserve-until': moment } };
 }
 
 /** Until when which base backups, by name without suffix, must stay: the latest request for each wins. Rejects with `preservation-unreadable`. */

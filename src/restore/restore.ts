@@ -13,7 +13,7 @@ import type { Layout } from './layout.ts';
 import { placeLinks, placeTablespaceLinks } from './place-links.ts';
 import { planRestore, type RestorePlan, type RestoreSource } from './plan.ts';
 import { markerText, prepareDirectory, unmarkDirectory } from './prepare-directories.ts';
-import { cancelPreservation, type Preservation, preserve } from './preservation-request.ts';
+import { type Preservation, preserve, unpreserve } from './preserve.ts';
 import { type RecoveryWishes, recoveryFiles } from './recovery-settings.ts';
 import { restoreCommand, type WalSource } from './restore-command.ts';
 import { RestoredDirectory } from './restored-directory.ts';
@@ -98,7 +98,7 @@ export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDe
   await writeSettings(restored, source, request, deps);
   await makeDurable(restored, settled.layout, deps, signal);
   await commit(restored, directories);
-  if (request.cancelPreserveOnSuccess) await cancelPreservation(preservation, deps.warn);
+  if (request.cancelPreserveOnSuccess) await unpreserve(preservation, deps.warn);
   const { files, plainBytes } = unpacked;
   const advice = adviceFor({
     dataDirectory: restored.path,

@@ -55,9 +55,10 @@ test('a second pass finds nothing to do', async () => {
 
 test('a preserved backup stays with its WAL until the request is cancelled', async () => {
   const catalog = await makeStoredSite(three, wal);
-  const key = await requestPreservation(catalog, catalog.keys.basebackupMain('2026-11-20_0'), new Date('2026-12-01T00:00:00Z'));
+  const request = [catalog, catalog.keys.basebackupMain('2026-11-20_0'), new Date('2026-12-01T00:00:00Z')] as const;
+  await requestPreservation(...request);
   assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-21_0'], walFiles: 1 });
-  await cancelPreservation(catalog, key);
+  await cancelPreservation(...request);
   assert.deepEqual([...(await preservedUntil(catalog))], []);
 });
 

@@ -168,10 +168,10 @@ async function hostileKeysRefused(store: ObjectStore): Promise<void> {
     'a.metadata_tmp',
   ]) {
     const shown = JSON.stringify(key);
-    await assert.rejects(store.put(key, bytesOf('x'), { metadata }), { code: 'key-invalid' }, `put ${shown}`);
-    await assert.rejects(store.head(key), { code: 'key-invalid' }, `head ${shown}`);
-    await assert.rejects(read(store, key), { code: 'key-invalid' }, `get ${shown}`);
-    await assert.rejects(store.delete(key), { code: 'key-invalid' }, `delete ${shown}`);
+    await assert.rejects(store.put(key, bytesOf('x'), { metadata }), { code: 'object-key-invalid' }, `put ${shown}`);
+    await assert.rejects(store.head(key), { code: 'object-key-invalid' }, `head ${shown}`);
+    await assert.rejects(read(store, key), { code: 'object-key-invalid' }, `get ${shown}`);
+    await assert.rejects(store.delete(key), { code: 'object-key-invalid' }, `delete ${shown}`);
   }
 }
 

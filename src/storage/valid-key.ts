@@ -6,7 +6,7 @@ import { OperatorError } from '../lib/errors.ts';
  */
 export function checkKey(key: string): void {
   const why = whyInvalid(key);
-  if (why !== undefined) throw new OperatorError('key-invalid', `${JSON.stringify(key)} cannot be the key of an object: ${why}`);
+  if (why !== undefined) throw new OperatorError('object-key-invalid', `${JSON.stringify(key)} cannot be the key of an object: ${why}`);
 }
 
 /** As {@link checkKey}, for what a listing's keys begin with. */
@@ -14,7 +14,8 @@ export function checkPrefix(prefix: string): void {
   const parts = prefix.split('/');
   const bad =
     prefix.includes('\0') || prefix.startsWith('/') || parts.slice(0, -1).some((part) => part === '' || part === '.' || part === '..');
-  if (bad || parts.at(-1) === '..') throw new OperatorError('key-invalid', `${JSON.stringify(prefix)} cannot be what keys begin with`);
+  if (bad || parts.at(-1) === '..')
+    throw new OperatorError('object-key-invalid', `${JSON.stringify(prefix)} cannot be what keys begin with`);
 }
 
 function whyInvalid(key: string): string | undefined {
