@@ -51,7 +51,12 @@ export class TestDaemon implements AsyncDisposable {
   /** Writes the configuration and starts the daemon; resolves once it answers. */
   static async start(options: TestDaemonOptions): Promise<TestDaemon> {
     const daemon = await TestDaemon.prepare(options);
-    await daemon.launch();
+    try {
+      await daemon.launch();
+    } catch (error) {
+      await daemon.kill9();
+      throw error;
+    }
     return daemon;
   }
 
@@ -99,7 +104,9 @@ export class TestDaemon implements AsyncDisposable {
     this.#child = child;
     const isUp = async () => {
       if (child.exitCode !== null) return 'ended';
-      return (await this.request('GET', '/status')).status === 200 ? 'up' : undefined;
+      const { status } = await this.request('GET', '/status');
+      // 401: it is up and wants credentials.
+      return status === 200 || status === 401 ? 'up' : undefined;
     };
     const state = await waitFor(isUp, { withinMs: upWithinMs, what: () => `the daemon answers:\n${this.#log}` });
     if (state === 'ended') throw new Error(`the daemon ended with ${child.exitCode}:\n${this.#log}`);
