@@ -11,6 +11,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'wal-file-missing': 404,
   'target-directory-missing': 409,
   'wal-conflict': 409,
+  'site-inactive': 409,
   'wal-invalid': 412,
   timeout: 500,
   'not-implemented': 501,
