@@ -11,6 +11,7 @@ export interface DaemonAnswer {
 }
 
 const answerWithinMs = 60_000;
+const saidCharactersMax = 2000;
 
 /** A running daemon as the tools of an operator see it. */
 export class DaemonClient {
@@ -38,13 +39,12 @@ export class DaemonClient {
   }
 
   /** The error for an answer that does not help: what the daemon said is in the message. */
-  refusal(what: string, { status, headers, text }: DaemonAnswer): OperatorError {
+  refusal(what: string, { status, headers, text }: DaemonAnswer, code = 'daemon-refused'): OperatorError {
     const said = text || String(headers['x-pghoard-code'] ?? 'no reason given');
-    const [reason = '', ...hints] = said.slice(0, 2000).split(/\n {2}hint: /);
-    const hint = hints[0]?.trim();
-    return new OperatorError('daemon-refused', `${this.name} did not ${what}: it answered ${status}: ${reason.trim()}`, {
+    const [reason = '', hint] = said.slice(0, saidCharactersMax).split(/\n {2}hint: /);
+    return new OperatorError(code, `${this.name} did not ${what}: it answered ${status}: ${reason.trim()}`, {
       retryable: status >= 500,
-      ...(hint && { hint }),
+      ...(hint && { hint: hint.trim() }),
     });
   }
 
