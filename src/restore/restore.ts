@@ -4,6 +4,7 @@ import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
 import { explain } from '../lib/errors.ts';
+import { syncFileSystem } from '../lib/sync-file-system.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { adviceFor, sourceTimeZone } from './advice.ts';
 import { checkDirectory, checkDisjoint, type TargetDirectory } from './check-directories.ts';
@@ -17,7 +18,7 @@ import { type Preservation, preserve, unpreserve } from './preserve.ts';
 import { type RecoveryWishes, recoveryFiles } from './recovery-settings.ts';
 import { restoreCommand, type WalSource } from './restore-command.ts';
 import { RestoredDirectory } from './restored-directory.ts';
-import { settleTree } from './settle-tree.job.ts';
+import { type SettleInput, settleTree } from './settle-tree.job.ts';
 import type { TablespaceWishes } from './tablespaces.ts';
 import { type Unpacked, unpack } from './unpack.ts';
 import type { PendingLink } from './unpacker.ts';
@@ -217,7 +218,19 @@ async function makeDurable(restored: RestoredDirectory, layout: Layout, { pool, 
   say('Making everything durable');
   const owner = process.getuid?.() === 0 ? restored.owner() : undefined;
   const roots = [layout.dataDirectory, ...layout.tablespaces.map(({ directory }) => directory)];
-  await Promise.all(roots.map((root) => pool.run(settleTree, { root, owner }, { signal })));
+  if (owner) await settle(roots, { owner, sync: false }, pool, signal);
+  const synced = await Promise.all(roots.map((root) => syncFileSystem(root, signal)));
+  const unsynced = roots.filter((_, index) => !synced[index]);
+  await settle(unsynced, { owner: undefined, sync: true }, pool, signal);
+}
+
+async function settle(
+  roots: readonly string[],
+  how: Pick<SettleInput, 'owner' | 'sync'>,
+  pool: CodecPool,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(roots.map((root) => pool.run(settleTree, { root, ...how }, { signal })));
 }
 
 /** Cannot be interrupted: a signal that comes now comes too late. */

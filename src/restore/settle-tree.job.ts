@@ -15,15 +15,19 @@ export interface SettleInput {
   readonly root: string;
   /** For `root`, and for what belongs to root in it; undefined: owners stay. */
   readonly owner: Owner | undefined;
+  /** Make each file and directory durable; otherwise somebody else will. */
+  readonly sync: boolean;
 }
 
-/** Makes everything below `root` durable, directories too, and gives what has no owner of its own to `owner`. Follows no links. */
-export const settleTree = defineJob(import.meta.url, 'settleTree', async ({ root, owner }: SettleInput, context): Promise<void> => {
+/** Gives what has no owner of its own below `root` to `owner`, and makes everything durable. Follows no links. */
+export const settleTree = defineJob(import.meta.url, 'settleTree', async (input: SettleInput, context): Promise<void> => {
+  const { root, owner } = input;
   if (owner) writing(root, () => lchownSync(root, owner.uid, owner.gid));
-  await settleDirectory(root, owner, context, new Set([lostAndFound]));
+  await settleDirectory(root, input, context, new Set([lostAndFound]));
 });
 
-async function settleDirectory(path: string, owner: Owner | undefined, context: JobContext, leftOut: ReadonlySet<string>): Promise<void> {
+async function settleDirectory(path: string, input: SettleInput, context: JobContext, leftOut: ReadonlySet<string>): Promise<void> {
+  const { owner, sync } = input;
   await nextTurn();
   context.signal.throwIfAborted();
   const directory = writing(path, () => opendirSync(path));
@@ -32,13 +36,13 @@ async function settleDirectory(path: string, owner: Owner | undefined, context: 
       if (leftOut.has(entry.name)) continue;
       const inside = join(path, entry.name);
       if (owner) writing(inside, () => giveTo(owner, inside));
-      if (entry.isDirectory()) await settleDirectory(inside, owner, context, new Set());
-      else if (entry.isFile()) writing(inside, () => fsyncFile(inside));
+      if (entry.isDirectory()) await settleDirectory(inside, input, context, new Set());
+      else if (sync && entry.isFile()) writing(inside, () => fsyncFile(inside));
     }
   } finally {
     directory.closeSync();
   }
-  writing(path, () => fsyncDirectorySync(path));
+  if (sync) writing(path, () => fsyncDirectorySync(path));
 }
 
 function giveTo(owner: Owner, path: string): void {
