@@ -2,9 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { OperatorError } from '../lib/errors.ts';
 import { connectToFirst } from '../postgres/connect-to-first.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
-import { type ControlFile, readControlFile } from '../postgres/control-file.ts';
-import type { Lsn } from '../postgres/lsn.ts';
+import { readControlFile } from '../postgres/control-file.ts';
 import { identifySystem, readTimelineHistory } from '../postgres/replication.ts';
+import { finishedUpTo } from './sync-plan.ts';
 import { TimelineLine } from './timeline-line.ts';
 import { findWalDirectory } from './wal-directory.ts';
 import type { ClusterFacts } from './wal-source.ts';
@@ -49,12 +49,4 @@ async function askServer(nodes: readonly ConnInfo[], dataDirectory: string, sign
   const history = await readTimelineHistory(connection, timeline);
   const { segmentBytes } = await readControlFile(dataDirectory);
   return { line: new TimelineLine({ timeline, position, history, segmentBytes }), position, systemIdentifier };
-}
-
-/**
- * The node that answered may be another server than the one of the data directory, such as the primary of a standby that is behind: then only
- * what the latest checkpoint had behind it is certainly there.
- */
-function finishedUpTo({ state, checkpointLsn }: ControlFile, position: Lsn): Lsn {
-  return state === 'in production' || position < checkpointLsn ? position : checkpointLsn;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseLsn } from '../postgres/lsn.ts';
-import { localWalToSync, requiredBackup, walToVerify } from './sync-plan.ts';
+import { finishedUpTo, localWalToSync, requiredBackup, walToVerify } from './sync-plan.ts';
 import { TimelineLine } from './timeline-line.ts';
 
 const segmentBytes = 1024 * 1024;
@@ -82,12 +82,11 @@ for (const [what, line, start, expected] of verifications) {
   });
 }
 
+function backup(name: string, hour: number, startWalSegment: string) {
+  return { name, startTime: new Date(hour * 3_600_000), startWalSegment };
+}
+
 test('the required base backup is the newest by time that leads to where the server is', () => {
-  const backup = (name: string, hour: number, startWalSegment: string) => ({
-    name,
-    startTime: new Date(hour * 3_600_000),
-    startWalSegment,
-  });
   const old = backup('2026-11-22_9-00_0', 9, segment(1, 3));
   const newest = backup('2026-11-22_10-00_0', 10, segment(2, 8));
   assert.equal(requiredBackup([newest, old], promoted)?.backup, newest, 'though its name is the lesser one');
@@ -97,4 +96,18 @@ test('the required base backup is the newest by time that leads to where the ser
   assert.equal(requiredBackup([otherSize, beyond, elsewhere, newest, old], promoted)?.backup, newest);
   assert.deepEqual(requiredBackup([elsewhere, old], promoted)?.start, { timeline: 1, number: 3n });
   assert.equal(requiredBackup([elsewhere], promoted), undefined);
+});
+
+test('how far local files are finished depends on whether it is their server that answered', () => {
+  const checkpointLsn = parseLsn('0/500000');
+  const cases = [
+    ['in production', '0/A00100', '0/A00100'],
+    ['in production', '0/400000', '0/400000'],
+    ['in archive recovery', '0/A00100', '0/500000'],
+    ['in archive recovery', '0/400000', '0/400000'],
+    ['shut down', '0/A00100', '0/500000'],
+  ] as const;
+  for (const [state, position, expected] of cases) {
+    assert.equal(finishedUpTo({ state, checkpointLsn }, parseLsn(position)), parseLsn(expected), `${state} ${position}`);
+  }
 });

@@ -1,4 +1,6 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import type { ControlFile } from '../postgres/control-file.ts';
+import type { Lsn } from '../postgres/lsn.ts';
 import { classifyWalFile, type WalSegment } from '../postgres/wal-name.ts';
 import type { TimelineLine } from './timeline-line.ts';
 
@@ -25,6 +27,14 @@ export function requiredBackup(
     if (start !== undefined && line.touches(start)) return { backup, start };
   }
   return undefined;
+}
+
+/**
+ * Up to where the files of a data directory are finished, `position` being where the server is that answered. That may be another server than
+ * the one of the directory, such as the primary of a standby that is behind: then only what lies before the latest checkpoint is certainly there.
+ */
+export function finishedUpTo({ state, checkpointLsn }: Pick<ControlFile, 'state' | 'checkpointLsn'>, position: Lsn): Lsn {
+  return state === 'in production' || position < checkpointLsn ? position : checkpointLsn;
 }
 
 /**
