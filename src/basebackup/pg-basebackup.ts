@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { OperatorError } from '../lib/errors.ts';
 import { exitOf, tailOf } from '../lib/subprocess.ts';
-import { type ConnInfo, formatConninfo, withoutPassword } from '../postgres/conninfo.ts';
+import type { ConnInfo } from '../postgres/conninfo.ts';
+import { programLogin } from '../postgres/program-login.ts';
 
 const killDelayMs = 5000;
 
@@ -14,22 +15,12 @@ export interface PgBasebackupCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** How to call pg_basebackup. Nothing secret stands on the command line, where every user of the machine could read it. */
+/** How to call pg_basebackup. */
 export function pgBasebackupCommand(
   file: string,
   options: { readonly node: ConnInfo; readonly pgdata: string; readonly withWal: boolean; readonly manifest: boolean },
 ): PgBasebackupCommand {
-  const { password, ...rest } = options.node;
-  const open = withoutPassword(rest);
-  if (Object.keys(open).length < Object.keys(rest).length) {
-    throw new OperatorError(
-      'conninfo-unsupported',
-      'a node has secrets beside the password, which cannot be handed to pg_basebackup safely',
-      {
-        hint: 'Put them into a libpq service file and name it by "service", or use the mode "local-tar".',
-      },
-    );
-  }
+  const { dbname, env } = programLogin('pg_basebackup', options.node);
   return {
     file,
     args: [
@@ -43,10 +34,9 @@ export function pgBasebackupCommand(
       '--checkpoint=fast',
       ...(options.manifest ? [] : ['--no-manifest']),
       ...(options.pgdata === '-' ? [] : ['--no-sync']),
-      `--dbname=${formatConninfo({ ...open, dbname: 'replication' })}`,
+      `--dbname=${dbname}`,
     ],
-    // Messages are looked at, so their language is fixed.
-    env: { LC_ALL: 'C', ...(password === undefined ? {} : { PGPASSWORD: password }) },
+    env,
   };
 }
 

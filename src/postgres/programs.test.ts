@@ -33,9 +33,9 @@ function find(where: ProgramSearch, name: ProgramName = 'pg_basebackup'): Return
   return findProgram(name, { binDirectory: join(root, 'empty'), searchPath: '', ...where });
 }
 
-async function failure(where: ProgramSearch): Promise<OperatorError> {
+async function failure(where: ProgramSearch, code = 'program-missing'): Promise<OperatorError> {
   const error: unknown = await find(where).catch((reason: unknown) => reason);
-  assert(isOperatorError(error, 'program-missing'), String(error));
+  assert(isOperatorError(error, code), String(error));
   return error;
 }
 
@@ -58,12 +58,12 @@ test('PATH comes last, and its relative parts not at all', async () => {
 
 test('a newer program will do where there is none of the same version, an older one will not', async () => {
   assert.equal((await find({ searchPath: `${root}/13:${root}/16`, major: '14' })).version, 160_014);
-  const error = await failure({ searchPath: `${root}/13`, binDirectory: join(root, '16'), major: '99' });
+  const error = await failure({ searchPath: `${root}/13`, binDirectory: join(root, '16'), major: '99' }, 'program-too-old');
   assert.match(explain(error), /PostgreSQL 99.*13\/pg_basebackup: is of PostgreSQL 13.*hint/s);
 });
 
 test('a configured path must work, and be new enough', async () => {
-  assert.match((await failure({ sitePath: join(root, '13/pg_basebackup'), major: '15' })).message, /too old/);
+  assert.match((await failure({ sitePath: join(root, '13/pg_basebackup'), major: '15' }, 'program-too-old')).message, /too old/);
   assert.equal((await find({ sitePath: join(root, '16/pg_basebackup'), major: '15' })).version, 160_014);
   for (const [directory, why] of [
     ['missing', /is not there/],

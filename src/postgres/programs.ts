@@ -26,6 +26,8 @@ export interface Program {
   readonly version: number;
 }
 
+const tooOld = 'is of PostgreSQL ';
+
 /** Newest first. */
 const knownMajors = ['18', '17', '16', '15', '14', '13', '12', '11', '10', '9.6', '9.5', '9.4', '9.3'] as const;
 
@@ -34,7 +36,8 @@ const formerNames: Partial<Record<ProgramName, string>> = { pg_receivewal: 'pg_r
 
 /**
  * Finds a PostgreSQL program: the configured path, else the bin directory or the usual places, else `PATH`. One of the server's own major
- * version is preferred; newer ones work with older servers, older ones do not. Throws `program-missing`, saying where it looked.
+ * version is preferred; newer ones work with older servers, older ones do not. Throws `program-missing`, or `program-too-old` where there are
+ * only such, saying where it looked.
  */
 export async function findProgram(name: ProgramName, where: ProgramSearch): Promise<Program> {
   const configured = where.sitePath ?? where.globalPath;
@@ -48,7 +51,7 @@ export async function findProgram(name: ProgramName, where: ProgramSearch): Prom
     const age = compareMajor(program.version, where.major);
     if (age === 0) return program;
     if (age > 0) newer ??= program;
-    tried.push(`${path}: is of PostgreSQL ${majorOf(program.version)}`);
+    tried.push(`${path}: ${tooOld}${majorOf(program.version)}`);
   }
   return newer ?? missing(name, where, tried);
 }
@@ -62,7 +65,7 @@ async function checkConfigured(name: ProgramName, path: string, major: string | 
   });
   if (compareMajor(program.version, major) < 0) {
     throw new OperatorError(
-      'program-missing',
+      'program-too-old',
       `${path} is of PostgreSQL ${majorOf(program.version)}, too old for a server of version ${major}`,
       {
         hint: `Install ${name} of PostgreSQL ${major} and set ${name}_path to it.`,
@@ -104,8 +107,13 @@ async function examine(path: string): Promise<Program> {
 function missing(name: ProgramName, where: ProgramSearch, tried: readonly string[]): never {
   const places = tried.filter((line) => !line.endsWith(': is not there'));
   const directories = new Set(candidates(name, where).map((path) => path.slice(0, path.lastIndexOf('/'))));
-  throw new OperatorError('program-missing', `cannot find ${name}${where.major === undefined ? '' : ` for PostgreSQL ${where.major}`}`, {
-    cause: new Error([...places, `looked in ${[...directories].join(', ')}`].join('; ')),
-    hint: `Install the PostgreSQL client programs${where.major === undefined ? '' : ` of version ${where.major} or later`}, or say where they are with pg_bin_directory or ${name}_path.`,
-  });
+  const onlyOld = places.length > 0 && places.every((line) => line.includes(tooOld));
+  throw new OperatorError(
+    onlyOld ? 'program-too-old' : 'program-missing',
+    `cannot find ${name}${where.major === undefined ? '' : ` for PostgreSQL ${where.major}`}`,
+    {
+      cause: new Error([...places, `looked in ${[...directories].join(', ')}`].join('; ')),
+      hint: `Install the PostgreSQL client programs${where.major === undefined ? '' : ` of version ${where.major} or later`}, or say where they are with pg_bin_directory or ${name}_path.`,
+    },
+  );
 }
