@@ -21,9 +21,9 @@ export interface SyncCluster {
 
 /** Asks the first node that answers where its WAL is, and looks into the data directory. Rejects with `data-directory-mismatch` where they are two clusters. */
 export async function lookAtCluster(nodes: readonly ConnInfo[], dataDirectory: string, signal: AbortSignal): Promise<SyncCluster> {
-  // In this order: what is in the directory by then is finished up to the position, or even further.
-  const { line, position, systemIdentifier } = await askServer(nodes, dataDirectory, signal);
   const control = await readControlFile(dataDirectory);
+  const { segmentBytes } = control;
+  const { systemIdentifier, position, ...place } = await askServer(nodes, signal);
   if (control.systemIdentifier !== systemIdentifier) {
     throw new OperatorError(
       'data-directory-mismatch',
@@ -33,20 +33,18 @@ export async function lookAtCluster(nodes: readonly ConnInfo[], dataDirectory: s
   }
   const walDirectory = await findWalDirectory(dataDirectory);
   if (walDirectory === undefined) throw new OperatorError('wal-file-missing', `there is no WAL directory in ${dataDirectory}`);
-  const { segmentBytes } = control;
   return {
-    line,
+    line: new TimelineLine({ ...place, position, segmentBytes }),
     walDirectory,
+    // Listed after the server was asked: what had been finished by then is there, or recycled and thus archived.
     names: await readdir(walDirectory),
     unfinishedFrom: finishedUpTo(control, position) / BigInt(segmentBytes),
     facts: { systemIdentifier, segmentBytes },
   };
 }
 
-async function askServer(nodes: readonly ConnInfo[], dataDirectory: string, signal: AbortSignal) {
+async function askServer(nodes: readonly ConnInfo[], signal: AbortSignal) {
   await using connection = await connectToFirst(nodes, { replication: true, signal });
-  const { timeline, position, systemIdentifier } = await identifySystem(connection);
-  const history = await readTimelineHistory(connection, timeline);
-  const { segmentBytes } = await readControlFile(dataDirectory);
-  return { line: new TimelineLine({ timeline, position, history, segmentBytes }), position, systemIdentifier };
+  const identity = await identifySystem(connection);
+  return { ...identity, history: await readTimelineHistory(connection, identity.timeline) };
 }

@@ -119,7 +119,7 @@ test('archive_sync on a server with segments of 1 MB and a daemon that wants cre
   await step(t, 'what is gone is named; a new base backup mends it', () => reportLoss(bench));
   await step(t, 'other content in the store is found, told and left alone', () => wrongContent(bench));
   await step(t, 'archive_cleanup deletes what lies before the base backups, and nothing else', () => cleanUp(bench));
-  await step(t, 'a promotion is followed over its timelines', () => followPromotion(bench));
+  await step(t, 'a promotion is followed over its timelines, and what was filled in restores', () => followPromotion(bench));
 });
 
 /** Later steps build on earlier ones. */
@@ -244,6 +244,7 @@ async function followPromotion(bench: SyncBench): Promise<void> {
     await postgres.launch();
     await postgres.query('SELECT pg_promote()');
     await postgres.promoted();
+    await postgres.query('CREATE TABLE written_after_promotion AS SELECT generate_series(1, 100) AS id');
     return bench.switchAndForget();
   });
   const partial = (await readdir(join(postgres.dataDirectory, 'pg_wal'))).find((name) => name.endsWith('.partial')) ?? '';
@@ -259,6 +260,9 @@ async function followPromotion(bench: SyncBench): Promise<void> {
 
   await bench.catalog.store.delete(bench.catalog.walKey('00000002.history'));
   assert.match(await bench.syncs(), /^Archiving 00000002\.history$/m);
+
+  await using restored = await bench.site.recovered('restored');
+  assert.deepEqual(await restored.query('SELECT count(*)::int AS rows FROM written_after_promotion'), [{ rows: 100 }]);
 }
 
 /** With a changed copy of the configuration. */
