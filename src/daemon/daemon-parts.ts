@@ -5,6 +5,7 @@ import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { Alerts } from './alerts.ts';
+import type { ServedFiles } from './served-files.ts';
 
 /** Settings above the sites that a site is made of: one that changes makes all sites anew. */
 export const settingsForSites = [
@@ -28,6 +29,7 @@ export interface DaemonParts {
   readonly walPool: CodecPool;
   readonly uploads: UploadQueue;
   readonly alerts: Alerts;
+  readonly servedFiles: ServedFiles;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;

@@ -12,8 +12,9 @@ import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts.ts';
 import { type DaemonParts, settingsForSites } from './daemon-parts.ts';
 import { type HttpServer, startHttpServer } from './http/server.ts';
+import { ServedFiles } from './served-files.ts';
 import { Site } from './site.ts';
-import { readStateFile, writeStateFile } from './state-file.ts';
+import { previousTransfers, readStateFile, writeStateFile } from './state-file.ts';
 
 const stateMs = 5_000;
 
@@ -63,7 +64,7 @@ export class Daemon {
       onTrouble: (site, key, failures, error) =>
         this.#tell(alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${messageOf(error)}`)),
       onRecovered: (site) => this.#tell(alerts.clear('upload_retries_warning', site)),
-      previousStats: previousState?.['transfer_agent_state'],
+      previousStats: previousTransfers(previousState),
       clock,
       random,
     });
@@ -72,7 +73,8 @@ export class Daemon {
     this.#config = config;
     this.#deps = deps;
     this.#startupTime = clock.now();
-    this.#parts = { config, pool, walPool, uploads, alerts, log, clock, random, host: hostname(), version };
+    const servedFiles = new ServedFiles(clock);
+    this.#parts = { config, pool, walPool, uploads, alerts, servedFiles, log, clock, random, host: hostname(), version };
   }
 
   /** Where the HTTP API listens. */
@@ -178,7 +180,7 @@ export class Daemon {
   /** A state file that cannot be written must not stop backups. */
   async #writeState(): Promise<void> {
     const { version, log } = this.#deps;
-    const { uploads, alerts, pool, walPool } = this.#parts;
+    const { uploads, alerts, servedFiles, pool, walPool } = this.#parts;
     try {
       await writeStateFile(this.#config.json_state_file_path, {
         startupTime: this.#startupTime,
@@ -187,6 +189,8 @@ export class Daemon {
         compressionQueue: pool.pending + walPool.pending,
         transferQueue: uploads.pending,
         transfers: uploads.stats.snapshot(),
+        sealing: uploads.sealing.snapshot(),
+        servedFiles,
         alerts,
       });
     } catch (error) {

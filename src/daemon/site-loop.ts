@@ -59,6 +59,10 @@ export class SiteLoop {
     return { running: this.#backup !== undefined, latestActivity: this.#lastActivity, ...(this.#progress && { progress: this.#progress }) };
   }
 
+  get schedule(): Schedule {
+    return scheduleOf(this.#deps.site);
+  }
+
   /** Why the site is doing what it does. */
   get because(): string {
     return this.#because;

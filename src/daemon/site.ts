@@ -36,7 +36,7 @@ export class Site implements SiteServices {
   }
 
   private constructor(parts: DaemonParts, site: SiteConfig, sources: readonly [WalSource, ...WalSource[]], spool: Spool) {
-    const { config, walPool: pool, uploads, alerts, log, host } = parts;
+    const { config, walPool: pool, uploads, alerts, servedFiles, log, host } = parts;
     const [{ catalog, privateKeyOf }, ...moved] = sources;
     const encryption = sealingKey(site);
     this.#parts = parts;
@@ -57,7 +57,14 @@ export class Site implements SiteServices {
       log,
       signal: this.#stop.signal,
     });
-    this.fetcher = new WalFetcher({ sources, pool, directory: spool.prefetchDirectory, segmentsAhead: config.restore_prefetch, log });
+    this.fetcher = new WalFetcher({
+      sources,
+      pool,
+      directory: spool.prefetchDirectory,
+      segmentsAhead: config.restore_prefetch,
+      onServed: (file) => servedFiles.served(file),
+      log,
+    });
     this.loop = new SiteLoop({ parts, site, catalogs: this.catalogs, spool, cluster: this.#cluster });
   }
 

@@ -4,8 +4,11 @@ import { parseTimestamp } from '../catalog/timestamp.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { systemErrorCode } from '../lib/errors.ts';
 import { formatJson } from '../lib/json.ts';
+import type { SealingState } from '../transfer/sealing-stats.ts';
 import type { TransferState } from '../transfer/transfer-stats.ts';
 import type { Alerts } from './alerts.ts';
+import { normalizedBackupTime, type Schedule } from './schedule.ts';
+import type { ServedFiles } from './served-files.ts';
 import type { SiteLoop } from './site-loop.ts';
 
 /** Monitoring runs as another user. */
@@ -14,29 +17,37 @@ const stateFileMode = 0o644;
 export interface DaemonState {
   readonly startupTime: Date;
   readonly version: string;
-  readonly sites: readonly { readonly name: string; readonly loop: SiteLoop }[];
+  readonly sites: readonly {
+    readonly name: string;
+    readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'schedule'>;
+  }[];
   readonly compressionQueue: number;
   readonly transferQueue: number;
   readonly transfers: TransferState;
-  readonly alerts: Alerts;
+  readonly sealing: SealingState;
+  readonly servedFiles: Pick<ServedFiles, 'snapshot'>;
+  readonly alerts: Pick<Alerts, 'active'>;
 }
 
 /** The state in the shape that the original's state file has; what is only ours is under `pghoard`. */
 export function describeState(state: DaemonState): Record<string, unknown> {
-  const perSite = <T>(value: (loop: SiteLoop) => T | undefined) =>
+  const perSite = <T>(value: (loop: DaemonState['sites'][number]['loop']) => T | undefined) =>
     Object.fromEntries(state.sites.map(({ name, loop }) => [name, value(loop)] as const).filter(([, found]) => found !== undefined));
   return {
     startup_time: state.startupTime.toISOString().slice(0, -1),
-    backup_sites: perSite((loop) => ({ basebackups: (loop.listing?.entries ?? []).map(describeBasebackup) })),
+    backup_sites: perSite((loop) => ({
+      basebackups: (loop.listing?.entries ?? []).map((entry) => describeBasebackup(entry, loop.schedule)),
+    })),
     walreceivers: {},
     pg_receivexlogs: {},
     pg_basebackups: perSite(
       ({ backupActivity: activity }) => activity && { latest_activity: activity.latestActivity, running: activity.running },
     ),
-    compressors: [{}],
+    // The original had one of these per thread; who reads them adds them up.
+    compressors: [state.sealing],
     queues: { compression_queue: state.compressionQueue, transfer_queue: state.transferQueue },
     transfer_agent_state: state.transfers,
-    served_files: {},
+    served_files: state.servedFiles.snapshot(),
     pghoard: {
       version: state.version,
       alerts: state.alerts.active,
@@ -65,14 +76,27 @@ export async function readStateFile(path: string): Promise<Record<string, unknow
   }
 }
 
-const times = ['start-time', 'end-time', 'backup-decision-time', 'preserve-until'];
+/** The transfer statistics in a state file of any version. 1.4.0 had one copy of them per thread. */
+export function previousTransfers(previous: Record<string, unknown> | undefined): unknown {
+  const copies = previous?.['transfer_agents'];
+  return previous?.['transfer_agent_state'] ?? (Array.isArray(copies) ? copies[0] : undefined);
+}
 
-function describeBasebackup(entry: BasebackupEntry): Record<string, unknown> {
-  const metadata = Object.entries(entry.metadata).map(([key, text]) => [key, times.includes(key) ? (parseTimestamp(text) ?? text) : text]);
+const times = ['start-time', 'end-time', 'backup-decision-time'];
+
+/** What old versions did not store is filled in, as the scheduler does. */
+function describeBasebackup(entry: BasebackupEntry, schedule: Schedule): Record<string, unknown> {
+  const stored = Object.entries(entry.metadata).map(([key, text]) => [key, times.includes(key) ? (parseTimestamp(text) ?? text) : text]);
   return {
     name: entry.key.slice(entry.key.lastIndexOf('/') + 1),
     size: entry.size,
     last_modified: entry.lastModified,
-    metadata: Object.fromEntries(metadata),
+    metadata: {
+      'backup-decision-time': entry.startTime,
+      'backup-reason': 'scheduled',
+      'normalized-backup-time': normalizedBackupTime(schedule, entry.startTime) ?? null,
+      'preserve-until': null,
+      ...Object.fromEntries(stored),
+    },
   };
 }

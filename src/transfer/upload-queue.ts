@@ -5,6 +5,7 @@ import type { Log } from '../lib/log.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
 import type { Metadata, ObjectEntry, ObjectSource, ObjectStore } from '../storage/object-store.ts';
+import { SealingStats } from './sealing-stats.ts';
 import { TransferStats } from './transfer-stats.ts';
 import { TroubleWatch } from './trouble-watch.ts';
 
@@ -54,6 +55,7 @@ export interface UploadRequest {
  */
 export class UploadQueue {
   readonly stats: TransferStats;
+  readonly sealing = new SealingStats();
   readonly #options: UploadQueueOptions;
   readonly #limiter: Limiter;
   readonly #clock: Clock;
@@ -75,6 +77,7 @@ export class UploadQueue {
 
   /** Rejects with the signal's reason, or with the first failure that is not retryable. */
   async upload(request: UploadRequest): Promise<ObjectEntry> {
+    this.#countSealed(request);
     const run = this.#repeat(request);
     this.#pending.add(run);
     try {
@@ -87,6 +90,12 @@ export class UploadQueue {
   /** Resolves once nothing is pending, also what comes in meanwhile. Failures are told to those who asked for the upload. */
   async drain(): Promise<void> {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+  }
+
+  /** What comes here has just been sealed, or was left by an earlier process that had no time to count it. */
+  #countSealed({ site, fileType, metadata, source }: UploadRequest): void {
+    const plainBytes = Number(metadata['original-file-size']);
+    this.sealing.count(site, fileType, Number.isSafeInteger(plainBytes) ? plainBytes : source.size, source.size);
   }
 
   async #repeat(request: UploadRequest): Promise<ObjectEntry> {

@@ -21,6 +21,8 @@ export interface WalFetcherDeps {
   readonly directory: string;
   /** `restore_prefetch`: how many of the following segments are fetched ahead; 0 for none. */
   readonly segmentsAhead: number;
+  /** Told of every file that is handed out. */
+  readonly onServed?: ((name: string) => void) | undefined;
   readonly log: Log;
   readonly clock?: Clock;
   readonly retryPolicy?: RetryPolicy;
@@ -76,6 +78,7 @@ export class WalFetcher {
     if (held === undefined) throw missing(name, this.#deps.sources);
     if (held.wal.segmentBytes !== undefined && kind === 'segment') this.#lookAhead(name, held.wal.segmentBytes);
     this.#restartIdleTimer();
+    this.#deps.onServed?.(name);
     return this.#handOut(held);
   }
 

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { parseBasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { type DaemonState, describeState, previousTransfers } from './state-file.ts';
+
+const nothing: DaemonState = {
+  startupTime: new Date('2016-06-23T14:53:25.840Z'),
+  version: '3.0.0',
+  sites: [],
+  compressionQueue: 0,
+  transferQueue: 0,
+  transfers: {},
+  sealing: {},
+  servedFiles: { snapshot: () => ({}) },
+  alerts: { active: [] },
+};
+
+function siteWith(entries: readonly BasebackupEntry[], hour?: number): DaemonState['sites'][number] {
+  const schedule = { intervalHours: 24, hour, minute: hour === undefined ? undefined : 0 };
+  return { name: 'main', loop: { listing: { entries, unreadable: [] }, because: 'idle', backupActivity: undefined, schedule } };
+}
+
+const oldBackup = parseBasebackupEntry({
+  key: 'main/basebackup/2016-06-23_0',
+  size: 7,
+  lastModified: new Date('2016-06-23T12:00:01Z'),
+  metadata: { 'start-time': '2016-06-23T12:00:00+00:00', 'start-wal-segment': '000000010000000000000002' },
+});
+
+test('a daemon that has done nothing writes all the keys that the original does', () => {
+  const { pghoard, ...state } = describeState(nothing);
+  assert.deepEqual(state, {
+    startup_time: '2016-06-23T14:53:25.840',
+    backup_sites: {},
+    walreceivers: {},
+    pg_receivexlogs: {},
+    pg_basebackups: {},
+    compressors: [{}],
+    queues: { compression_queue: 0, transfer_queue: 0 },
+    transfer_agent_state: {},
+    served_files: {},
+  });
+  assert(pghoard, 'what is only ours has a place of its own');
+});
+
+test('a base backup has what it was stored with, and what old versions did not store', () => {
+  const { backup_sites: sites } = describeState({ ...nothing, sites: [siteWith([oldBackup])] });
+  assert.deepEqual(sites, {
+    main: {
+      basebackups: [
+        {
+          name: '2016-06-23_0',
+          size: 7,
+          last_modified: new Date('2016-06-23T12:00:01Z'),
+          metadata: {
+            'start-time': oldBackup.startTime,
+            'start-wal-segment': '000000010000000000000002',
+            'backup-decision-time': oldBackup.startTime,
+            'backup-reason': 'scheduled',
+            'normalized-backup-time': null,
+            'preserve-until': null,
+          },
+        },
+      ],
+    },
+  });
+});
+
+test('the scheduled moment that an old base backup belongs to comes from the schedule', () => {
+  const state = JSON.stringify(describeState({ ...nothing, sites: [siteWith([oldBackup], 11)] }));
+  assert.match(state, /"normalized-backup-time":"2016-06-23T11:00:00\+00:00"/);
+});
+
+const statistics = { main: { upload: {} } };
+const lives: [what: string, state: Record<string, unknown> | undefined, transfers: unknown][] = [
+  ['none', undefined, undefined],
+  ['an empty one', {}, undefined],
+  ['a newer version', { transfer_agent_state: statistics }, statistics],
+  ['1.4.0, with one copy per thread', { transfer_agents: [statistics, statistics] }, statistics],
+  ['a damaged one', { transfer_agents: 'x' }, undefined],
+];
+for (const [what, state, transfers] of lives) {
+  test(`transfer statistics are found in the state file of ${what}`, () => {
+    assert.deepEqual(previousTransfers(state), transfers);
+  });
+}
