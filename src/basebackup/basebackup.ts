@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { type BasebackupEntry, parseBasebackupEntry } from '../catalog/basebackup-entry.ts';
 import { cannotWrite } from '../codec/sink-file.ts';
+import { DigestSet } from '../lib/digest-set.ts';
 import { messageOf, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
 import type { ObjectEntry } from '../storage/object-store.ts';
@@ -8,7 +9,8 @@ import { cleanUpAfterCrash, removeFailedBackup } from './clean-up.ts';
 import type { BasebackupDeps, BasebackupJob, BasebackupMode, RunningBackup } from './job.ts';
 import type { MainObject } from './main-object.ts';
 import { takeBasic } from './modes/basic.ts';
-import { takeLocalTar } from './modes/local-tar.ts';
+import { takeDelta } from './modes/delta.ts';
+import { takeLocalTar, takeLocalTarWithStats } from './modes/local-tar.ts';
 import { takePiped } from './modes/pipe.ts';
 import { basebackupName } from './plan.ts';
 
@@ -17,6 +19,8 @@ const removeFailedMsMax = 30_000;
 
 const takers: Record<BasebackupMode, (backup: RunningBackup) => Promise<MainObject>> = {
   'local-tar': takeLocalTar,
+  'local-tar-delta-stats': takeLocalTarWithStats,
+  delta: takeDelta,
   basic: takeBasic,
   pipe: takePiped,
 };
@@ -53,7 +57,7 @@ async function reserveName(job: BasebackupJob, deps: BasebackupDeps, signal: Abo
     if (await deps.catalog.basebackupNameTaken(name)) continue;
     try {
       await mkdir(directory, { mode: 0o700 });
-      return { job, deps, name, directory, signal };
+      return { job, deps, name, directory, signal, newDeltaFiles: new DigestSet() };
     } catch (error) {
       if (systemErrorCode(error) !== 'EEXIST') throw cannotWrite(directory, error);
     }
@@ -84,9 +88,9 @@ async function removeDirectory({ deps, directory }: RunningBackup): Promise<void
 }
 
 /** Must not hide the failure that led here. */
-async function undo({ deps, name, directory }: RunningBackup): Promise<void> {
+async function undo({ deps, name, directory, newDeltaFiles }: RunningBackup): Promise<void> {
   try {
-    await removeFailedBackup(deps, name, directory, AbortSignal.timeout(removeFailedMsMax));
+    await removeFailedBackup(deps, { name, directory, newDeltaFiles }, AbortSignal.timeout(removeFailedMsMax));
   } catch (error) {
     const why = messageOf(error instanceof OperatorError ? (error.cause ?? error) : error);
     deps.log.warn({ backup: name, why }, 'cannot remove all of a failed base backup now; the rest is removed before the next one');

@@ -1,8 +1,9 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { removeUnclaimed } from '../catalog/delta-files.ts';
 import { isOperatorError, systemErrorCode } from '../lib/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import type { BasebackupDeps } from './job.ts';
+import type { BasebackupDeps, RunningBackup } from './job.ts';
 import { isBasebackupName } from './plan.ts';
 
 /**
@@ -17,6 +18,7 @@ export async function cleanUpAfterCrash(deps: Pick<BasebackupDeps, 'catalog' | '
     // With its main object the backup is complete, and only its spool directory was still to be removed.
     if (!(await isCommitted(deps, name, signal))) {
       await deps.catalog.removeChunks(name, signal);
+      await deps.catalog.store.delete(deps.catalog.keys.deltaIndex(name), { signal });
       deps.log.info({ backup: name }, 'removed what an interrupted base backup had left');
     }
     await rmdir(directory);
@@ -24,11 +26,16 @@ export async function cleanUpAfterCrash(deps: Pick<BasebackupDeps, 'catalog' | '
 }
 
 /** Removes everything of a backup that failed: the main object first, so that nothing torn is ever visible. */
-export async function removeFailedBackup(deps: BasebackupDeps, name: string, directory: string, signal: AbortSignal): Promise<void> {
+export async function removeFailedBackup(
+  deps: BasebackupDeps,
+  { name, directory, newDeltaFiles }: Pick<RunningBackup, 'name' | 'directory' | 'newDeltaFiles'>,
+  signal: AbortSignal,
+): Promise<void> {
   await emptyDirectory(directory);
   const { store, keys } = deps.catalog;
-  for (const key of [keys.basebackupMain(name), keys.basebackup(name)]) await store.delete(key, { signal });
+  for (const key of [keys.basebackupMain(name), keys.basebackup(name), keys.deltaIndex(name)]) await store.delete(key, { signal });
   await deps.catalog.removeChunks(name, signal);
+  await removeUnclaimed(deps.catalog, newDeltaFiles, signal);
   await rmdir(directory);
 }
 

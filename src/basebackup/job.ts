@@ -2,15 +2,16 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { CompressionChoice } from '../codec/codec-options.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { DigestSet } from '../lib/digest-set.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 
-export type BasebackupMode = 'local-tar' | 'basic' | 'pipe';
+export type BasebackupMode = 'local-tar' | 'local-tar-delta-stats' | 'delta' | 'basic' | 'pipe';
 
-/** `pghoard-bb-v2`: chunks made in parallel. `pghoard-bb-v1`: one object, also for readers of version 1.4.0. Only `local-tar` has a format. */
+/** `pghoard-bb-v2`: chunks made in parallel. `pghoard-bb-v1`: one object, also for readers of version 1.4.0. Only `local-tar` has a choice. */
 export type LocalTarFormat = 'pghoard-bb-v1' | 'pghoard-bb-v2';
 
 /** What is to be backed up and how. Plain data, made from the site's configuration. */
@@ -20,11 +21,12 @@ export interface BasebackupJob {
   readonly format: LocalTarFormat;
   /** Asked in this order; the first one that answers and fits is backed up. */
   readonly nodes: readonly ConnInfo[];
-  /** `local-tar` reads it; the other modes only look whether it has tablespaces. */
+  /** `local-tar` and `delta` read it; the other modes only look whether it has tablespaces. */
   readonly dataDirectory?: string | undefined;
   readonly seal: SealChoice;
   /** Plaintext bytes of a chunk at most, unless a single file is larger. */
   readonly chunkBytesMax: number;
+  readonly delta: DeltaChoice;
   /** Chunks that may exist in the spool at once, being made or being uploaded. */
   readonly chunksInProgress: number;
   /** Chunks made at once; the pool's threads if absent. */
@@ -36,11 +38,21 @@ export interface BasebackupJob {
   readonly origin: BasebackupOrigin;
 }
 
+/** How `delta` divides the files. */
+export interface DeltaChoice {
+  /** Files of so many bytes and more are objects of their own, shared by all backups that have the same. */
+  readonly fileBytesMin: number;
+  /** Plaintext bytes of a bundle of smaller ones at most. */
+  readonly bundleBytesMax: number;
+}
+
 export interface SealChoice {
   readonly compression: CompressionChoice;
   /** PEM; absent: not encrypted. */
   readonly publicKey?: string | undefined;
   readonly encryptionKeyId?: string | undefined;
+  /** Keys that whoever restores will have: `delta` shares objects encrypted with any of them. */
+  readonly knownKeyIds?: readonly string[] | undefined;
 }
 
 export interface ProgramPlaces {
@@ -87,4 +99,6 @@ export interface RunningBackup {
   readonly name: string;
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** Hashes of the objects that this backup was the first to store, to be removed if it fails. Some 50 bytes each. */
+  readonly newDeltaFiles: DigestSet;
 }

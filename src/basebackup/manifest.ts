@@ -68,7 +68,8 @@ export class ManifestWriter {
     await this.#append(`${separator}${JSON.stringify({ chunk_filename, input_size, result_size, files })}`);
   }
 
-  async finish(head: ManifestHead, span: ManifestSpan): Promise<void> {
+  /** `more`: further keys with their values, each with a comma before it. */
+  async finish(head: ManifestHead, span: ManifestSpan, more: AsyncIterable<string | Buffer> | Iterable<string> = []): Promise<void> {
     const fields = {
       backup_end_time: span.endTime,
       backup_end_wal_segment: span.endWalSegment ?? null,
@@ -77,7 +78,9 @@ export class ManifestWriter {
       ...headFields(head),
       host: span.host,
     };
-    await this.#append(`],${JSON.stringify(fields).slice(1)}`);
+    await this.#append(`],${JSON.stringify(fields).slice(1, -1)}`);
+    for await (const text of more) await this.#append(text);
+    await this.#append('}');
     await this.#file.close();
   }
 
@@ -87,7 +90,7 @@ export class ManifestWriter {
   }
 
   /** One after the other, whoever calls. */
-  #append(text: string): Promise<void> {
+  #append(text: string | Buffer): Promise<void> {
     const next = this.#last.then(() => this.#file.appendFile(text));
     this.#last = next.catch(() => {});
     return next;

@@ -1,21 +1,40 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { encodeTarHeader, type TarMember, tarEnd, tarPaddingOf } from '../tar/header.ts';
+import { fileHash, mtimeNsOf } from './delta-file.ts';
+import { notAFile, openSource, sourceUnreadable } from './open-source.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { FoundEntry } from './walk.ts';
 
 const bufferBytes = 1024 * 1024;
-/** What a file may have become since the walk saw it; then it counts as dropped. */
-const openFailuresOfChange = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'];
 
 export interface SkippedFile {
   readonly path: string;
   readonly why: string;
 }
 
+/** A file as it is in the archive. */
+export interface PackedFile {
+  /** Of the member. */
+  readonly path: string;
+  readonly size: number;
+  readonly mtimeNs: number;
+  /** Where it was asked for. */
+  readonly hexdigest?: string;
+}
+
+export interface PackOptions {
+  /** List the files in the result. */
+  readonly list?: boolean;
+  /** In that list, give the hashes of the files of at least so many bytes. */
+  readonly hashBytesMin?: number;
+}
+
 /** What became of the files of one archive. */
 export interface PackResult {
   readonly filesTaken: number;
+  /** Empty unless asked for. */
+  readonly files: readonly PackedFile[];
   readonly skipped: readonly SkippedFile[];
   /** Files that became shorter while they were read; the rest was filled with zeros. */
   readonly shrunk: readonly string[];
@@ -30,6 +49,8 @@ export interface PackResult {
  */
 export class TarPacker {
   readonly #file: SealedFile;
+  readonly #options: PackOptions;
+  readonly #files: PackedFile[] = [];
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
   readonly #skipped: SkippedFile[] = [];
   readonly #shrunk: string[] = [];
@@ -37,8 +58,9 @@ export class TarPacker {
   #total = 0;
   #filesTaken = 0;
 
-  constructor(file: SealedFile) {
+  constructor(file: SealedFile, options: PackOptions = {}) {
     this.#file = file;
+    this.#options = options;
   }
 
   async add(entry: FoundEntry): Promise<void> {
@@ -57,19 +79,21 @@ export class TarPacker {
   async end(): Promise<PackResult> {
     await this.#put(tarEnd(this.#total));
     await this.#flush();
-    return { filesTaken: this.#filesTaken, skipped: this.#skipped, shrunk: this.#shrunk };
+    return { filesTaken: this.#filesTaken, files: this.#files, skipped: this.#skipped, shrunk: this.#shrunk };
   }
 
   async #addFile(entry: FoundEntry): Promise<void> {
-    const fd = this.#openOrSkip(entry);
-    if (fd === undefined) return;
+    const opened = openSource(entry.source);
+    if ('gone' in opened) return this.#skip(entry, opened.gone);
+    const { fd } = opened;
     try {
       const stats = fstatSync(fd);
-      if (!stats.isFile()) return this.#skip(entry, 'it is no longer a file');
+      if (!stats.isFile()) return this.#skip(entry, notAFile);
       const { size, mode, uid, gid, mtimeMs } = stats;
       await this.#put(encodeTarHeader({ ...entry, size, mode: mode & 0o7777, uid, gid, mtime: Math.floor(mtimeMs / 1000) }));
-      await this.#copy(fd, size, entry);
+      const hexdigest = await this.#copy(fd, size, entry);
       await this.#zeros(tarPaddingOf(size));
+      if (this.#options.list) this.#files.push({ path: entry.path, size, mtimeNs: mtimeNsOf(mtimeMs), ...(hexdigest && { hexdigest }) });
       this.#filesTaken++;
       this.#file.countFile();
     } finally {
@@ -77,36 +101,32 @@ export class TarPacker {
     }
   }
 
-  #openOrSkip(entry: FoundEntry): number | undefined {
-    try {
-      // Not through a link, and not waiting for the other end where a pipe has taken the file's place.
-      return openSync(entry.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    } catch (error) {
-      if (!openFailuresOfChange.includes(systemErrorCode(error) ?? '')) throw unreadable(entry, error);
-      this.#skip(entry, systemErrorCode(error) === 'ENOENT' ? 'it vanished' : 'it is no longer a file');
-      return undefined;
-    }
-  }
-
-  async #copy(fd: number, size: number, entry: FoundEntry): Promise<void> {
+  /** Returns the hash of what went into the archive, if it was asked for. */
+  async #copy(fd: number, size: number, entry: FoundEntry): Promise<string | undefined> {
+    const hash = size >= (this.#options.hashBytesMin ?? Number.POSITIVE_INFINITY) ? createHash(fileHash) : undefined;
     for (let position = 0; position < size; ) {
       if (this.#used === bufferBytes) await this.#flush();
       const wanted = Math.min(size - position, bufferBytes - this.#used);
-      const got = this.#read(fd, wanted, position, entry);
-      if (got === 0) {
-        this.#shrunk.push(entry.path);
-        return this.#zeros(size - position);
-      }
+      const got = this.#read(fd, wanted, position, entry) || this.#fill(wanted, entry);
+      hash?.update(this.#buffer.subarray(this.#used, this.#used + got));
       this.#advance(got);
       position += got;
     }
+    return hash?.digest('hex');
+  }
+
+  /** In place of what the file no longer has. */
+  #fill(bytes: number, { path }: FoundEntry): number {
+    if (this.#shrunk.at(-1) !== path) this.#shrunk.push(path);
+    this.#buffer.fill(0, this.#used, this.#used + bytes);
+    return bytes;
   }
 
   #read(fd: number, bytes: number, position: number, entry: FoundEntry): number {
     try {
       return readSync(fd, this.#buffer, this.#used, bytes, position);
     } catch (error) {
-      throw unreadable(entry, error);
+      throw sourceUnreadable(entry.source, error);
     }
   }
 
@@ -143,11 +163,4 @@ export class TarPacker {
   #skip(entry: FoundEntry, why: string): void {
     this.#skipped.push({ path: entry.source, why });
   }
-}
-
-function unreadable(entry: FoundEntry, cause: unknown): OperatorError {
-  return new OperatorError('file-unreadable', `cannot read ${entry.source}`, {
-    cause,
-    hint: 'pghoard must run as the user that owns the data directory (usually postgres). An input/output error means a failing disk.',
-  });
 }

@@ -155,18 +155,19 @@ export function describeBasebackup(backup: BasebackupDescription): Metadata {
   return metadataOf(fields, formatTimestamp);
 }
 
-/** What a chunk of a `pghoard-bb-v2` backup is stored with. */
+/** What a chunk of a `pghoard-bb-v2` backup, a bundle of a delta backup (with the same `format`) or a delta file is stored with. */
 export function chunkMetadata(chunk: {
   readonly compression: CompressionAlgorithm;
   readonly encryptionKeyId?: string | undefined;
   readonly plainBytes: number;
   readonly storedBytes: number;
   readonly host: string;
+  readonly format?: 'pghoard-bb-v2' | 'pghoard-delta-v2';
 }): Metadata {
   const fields = {
     'compression-algorithm': chunk.compression,
     'encryption-key-id': chunk.encryptionKeyId,
-    format: 'pghoard-bb-v2',
+    format: chunk.format ?? 'pghoard-bb-v2',
     'original-file-size': chunk.plainBytes,
     host: chunk.host,
     'Content-Length': chunk.storedBytes,

@@ -162,11 +162,19 @@ test('a single object goes without touching chunks of the same name', async () =
   assert.deepEqual(await site.keys(), [keys.chunk('one', 1)]);
 });
 
-test('delta backups are not deleted: their files may belong to others', async () => {
+test('a delta backup goes with its bundles; what it may share with others stays', async () => {
   const site = new TestSite();
+  const file = keys.deltaFile('ab'.repeat(32));
   await site.add(keys.basebackupMain('delta'), { ...startedAt('2026-11-22T23:00:00+00:00'), format: 'pghoard-delta-v2' });
-  await assert.rejects(site.catalog.forgetBasebackup(await site.catalog.basebackup('delta')), { code: 'basebackup-format-unsupported' });
-  assert.equal((await site.keys()).length, 1);
+  for (const key of [file, keys.deltaChunkFile('delta/delta.00000001.pghoard'), keys.deltaIndex('delta')]) await site.add(key);
+  const backup = await site.catalog.basebackup('delta');
+  site.store.inject({ operation: 'delete', key: /delta_chunk/, how: 'refuse' });
+  await assert.rejects(site.catalog.forgetBasebackup(backup), { retryable: true });
+  assert.deepEqual(await site.orphans(), ['delta'], 'bundles without a main object are found again');
+  site.store.heal();
+  await site.catalog.forgetBasebackup(backup);
+  assert.deepEqual(await site.keys(), [file, keys.deltaIndex('delta')]);
+  assert.equal(await site.catalog.basebackupNameTaken('delta'), true, 'until its index is gone too');
 });
 
 test('a deletion interrupted anywhere is found again and can be finished', async () => {

@@ -92,28 +92,28 @@ export class Catalog {
   async basebackupNameTaken(name: string, signal?: AbortSignal): Promise<boolean> {
     if (await this.#head(this.keys.basebackupMain(name), signal)) return true;
     if (await this.#head(this.keys.basebackup(name), signal)) return true;
-    return (await first(this.store.list(this.keys.chunkPrefix(name), { signal }))) !== undefined;
+    for (const prefix of this.#chunkPrefixes(name)) {
+      if (await first(this.store.list(prefix, { signal }))) return true;
+    }
+    return (await this.#head(this.keys.deltaIndex(name), signal)) !== undefined;
   }
 
   /**
    * Removes a backup: first the main object, which makes it visible, then its chunks. They are found by listing, not by the manifest, so no
-   * private key is needed. After an interruption {@link orphanChunks} finds what is left. Delta backups share files with others and are refused.
+   * private key is needed. After an interruption {@link orphanChunks} finds what is left. The files that delta backups share stay: see
+   * `delta-files.ts`.
    */
-  async forgetBasebackup(backup: Pick<BasebackupEntry, 'key' | 'name' | 'format'>, signal?: AbortSignal): Promise<void> {
-    if (backup.format?.startsWith('pghoard-delta')) {
-      throw new OperatorError(
-        'basebackup-format-unsupported',
-        `cannot delete ${backup.name}: backups in ${backup.format} share files with others`,
-      );
-    }
+  async forgetBasebackup(backup: Pick<BasebackupEntry, 'key' | 'name'>, signal?: AbortSignal): Promise<void> {
     await this.store.delete(backup.key, { signal });
     if (backup.key.endsWith(mainObjectSuffix)) await this.removeChunks(backup.name, signal);
   }
 
-  /** Removes all chunks of a backup; those already gone do not matter. */
+  /** Removes all chunks and bundles of a backup; those already gone do not matter. */
   async removeChunks(name: string, signal?: AbortSignal): Promise<void> {
-    const chunks = this.store.list(this.keys.chunkPrefix(name), { signal });
-    await forEachLimited(chunks, requestsMax, ({ key }) => this.store.delete(key, { signal }));
+    for (const prefix of this.#chunkPrefixes(name)) {
+      const chunks = this.store.list(prefix, { signal });
+      await forEachLimited(chunks, requestsMax, ({ key }) => this.store.delete(key, { signal }));
+    }
   }
 
   /** Names of chunk sets without a main object, from interrupted deletions and failed backups. */
@@ -135,21 +135,28 @@ export class Catalog {
 
   /** Names of all chunk sets, one listing request each: what lies between is skipped by `after`. */
   async *#chunkSets(signal: AbortSignal | undefined): AsyncGenerator<string> {
-    const prefix = this.keys.chunksPrefix;
-    for (let after: string | undefined; ; ) {
-      const next = await first(this.store.list(prefix, { signal, ...(after === undefined ? {} : { after }) }));
-      if (!next) return;
-      const [name, ...rest] = next.key.slice(prefix.length).split('/') as [string, ...string[]];
-      after = rest.length === 0 ? next.key : this.keys.chunkPrefix(name) + lastPossibleName;
-      if (rest.length > 0) yield name;
+    for (const prefix of [this.keys.chunksPrefix, this.keys.deltaChunksPrefix]) {
+      for (let after: string | undefined; ; ) {
+        const next = await first(this.store.list(prefix, { signal, ...(after === undefined ? {} : { after }) }));
+        if (!next) break;
+        const [name, ...rest] = next.key.slice(prefix.length).split('/') as [string, ...string[]];
+        after = rest.length === 0 ? next.key : `${prefix}${name}/${lastPossibleName}`;
+        if (rest.length > 0) yield name;
+      }
     }
   }
 
   async #isTouchedAfter(name: string, moment: Date, signal: AbortSignal | undefined): Promise<boolean> {
-    for await (const { lastModified } of this.store.list(this.keys.chunkPrefix(name), { signal })) {
-      if (lastModified > moment) return true;
+    for (const prefix of this.#chunkPrefixes(name)) {
+      for await (const { lastModified } of this.store.list(prefix, { signal })) {
+        if (lastModified > moment) return true;
+      }
     }
     return false;
+  }
+
+  #chunkPrefixes(name: string): readonly string[] {
+    return [this.keys.chunkPrefix(name), this.keys.deltaChunkPrefix(name)];
   }
 
   async #head(key: string, signal: AbortSignal | undefined): Promise<ObjectEntry | undefined> {

@@ -38,6 +38,21 @@ export class SiteKeys {
     return this.#under('basebackup_chunk/');
   }
 
+  /** What the bundles of all delta backups begin with. */
+  get deltaChunksPrefix(): string {
+    return this.#under('basebackup_delta_chunk/');
+  }
+
+  /** Files of delta backups, each named by the hash of its content. */
+  get deltaFilesPrefix(): string {
+    return this.#under('basebackup_delta/');
+  }
+
+  /** Ours: which files of delta backups a backup needs. The original never looks here. */
+  get deltaIndexPrefix(): string {
+    return this.#under('basebackup_delta_index/');
+  }
+
   get preservationPrefix(): string {
     return this.#under('preservation_request/');
   }
@@ -75,6 +90,24 @@ export class SiteKeys {
   /** Key of a chunk that a manifest names by its `chunk_filename`. */
   chunkFile(filename: string): string {
     return this.chunksPrefix + filename;
+  }
+
+  /** What the bundles of one delta backup begin with. */
+  deltaChunkPrefix(name: string): string {
+    return `${this.deltaChunksPrefix}${name}/`;
+  }
+
+  /** Key of a bundle that a manifest names by its `chunk_filename`. */
+  deltaChunkFile(filename: string): string {
+    return this.deltaChunksPrefix + filename;
+  }
+
+  deltaFile(hexdigest: string): string {
+    return this.deltaFilesPrefix + hexdigest;
+  }
+
+  deltaIndex(name: string): string {
+    return this.deltaIndexPrefix + name;
   }
 
   #under(rest: string): string {

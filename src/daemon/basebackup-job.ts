@@ -4,10 +4,9 @@ import { resolveConninfo } from '../postgres/conninfo.ts';
 import type { SettingsForSites } from './daemon-parts.ts';
 import { sealingKey } from './site-keys.ts';
 
-const supportedModes: readonly string[] = ['local-tar', 'basic', 'pipe'] satisfies BasebackupMode[];
-
-export function isSupportedMode(mode: string): mode is BasebackupMode {
-  return supportedModes.includes(mode);
+/** Whether the mode reads the data directory itself. */
+export function readsDataDirectory(mode: BasebackupMode): boolean {
+  return mode !== 'basic' && mode !== 'pipe';
 }
 
 /** Turns the configuration of a site into what the next base backup is to do. */
@@ -28,8 +27,10 @@ export async function basebackupJob(
       compression: { ...compressionOf(config), threads: site.basebackup_compression_threads },
       publicKey: key?.publicKey,
       encryptionKeyId: key?.keyId,
+      knownKeyIds: Object.keys(site.encryption_keys ?? {}),
     },
     chunkBytesMax: site.basebackup_chunk_size,
+    delta: { fileBytesMin: site.basebackup_delta_mode_min_delta_file_size, bundleBytesMax: site.basebackup_delta_mode_chunk_size },
     chunksInProgress: site.basebackup_chunks_in_progress,
     threads: site.basebackup_threads ?? undefined,
     withWal: site.active_backup_mode === 'standalone_hot_backup',

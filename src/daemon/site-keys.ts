@@ -17,6 +17,12 @@ export function privateKeyFinder(site: SiteConfig): (keyId: string) => string | 
   return (keyId) => site.encryption_keys?.[keyId]?.private ?? undefined;
 }
 
+/** All private keys, by their id, for worker threads. */
+export function privateKeysOf({ encryption_keys }: SiteConfig): Record<string, string> {
+  const pairs = Object.entries(encryption_keys ?? {});
+  return Object.fromEntries(pairs.flatMap(([id, { private: key }]) => (key ? [[id, key]] : [])));
+}
+
 /** The site and those it was moved from, itself first. */
 export function relatedSites(config: Pick<Config, 'backup_sites'>, site: SiteConfig): readonly [SiteConfig, ...SiteConfig[]] {
   const moved = site.moved_from.map((name) => config.backup_sites[name]).filter((other) => other !== undefined);

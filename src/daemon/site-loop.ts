@@ -8,11 +8,12 @@ import type { RetentionRules } from '../retention/decide.ts';
 import { prune } from '../retention/prune.ts';
 import type { Spool } from '../transfer/spool.ts';
 import { backupViews } from './backup-views.ts';
-import { basebackupJob, isSupportedMode } from './basebackup-job.ts';
+import { basebackupJob, readsDataDirectory } from './basebackup-job.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { nextStep, type Step } from './next-step.ts';
 import type { Schedule } from './schedule.ts';
+import { privateKeysOf } from './site-keys.ts';
 
 const passMs = 5_000;
 const listingMsMax = 300_000;
@@ -126,9 +127,8 @@ export class SiteLoop {
 
   #obstacle(): string | undefined {
     const { basebackup_mode: mode, nodes } = this.#deps.site;
-    if (!isSupportedMode(mode)) return `base backups of mode ${mode} cannot be taken by this version`;
     if (nodes.length === 0) return 'the site names no server (nodes)';
-    return mode === 'local-tar' ? this.#deps.cluster.obstacle : undefined;
+    return readsDataDirectory(mode) ? this.#deps.cluster.obstacle : undefined;
   }
 
   async #refreshListing(): Promise<void> {
@@ -146,7 +146,8 @@ export class SiteLoop {
   /** Sites that this one was moved from keep what they have. */
   async #prune(listing: BasebackupListing): Promise<void> {
     const { parts, catalogs, site } = this.#deps;
-    const deps = { catalog: catalogs[0], log: parts.log.child({ site: site.name }), signal: this.#end.signal };
+    const manifests = { pool: parts.pool, storage: site.object_storage, privateKeys: privateKeysOf(site) };
+    const deps = { catalog: catalogs[0], log: parts.log.child({ site: site.name }), signal: this.#end.signal, manifests };
     const wal = this.#pruneAllWal ? 'always' : 'if-a-backup-goes';
     const { basebackups } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal);
     this.#pruneAllWal = false;
@@ -184,7 +185,6 @@ export class SiteLoop {
 
   async #job({ reason, normalizedTime }: TakeBasebackup, decisionTime: Date) {
     const { parts, site } = this.#deps;
-    if (!isSupportedMode(site.basebackup_mode)) throw new Error(`mode ${site.basebackup_mode} was not refused`);
     return basebackupJob(parts.config, site, site.basebackup_mode, {
       decisionTime,
       reason,

@@ -1,7 +1,8 @@
+import { manifestMember } from '../catalog/manifest-stream.ts';
 import { OperatorError } from '../lib/errors.ts';
 
 /** `raw`: the tar that pg_basebackup wrote, stored without a `format` in its metadata. The others as in docs/FORMAT.md. */
-export type BackupFormat = 'raw' | 'pghoard-bb-v1' | 'pghoard-bb-v2';
+export type BackupFormat = 'raw' | 'pghoard-bb-v1' | 'pghoard-bb-v2' | 'pghoard-delta';
 
 export interface RestoreTablespace {
   readonly name: string;
@@ -32,11 +33,12 @@ export const controlFile = 'global/pg_control';
 /** The control file's name until everything else is in place and durable: PostgreSQL does not start without `global/pg_control`. */
 export const heldControlFile = 'global/pg_control.pghoard_restoring';
 export const tablespaceMap = 'tablespace_map';
-const manifest = '.pghoard_tar_metadata.json';
 
 /** State of the source's server process and of its own recovery, none of which is true for the copy. */
 const dropped = new Set(['postmaster.pid', 'postmaster.opts', 'recovery.signal', 'standby.signal', 'recovery.conf']);
-const reserved = new Set([incompleteMarker, heldControlFile]);
+/** Holds, while a delta backup is restored, which files are to be fetched. */
+export const deltaList = 'pghoard_restore_files';
+const reserved = new Set([incompleteMarker, heldControlFile, deltaList]);
 
 /** Where a member goes; undefined: nowhere, on purpose. Throws `tar-unsafe` for names that lead out of the directories of the layout. */
 export function placeOf(path: string, layout: Layout): Place | undefined {
@@ -57,7 +59,7 @@ export function tarUnsafe(member: string, why: string): OperatorError {
 }
 
 function placeOfPrefixed(path: string, layout: Layout): Place | undefined {
-  if (path === manifest) return undefined;
+  if (path === manifestMember) return undefined;
   const inData = below('pgdata', path);
   if (inData !== undefined) return { root: layout.dataDirectory, relative: inData };
   if (path === 'tablespaces') return undefined;
@@ -67,6 +69,8 @@ function placeOfPrefixed(path: string, layout: Layout): Place | undefined {
     const relative = below(`tablespaces/${name}`, path);
     if (relative !== undefined) return { root: directory, relative };
   }
+  // Members of bundles are named as they are below the data directory.
+  if (layout.format === 'pghoard-delta') return { root: layout.dataDirectory, relative: path };
   throw tarUnsafe(path, 'it belongs neither to the data directory nor to a tablespace of the backup');
 }
 

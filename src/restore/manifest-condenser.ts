@@ -1,7 +1,7 @@
 import { OperatorError } from '../lib/errors.ts';
 
 /** The long values of a manifest, which a restore can do without: a name or a hash for every file of the cluster. */
-const condensedKeys = new Set(['files', 'hashes']);
+const condensedKeys = new Set(['files', 'hashes', 'empty_dirs']);
 const keyBytesMax = 16;
 /** What is left has a line per 2 GiB of data, so this is far beyond any cluster. */
 const condensedBytesMax = 16 * 1024 * 1024;

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { OperatorError } from '../lib/errors.ts';
+import { manifestInvalid } from '../catalog/manifest-stream.ts';
+
+const attributesSchema = z.object({
+  mode: z.int().min(0).max(0o7777),
+  uid: z.int().nonnegative(),
+  gid: z.int().nonnegative(),
+});
+
+/** Of files and directories that are in no archive. */
+export type Attributes = z.output<typeof attributesSchema>;
 
 /** What a restore needs of a base backup's manifest, whose long lists are condensed to their lengths before. Unknown keys are ignored. */
 const manifestSchema = z.object({
@@ -7,7 +16,7 @@ const manifestSchema = z.object({
   chunks: z
     .array(
       z.object({
-        chunk_filename: z.string().regex(/^[^/\0]+\/[^/\0]+$/, 'must be FOLDER/FILE'),
+        chunk_filename: z.string().regex(/^[^./\0][^/\0]*\/[^./\0][^/\0]*$/, 'must be FOLDER/FILE, neither beginning with a dot'),
         /** Bytes of the tar. */
         input_size: z.int().nonnegative().optional(),
         /** Stored bytes. */
@@ -17,6 +26,15 @@ const manifestSchema = z.object({
       }),
     )
     .default([]),
+  /** Ours, in delta backups. */
+  attributes: z.object({ file: attributesSchema, directory: attributesSchema }).optional(),
+  /** In delta backups. */
+  manifest: z
+    .object({
+      snapshot_result: z.object({ files: z.int().nonnegative() }),
+      upload_result: z.object({ total_stored_size: z.int().nonnegative() }),
+    })
+    .optional(),
 });
 
 export type Manifest = z.output<typeof manifestSchema>;
@@ -27,13 +45,6 @@ export function parseManifest(text: string): Manifest {
   if (manifest.success) return manifest.data;
   const [issue] = manifest.error.issues;
   throw manifestInvalid(`${issue?.path.join('.')}: ${issue?.message}`);
-}
-
-export function manifestInvalid(why: string, cause?: unknown): OperatorError {
-  return new OperatorError('manifest-invalid', `the manifest of the base backup cannot be used: ${why}`, {
-    cause,
-    hint: 'Restore another base backup, and check the storage that holds this one.',
-  });
 }
 
 function parseJson(text: string): unknown {

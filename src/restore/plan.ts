@@ -1,13 +1,14 @@
 import { stat } from 'node:fs/promises';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import { manifestInvalid } from '../catalog/manifest-stream.ts';
+import type { StoredObject } from '../catalog/stored-object.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { StorageOptions } from '../storage/options.ts';
 import type { BackupFormat, Layout } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { readManifest } from './read-manifest.job.ts';
-import type { StoredObject } from './stored-object.ts';
 import {
   type BackupTablespace,
   placeTablespaces,
@@ -37,6 +38,15 @@ export interface RestorePlan {
   /** Of the tars, which is a little more than that of the files; undefined where the backup does not say. */
   readonly plainBytes: number | undefined;
   readonly fileCount: number | undefined;
+  /** Files that are in none of the parts; present in delta backups. */
+  readonly delta: DeltaPart | undefined;
+}
+
+export interface DeltaPart {
+  /** Its manifest lists them. */
+  readonly main: StoredObject;
+  /** Absent in backups of the original. */
+  readonly attributes: Manifest['attributes'];
 }
 
 export interface PlanRequest {
@@ -54,23 +64,32 @@ export async function planRestore(
 ): Promise<RestorePlan> {
   const format = formatOf(entry);
   const main = mainObjectOf(source, entry, format);
-  const manifest = format === 'pghoard-bb-v2' ? await deps.pool.run(readManifest, main, { signal: deps.signal }) : undefined;
+  const manifest = hasManifest(format) ? await deps.pool.run(readManifest, main, { signal: deps.signal }) : undefined;
   const tablespaces = await placeTablespaces(tablespacesOf(entry, format, manifest, request.tablespaces), request.tablespaces, isDirectory);
-  const parts = [main, ...(manifest ? chunksOf(source, main, manifest) : [])];
+  const parts = [main, ...(manifest ? chunksOf(source, main, manifest, format) : [])];
+  const delta = format === 'pghoard-delta' ? manifest?.manifest : undefined;
+  if (format === 'pghoard-delta' && !delta) throw manifestInvalid('it does not list the files of a delta backup');
   return {
     source,
     entry,
     layout: { format, dataDirectory: request.dataDirectory, tablespaces },
     parts: parts.toSorted((a, b) => (b.storedBytes ?? 0) - (a.storedBytes ?? 0)),
-    storedBytes: parts.reduce((sum, part) => sum + (part.storedBytes ?? 0), 0),
+    storedBytes: delta ? entry.size + delta.upload_result.total_stored_size : parts.reduce((sum, part) => sum + (part.storedBytes ?? 0), 0),
     plainBytes: entry.plainSize,
-    fileCount: manifest?.chunks.reduce((sum, chunk) => sum + chunk.files, 0),
+    fileCount: delta ? delta.snapshot_result.files : manifest?.chunks.reduce((sum, chunk) => sum + chunk.files, 0),
+    delta: delta && { main, attributes: manifest?.attributes },
   };
+}
+
+/** Whether the backup is in several objects, of which the main one lists the others. */
+function hasManifest(format: BackupFormat): boolean {
+  return format === 'pghoard-bb-v2' || format === 'pghoard-delta';
 }
 
 function formatOf({ key, format }: BasebackupEntry): BackupFormat {
   if (format === undefined) return 'raw';
   if (format === 'pghoard-bb-v1' || format === 'pghoard-bb-v2') return format;
+  if (format === 'pghoard-delta-v1' || format === 'pghoard-delta-v2') return 'pghoard-delta';
   throw new OperatorError('basebackup-format-unsupported', `${key} has the format '${format}', which this version cannot restore`, {
     hint: 'Choose another base backup with --basebackup, or restore this one with the version of pghoard that wrote it.',
   });
@@ -81,16 +100,16 @@ function mainObjectOf({ storage, privateKeys }: RestoreSource, entry: Basebackup
     storage,
     key: entry.key,
     storedBytes: entry.size,
-    // In a chunked backup `plainSize` is that of the chunks.
-    plainBytes: format === 'pghoard-bb-v2' ? undefined : entry.plainSize,
+    // In a backup of several objects `plainSize` is that of the others.
+    plainBytes: hasManifest(format) ? undefined : entry.plainSize,
     privateKeys,
   };
 }
 
-function chunksOf({ catalog }: RestoreSource, main: StoredObject, manifest: Manifest): StoredObject[] {
+function chunksOf({ catalog: { keys } }: RestoreSource, main: StoredObject, manifest: Manifest, format: BackupFormat): StoredObject[] {
   return manifest.chunks.map((chunk) => ({
     ...main,
-    key: catalog.keys.chunkFile(chunk.chunk_filename),
+    key: format === 'pghoard-delta' ? keys.deltaChunkFile(chunk.chunk_filename) : keys.chunkFile(chunk.chunk_filename),
     storedBytes: chunk.result_size,
     plainBytes: chunk.input_size,
   }));

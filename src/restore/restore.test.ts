@@ -149,10 +149,10 @@ test('links of the source are made again, but not in place of what is in the bac
 
 test('a format that is not known is refused by name', async () => {
   await using bench = await makeBench();
-  await bench.backups.addSingle({ members: rawMembers, metadata: { format: 'pghoard-delta-v2' } });
+  await bench.backups.addSingle({ members: rawMembers, metadata: { format: 'pghoard-delta-v9' } });
   await assert.rejects(
     bench.restore(),
-    (error) => isOperatorError(error, 'basebackup-format-unsupported') && /pghoard-delta-v2/.test(error.message),
+    (error) => isOperatorError(error, 'basebackup-format-unsupported') && /pghoard-delta-v9/.test(error.message),
   );
 });
 

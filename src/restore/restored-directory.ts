@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, readFileSync, rmdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fsyncDirectory, writeFileAtomic } from '../lib/atomic-file.ts';
@@ -46,7 +46,7 @@ export class RestoredDirectory {
       const there = lstatSync(join(this.path, name), { throwIfNoEntry: false });
       if (there && there.uid !== 0) return { uid: there.uid, gid: there.gid };
     }
-    return undefined;
+    return this.#ownerIn('global');
   }
 
   /** User id of the data directory, where this machine has no such user. Other ways than /etc/passwd to have users are given the benefit of the doubt. */
@@ -98,6 +98,15 @@ export class RestoredDirectory {
       await rename(join(this.path, heldControlFile), join(this.path, controlFile));
       await fsyncDirectory(join(this.path, 'global'));
     });
+  }
+
+  /** The original's delta backups know the owners of bundled files only. */
+  #ownerIn(directory: string): Owner | undefined {
+    for (const name of readdirSync(join(this.path, directory))) {
+      const { uid, gid } = lstatSync(join(this.path, directory, name));
+      if (uid !== 0) return { uid, gid };
+    }
+    return undefined;
   }
 
   /** Links are not followed: they lead out of the backup. */

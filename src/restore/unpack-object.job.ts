@@ -1,7 +1,7 @@
+import { readStoredObject, type StoredObject } from '../catalog/stored-object.ts';
 import { defineJob } from '../codec/job.ts';
 import { TarReader } from '../tar/reader.ts';
 import type { Layout } from './layout.ts';
-import { readStoredObject, type StoredObject } from './stored-object.ts';
 import { type PendingLink, Unpacker } from './unpacker.ts';
 
 export interface UnpackInput {

@@ -1,9 +1,10 @@
-import type { CodecPool } from '../codec/pool.ts';
+import type { CodecPool, RunOptions } from '../codec/pool.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
+import { batchesIn, listFiles } from './delta-files.ts';
+import { placeDeltaFiles } from './place-delta-files.job.ts';
 import type { RestorePlan } from './plan.ts';
-import type { StoredObject } from './stored-object.ts';
 import { type UnpackOutput, type UnpackReport, unpackObject } from './unpack-object.job.ts';
 import type { PendingLink } from './unpacker.ts';
 
@@ -26,45 +27,66 @@ export interface Unpacked {
 /** An object is fetched again from its start where the store broke off or a worker died. */
 const retryPolicy: RetryPolicy = { attemptsMax: 6, delayMsFirst: 500, delayMsMax: 10_000 };
 
-/** Fetches and unpacks all objects of the plan, as many at once as the pool has threads. The first failure stops the others. */
+/** Something to be fetched. */
+interface Task {
+  /** Of the object that it comes from. */
+  readonly key: string;
+  readonly run: (options: RunOptions) => Promise<UnpackOutput>;
+}
+
+/** Fetches and unpacks everything in the plan, as many objects at once as the pool has threads. The first failure stops the others. */
 export async function unpack(plan: RestorePlan, deps: UnpackDeps): Promise<Unpacked> {
   const failure = new AbortController();
   const signal = AbortSignal.any([deps.signal, failure.signal]);
-  const done: UnpackOutput[] = [];
-  await forEachLimited(plan.parts, deps.pool.threads, async (object) => {
+  let files = 0;
+  let plainBytes = 0;
+  const links: PendingLink[] = [];
+  await forEachLimited(tasksOf(plan, deps), deps.pool.threads, async (task) => {
     try {
-      done.push(await unpackOne(object, plan, { ...deps, signal }));
+      const done = await repeated(task, { ...deps, signal });
+      files += done.files;
+      plainBytes += done.plainBytes;
+      links.push(...done.links);
     } catch (error) {
-      if (!signal.aborted) failure.abort(partFailed(object.key, error));
+      if (!signal.aborted) failure.abort(partFailed(task.key, error));
       throw signal.reason;
     }
   });
-  return {
-    files: done.reduce((sum, output) => sum + output.files, 0),
-    plainBytes: done.reduce((sum, output) => sum + output.plainBytes, 0),
-    links: done.flatMap((output) => output.links),
-  };
+  return { files, plainBytes, links };
 }
 
-function unpackOne(object: StoredObject, { layout }: RestorePlan, deps: UnpackDeps): Promise<UnpackOutput> {
-  const { pool, signal, keepOwners } = deps;
+async function* tasksOf(plan: RestorePlan, deps: UnpackDeps): AsyncGenerator<Task> {
+  const { layout, delta } = plan;
+  const { pool, keepOwners } = deps;
+  // Makes the directories, to which the archives then give modes of their own.
+  const list = delta && (await listFiles(layout, delta, deps));
+  for (const object of plan.parts) {
+    yield { key: object.key, run: (options) => pool.run(unpackObject, { object, layout, keepOwners }, options) };
+  }
+  if (!delta || list === undefined) return;
+  const { deltaFilesPrefix } = plan.source.catalog.keys;
+  for await (const files of batchesIn(list)) {
+    const [{ hexdigest } = {}] = files;
+    const { storage, privateKeys } = delta.main;
+    const object = hexdigest === undefined ? undefined : { storage, privateKeys, key: deltaFilesPrefix + hexdigest };
+    const input = { files, object, layout, keepOwners, attributes: delta.attributes?.file };
+    yield { key: object?.key ?? delta.main.key, run: (options) => pool.run(placeDeltaFiles, input, options) };
+  }
+}
+
+function repeated(task: Task, { signal, onStoredBytes, onRetry }: UnpackDeps): Promise<UnpackOutput> {
   let storedBytes = 0;
   const count = (bytes: number) => {
     storedBytes += bytes;
-    deps.onStoredBytes(bytes);
+    onStoredBytes(bytes);
   };
-  return retry(
-    () =>
-      pool.run(unpackObject, { object, layout, keepOwners }, { signal, onReport: (report) => count((report as UnpackReport).storedBytes) }),
-    retryPolicy,
-    {
-      signal,
-      onRetry: (error) => {
-        count(-storedBytes);
-        deps.onRetry(object.key, error);
-      },
+  return retry(() => task.run({ signal, onReport: (report) => count((report as UnpackReport).storedBytes) }), retryPolicy, {
+    signal,
+    onRetry: (error) => {
+      count(-storedBytes);
+      onRetry(task.key, error);
     },
-  );
+  });
 }
 
 function partFailed(key: string, error: unknown): unknown {

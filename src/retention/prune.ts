@@ -1,15 +1,12 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
-import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
+import type { BasebackupListing } from '../catalog/catalog.ts';
 import { preservedUntil } from '../catalog/preservation.ts';
-import type { Log } from '../lib/log.ts';
 import { decideRetention, type RetentionRules } from './decide.ts';
+import { isDelta } from './delta-references.ts';
 import { pruneWal } from './prune-wal.ts';
+import { releasedBy, type SweepDeps, sweepDeltaFiles } from './sweep-delta-files.ts';
 
-export interface PruneDeps {
-  readonly catalog: Catalog;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}
+export type PruneDeps = SweepDeps;
 
 export interface PruneResult {
   /** Names of the base backups that went. */
@@ -18,7 +15,7 @@ export interface PruneResult {
   readonly walFiles: number;
 }
 
-/** Looking for unneeded WAL lists all of it; between two backups there is seldom any. */
+/** Looking for unneeded WAL, or for unneeded files of delta backups, lists all of it; between two backups there is seldom any. */
 export type WalPruning = 'always' | 'if-a-backup-goes';
 
 /**
@@ -33,14 +30,18 @@ export async function prune(
   walPruning: WalPruning = 'always',
 ): Promise<PruneResult> {
   const { doomed, walNeededFrom } = await decide(listing.entries, rules, now, deps);
-  const byName = new Map(listing.entries.map((entry) => [entry.name, entry]));
-  for (const { name, because } of doomed) {
-    const entry = byName.get(name);
-    if (entry === undefined) continue;
-    deps.log.info({ basebackup: name }, `deleting the base backup: ${because}`);
+  const reasons = new Map(doomed.map(({ name, because }) => [name, because]));
+  const going = listing.entries.filter(({ name }) => reasons.has(name));
+  const released = await releasedBy(going, deps);
+  for (const entry of going) {
+    deps.log.info({ basebackup: entry.name }, `deleting the base backup: ${reasons.get(entry.name)}`);
     await deps.catalog.forgetBasebackup(entry, deps.signal);
   }
-  const basebackups = doomed.map(({ name }) => name);
+  const basebackups = going.map(({ name }) => name);
+  if (walPruning === 'always' || going.some(isDelta)) {
+    const kept = { entries: listing.entries.filter(({ name }) => !reasons.has(name)), unreadable: listing.unreadable };
+    await sweepDeltaFiles({ kept, gone: basebackups, released, now }, deps);
+  }
   const walMayGo = listing.unreadable.length === 0 && (walPruning === 'always' || basebackups.length > 0);
   if (walNeededFrom === undefined || !walMayGo) return { basebackups, walFiles: 0 };
   const { files, bytes } = await pruneWal(deps.catalog, walNeededFrom, { signal: deps.signal });

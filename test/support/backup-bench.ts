@@ -63,6 +63,7 @@ export class BackupBench implements AsyncDisposable {
       dataDirectory: postgres.dataDirectory,
       seal: { compression: { algorithm: 'snappy', level: 0 } },
       chunkBytesMax: 4 * 1024 * 1024,
+      delta: { fileBytesMin: 64 * 1024, bundleBytesMax: 1024 * 1024 },
       chunksInProgress: 3,
       withWal: false,
       programs: { binDirectory: postgres.bin },

@@ -1,10 +1,10 @@
-import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import type { ByteSink, UnsealOptions, UnsealResult } from '../codec/codec-options.ts';
 import { Unsealer } from '../codec/unseal.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { openStore } from '../storage/drivers.ts';
 import type { Metadata, ObjectBody } from '../storage/object-store.ts';
 import type { StorageOptions } from '../storage/options.ts';
+import { parseWalMetadata } from './wal-entry.ts';
 
 /** A sealed object and what is known of it. Plain data, so that it can be sent to a worker. */
 export interface StoredObject {
@@ -35,11 +35,13 @@ export async function readStoredObject(object: StoredObject, sink: ByteSink, opt
     const body = await store.get(object.key, { signal: options.signal });
     checkSize('stored', body.entry.size, object.storedBytes);
     const unsealing = unsealOptionsOf(body.entry.metadata, object);
-    using unsealer = new Unsealer(unsealing, limited(sink, object.plainBytes));
+    // A plain snappy stream from which a piece was taken has nothing else that tells.
+    const plainBytes = object.plainBytes ?? parseWalMetadata(body.entry.metadata).plainBytes;
+    using unsealer = new Unsealer(unsealing, limited(sink, plainBytes));
     await pump(body, unsealer, options);
     const result = await unsealer.finish();
     checkSize('stored', result.sealedBytes, object.storedBytes ?? body.entry.size);
-    checkSize('plain', result.plainBytes, object.plainBytes);
+    checkSize('plain', result.plainBytes, plainBytes);
     return result;
   } finally {
     await store.close();

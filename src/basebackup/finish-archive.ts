@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { mainObjectSuffix } from '../catalog/keys.ts';
+import { type ClusterSource, readControlBytes } from './cluster-source.ts';
+import { mainObjectMetadata } from './facts.ts';
+import type { RunningBackup } from './job.ts';
+import type { MainObject } from './main-object.ts';
+import type { ManifestHead, ManifestSpan } from './manifest.ts';
+import { sealControl } from './seal-control.job.ts';
+import { sealOptionsOf } from './seal-options.ts';
+import type { BackupSession } from './session.ts';
+
+/** What a backup in several objects is at the end, before its main object is made. */
+export interface ArchiveParts {
+  readonly format: 'pghoard-bb-v2' | 'pghoard-delta-v2';
+  readonly manifest: {
+    readonly path: string;
+    /** Sums over everything but the main object. */
+    readonly totals: { readonly inputBytes: number; readonly storedBytes: number };
+  };
+  readonly finishManifest: (head: ManifestHead, span: ManifestSpan) => Promise<void>;
+}
+
+/** Ends the backup in PostgreSQL once everything is stored, and makes the main object: manifest, label and control file. */
+export async function finishArchive(
+  backup: RunningBackup,
+  source: ClusterSource,
+  session: BackupSession,
+  { format, manifest, finishManifest }: ArchiveParts,
+): Promise<MainObject> {
+  const { job, deps, name, directory, signal } = backup;
+  const controlFile = await readControlBytes(source.dataDirectory, deps.clock, signal);
+  const end = await session.end(signal);
+  await finishManifest(
+    { pgdata: source.dataDirectory, pghoardVersion: job.origin.pghoardVersion, tablespaces: source.tablespaces },
+    { host: job.origin.host, startTime: end.label.startTime, startWalSegment: end.label.startWalSegment, ...end },
+  );
+  const path = join(directory, name + mainObjectSuffix);
+  const control = { backupLabel: end.labelText, controlFile, directories: source.directories, owner: source.owner };
+  const sealed = await deps.pool.run(
+    sealControl,
+    { ...control, manifest: manifest.path, target: path, seal: sealOptionsOf(job.seal) },
+    { signal },
+  );
+  const { inputBytes: plainBytes, storedBytes } = manifest.totals;
+  const metadata = mainObjectMetadata(job, sealed, {
+    startTime: end.label.startTime,
+    startWalSegment: end.label.startWalSegment,
+    endTime: end.endTime,
+    endWalSegment: end.endWalSegment,
+    pgVersion: source.serverVersion,
+    format,
+    totals: { plainBytes, storedBytes },
+  });
+  return { key: deps.catalog.keys.basebackupMain(name), path, storedBytes: sealed.sealedBytes, metadata };
+}
