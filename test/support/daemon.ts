@@ -123,7 +123,7 @@ export class TestDaemon implements AsyncDisposable {
     await writeFile(this.configFile, JSON.stringify(changed, undefined, 2));
     const before = this.#log.length;
     this.#child?.kill('SIGHUP');
-    const answer = await waitFor(() => /configuration (not )?reloaded.*/.exec(this.#log.slice(before)), {
+    const answer = await waitFor(() => /configuration (not )?reloaded[^]*/.exec(this.#log.slice(before)), {
       withinMs: upWithinMs,
       what: () => `the daemon reads its configuration again:\n${this.#log}`,
     });

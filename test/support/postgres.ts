@@ -156,6 +156,12 @@ export class TestPostgres implements AsyncDisposable {
     assert.equal(state, 'primary', `the server ended in recovery:\n${this.log()}`);
   }
 
+  /** Waits until the server has ended by itself; resolves to its log. */
+  async ended(withinMs = readyWithinMs): Promise<string> {
+    await waitFor(() => this.#hasEnded, { withinMs, what: () => `the server ends by itself:\n${this.log()}` });
+    return this.log();
+  }
+
   /** What the server and the commands it ran printed. */
   log(): string {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, 'utf8') : '';
