@@ -6,6 +6,9 @@ import { isDelta } from './delta-references.ts';
 import { pruneWal } from './prune-wal.ts';
 import { releasedBy, type SweepDeps, sweepDeltaFiles } from './sweep-delta-files.ts';
 
+/** Chunks without a main object may for so long belong to a backup that is being taken on another host. */
+const orphanMsMin = 7 * 86_400_000;
+
 export type PruneDeps = SweepDeps;
 
 export interface PruneResult {
@@ -38,6 +41,7 @@ export async function prune(
     await deps.catalog.forgetBasebackup(entry, deps.signal);
   }
   const basebackups = going.map(({ name }) => name);
+  if (walPruning === 'always') await removeOrphanChunks(now, deps);
   if (walPruning === 'always' || going.some(isDelta)) {
     const kept = { entries: listing.entries.filter(({ name }) => !reasons.has(name)), unreadable: listing.unreadable };
     await sweepDeltaFiles({ kept, gone: basebackups, released, now }, deps);
@@ -47,6 +51,15 @@ export async function prune(
   const { files, bytes } = await pruneWal(deps.catalog, walNeededFrom, { signal: deps.signal });
   if (files > 0) deps.log.info({ walFiles: files, bytes, walNeededFrom }, 'deleted WAL that no base backup needs');
   return { basebackups, walFiles: files };
+}
+
+/** Chunks whose backup is gone or never became complete, once nobody can be busy with them any more, here or on another host. */
+async function removeOrphanChunks(now: Date, { catalog, log, signal }: PruneDeps): Promise<void> {
+  const untouchedSince = new Date(now.getTime() - orphanMsMin);
+  for await (const name of catalog.orphanChunks({ running: new Set(), untouchedSince, signal })) {
+    log.info({ basebackup: name }, 'deleting chunks without a base backup, left by an interruption');
+    await catalog.removeChunks(name, signal);
+  }
 }
 
 async function decide(entries: readonly BasebackupEntry[], rules: RetentionRules, now: Date, deps: PruneDeps) {
