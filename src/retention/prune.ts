@@ -42,10 +42,7 @@ export async function prune(
   }
   const basebackups = going.map(({ name }) => name);
   if (walPruning === 'always') await removeOrphanChunks(now, deps);
-  if (walPruning === 'always' || going.some(isDelta)) {
-    const kept = { entries: listing.entries.filter(({ name }) => !reasons.has(name)), unreadable: listing.unreadable };
-    await sweepDeltaFiles({ kept, gone: basebackups, released, now }, deps);
-  }
+  if (walPruning === 'always' || going.some(isDelta)) await sweepDeltaFiles({ gone: basebackups, released, now }, deps);
   const walMayGo = listing.unreadable.length === 0 && (walPruning === 'always' || basebackups.length > 0);
   if (walNeededFrom === undefined || !walMayGo) return { basebackups, walFiles: 0 };
   const { files, bytes } = await pruneWal(deps.catalog, walNeededFrom, { signal: deps.signal });

@@ -61,7 +61,10 @@ async function newest({ store }: Catalog): Promise<number> {
 /** The names of the files that are left, of those in question. */
 async function filesLeft(catalog: Catalog, names: string): Promise<string> {
   const left = await storedKeys(catalog);
-  return [...names].filter((name) => left.includes(`basebackup_delta/${digest(name)}`)).join('');
+  return names
+    .split('')
+    .filter((name) => left.includes(`basebackup_delta/${digest(name)}`))
+    .join('');
 }
 
 test('files that only the deleted backup needed go, shared ones stay, with backups of other formats around', async () => {

@@ -21,8 +21,6 @@ export interface SweepDeps {
 }
 
 export interface SweepRequest {
-  /** The base backups that stay, and what cannot be read as one. */
-  readonly kept: Pick<BasebackupListing, 'entries' | 'unreadable'>;
   /** Names of delta backups that have just been deleted. */
   readonly gone: readonly string[];
   /** What they alone may have needed, as far as it is known. */
@@ -38,8 +36,10 @@ export interface SweepRequest {
 export async function sweepDeltaFiles(request: SweepRequest, deps: SweepDeps): Promise<number> {
   const { catalog, log, signal } = deps;
   if (!(await hasDeltaFiles(catalog, signal))) return 0;
-  const needed = await findNeeded(request, deps);
-  const leftIndexes = needed && (await sortOutIndexes(request, needed, deps));
+  // Looked up anew: another host may have completed a backup meanwhile.
+  const kept = await catalog.basebackups(signal);
+  const needed = await findNeeded(kept, deps);
+  const leftIndexes = needed && (await sortOutIndexes(kept, request, needed, deps));
   if (!leftIndexes) return 0;
   let count = 0;
   await forEachLimited(unneeded(request, needed, deps), deletionsMax, async (key) => {
@@ -58,7 +58,7 @@ async function hasDeltaFiles(catalog: Catalog, signal: AbortSignal): Promise<boo
 }
 
 /** What the kept backups need; undefined, and a line in the log, where that is not known of all. */
-async function findNeeded({ kept }: SweepRequest, deps: SweepDeps): Promise<DigestSet | undefined> {
+async function findNeeded(kept: BasebackupListing, deps: SweepDeps): Promise<DigestSet | undefined> {
   const { catalog, log } = deps;
   const [unreadable] = kept.unreadable;
   if (unreadable) {
@@ -83,11 +83,12 @@ async function findNeeded({ kept }: SweepRequest, deps: SweepDeps): Promise<Dige
  * undefined, and a line in the log, where a claim cannot be read.
  */
 async function sortOutIndexes(
+  kept: BasebackupListing,
   request: SweepRequest,
   needed: DigestSet,
   { catalog, log, signal }: SweepDeps,
 ): Promise<string[] | undefined> {
-  const { kept, gone, released, now } = request;
+  const { gone, released, now } = request;
   const left: string[] = [];
   const keptNames = new Set(kept.entries.map(({ name }) => name));
   for await (const { name, lastModified } of deltaIndexes(catalog, signal)) {
