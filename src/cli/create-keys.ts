@@ -6,6 +6,7 @@ import { writeFileAtomicWith } from '../lib/atomic-file.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { formatConfig, keySnippet, type NewKey, siteForKey, withKey } from './key-config.ts';
 import { packageVersion, runCommand } from './main.ts';
+import { parseFlags } from './parse-flags.ts';
 
 interface Flags {
   readonly site?: string;
@@ -18,14 +19,17 @@ const otherReaders = 0o077;
 
 /** Creates an encryption key and puts it into the configuration file, or shows what belongs there. */
 async function main(argv: string[]): Promise<number> {
-  const flags = parseFlags(argv);
+  const command = describeCommand();
+  const exitCode = parseFlags(command, argv);
+  if (exitCode !== undefined) return exitCode;
+  const flags = command.opts<Flags>();
   checkKeyId(flags.keyId);
   if (flags.config === undefined) await showKey(flags);
   else await saveKey(flags, await realFile(flags.config));
   return 0;
 }
 
-function parseFlags(argv: string[]): Flags {
+function describeCommand(): Command {
   return new Command('pghoard_create_keys')
     .description('Create an RSA key pair for encrypting the backups of a site.')
     .version(packageVersion())
@@ -38,9 +42,7 @@ function parseFlags(argv: string[]): Flags {
       'configuration file to put the key into (default: $PGHOARD_CONFIG; without it the key is shown)',
       process.env['PGHOARD_CONFIG'] || undefined,
     )
-    .allowExcessArguments(false)
-    .parse(argv, { from: 'user' })
-    .opts<Flags>();
+    .allowExcessArguments(false);
 }
 
 async function showKey(flags: Flags): Promise<void> {

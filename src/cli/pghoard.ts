@@ -4,6 +4,7 @@ import { OperatorError } from '../lib/errors.ts';
 import { lifetimeOfProcess } from '../lib/lifetime.ts';
 import { createLog } from '../lib/log.ts';
 import { packageVersion, runCommand } from './main.ts';
+import { parseFlags } from './parse-flags.ts';
 
 interface Options {
   readonly config?: string;
@@ -19,8 +20,9 @@ async function main(argv: string[]): Promise<number> {
     .option('-s, --short-log', 'log without times, for systems that add their own')
     .option('-D, --debug', 'log everything')
     .option('--config <file>', 'configuration file (default: $PGHOARD_CONFIG)')
-    .argument('[config_file]', 'configuration file, as older versions took it')
-    .parse(argv, { from: 'user' });
+    .argument('[config_file]', 'configuration file, as older versions took it');
+  const exitCode = parseFlags(command, argv);
+  if (exitCode !== undefined) return exitCode;
   const options = command.opts<Options>();
   const configFile = options.config ?? command.args[0] ?? process.env['PGHOARD_CONFIG'];
   if (!configFile) {

@@ -4,6 +4,13 @@ export function objectMissing(key: string, storeName: string, cause?: unknown): 
   return new OperatorError('object-missing', `there is no object ${key} in ${storeName}`, { cause });
 }
 
+/** Of a store that keeps the two apart. */
+export function objectIncomplete(key: string, storeName: string, metadataPath: string): OperatorError {
+  return new OperatorError('object-incomplete', `${key} in ${storeName} cannot be read: its metadata file ${metadataPath} is missing`, {
+    hint: 'Bring that file back from a copy of the store. If the object was never stored to its end, move what there is of it away.',
+  });
+}
+
 export function objectExists(key: string, storeName: string): OperatorError {
   return new OperatorError('object-exists', `${storeName} already has an object ${key}`, {
     hint: 'It was left as it is. Compare the two before removing either.',

@@ -67,7 +67,10 @@ class Target implements AsyncDisposable {
   /** All that comes back until the server closes the connection, which it must do soon. */
   async raw(text: string): Promise<string> {
     const socket = this.open();
-    const tooLate = setTimeout(() => socket.destroy(new Error(`no end of the answer to ${JSON.stringify(text.slice(0, 200))}`)), answerMsMax);
+    const tooLate = setTimeout(
+      () => socket.destroy(new Error(`no end of the answer to ${JSON.stringify(text.slice(0, 200))}`)),
+      answerMsMax,
+    );
     socket.write(text, 'latin1');
     try {
       return (await buffer(socket)).toString('latin1');

@@ -22,7 +22,7 @@ export async function confineTargetPath(target: string, name: string, walDirecto
   if (walDirectory === undefined) throw refuse('cannot be used: the site has no data directory on this host');
   const directory = await realDirectory(target, walDirectory, refuse);
   const path = join(directory, file);
-  if (!(await isReplaceable(path))) throw refuse('is there already and not a regular file');
+  if (!(await isReplaceable(path))) throw refuse('cannot be a file, or is there already and not a regular one');
   return path;
 }
 
@@ -48,7 +48,8 @@ async function isReplaceable(path: string): Promise<boolean> {
   try {
     return (await lstat(path)).isFile();
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return true;
-    throw error;
+    const code = systemErrorCode(error);
+    if (code === undefined) throw error;
+    return code === 'ENOENT';
   }
 }

@@ -70,6 +70,15 @@ test('junk in the directory is no object and harms nothing', async () => {
   }
 });
 
+test('data without metadata is not listed, but whoever wants to read it is not told that there is none', async () => {
+  await using at = await TestDirectory.make();
+  await at.store.put('one', bytesOf('data'), { metadata: {} });
+  await rm(at.path('one.metadata'));
+  assert.deepEqual(await at.keys(), []);
+  await assert.rejects(at.store.get('one'), { code: 'object-incomplete', retryable: false, hint: /./ });
+  await assert.rejects(at.store.get('none'), { code: 'object-missing' });
+});
+
 test('an object whose metadata is garbage is listed, and reading it names the file', async () => {
   await using at = await TestDirectory.make();
   await at.store.put('bad', bytesOf('data'), { metadata: {} });

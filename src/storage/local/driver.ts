@@ -2,7 +2,7 @@ import { mkdir, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fsyncDirectory } from '../../lib/atomic-file.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { systemErrorCode } from '../../lib/errors.ts';
+import { isOperatorError, systemErrorCode } from '../../lib/errors.ts';
 import { abortable } from '../abortable.ts';
 import type {
   ByteRange,
@@ -15,7 +15,7 @@ import type {
   PutOptions,
   RequestOptions,
 } from '../object-store.ts';
-import { objectExists, objectMissing } from '../store-errors.ts';
+import { objectExists, objectIncomplete, objectMissing } from '../store-errors.ts';
 import { checkKey, checkPrefix } from '../valid-key.ts';
 import { asStoreError, withStoreErrors } from './errors.ts';
 import { withPathLocked } from './key-lock.ts';
@@ -64,7 +64,7 @@ export class LocalStore implements ObjectStore {
   }
 
   async get(key: string, options: RequestOptions & { readonly range?: ByteRange } = {}): Promise<ObjectBody> {
-    const { entry, found, path } = await this.#find(key, options.signal);
+    const { entry, found, path } = await this.#findForReading(key, options.signal);
     const { start, end } = options.range ?? { start: 0, end: found.size };
     const range = { start, end: Math.max(start, Math.min(end, found.size)) };
     return { entry, bytes: abortable(readObject(path, found, range, { key, store: this.name }), options.signal) };
@@ -129,6 +129,20 @@ export class LocalStore implements ObjectStore {
     return { entry: { key, size, lastModified, metadata }, found, path };
   }
 
+  /**
+   * What lacks its metadata is no object, but who wants the content must not be told that there is none: restore_command would take that
+   * for the end of the archive.
+   */
+  async #findForReading(key: string, signal: AbortSignal | undefined) {
+    try {
+      return await this.#find(key, signal);
+    } catch (error) {
+      const path = this.#pathOf(key);
+      if (!isOperatorError(error, 'object-missing') || !(await withStoreErrors(`look at ${key}`, () => isFileThere(path)))) throw error;
+      throw objectIncomplete(key, this.name, sidecarOf(path));
+    }
+  }
+
   /** A store that is mounted read-only can be listed all the same, so failures to tidy up are no failures. */
   async #removeAbandoned(paths: readonly string[]): Promise<void> {
     for (const path of paths) {
@@ -142,6 +156,15 @@ export class LocalStore implements ObjectStore {
   #pathOf(key: string): string {
     checkKey(key);
     return join(this.#base, key);
+  }
+}
+
+async function isFileThere(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
   }
 }
 
