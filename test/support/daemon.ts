@@ -183,6 +183,13 @@ export class TestDaemon implements AsyncDisposable {
     await waitFor(() => catalog.findWal(name), { withinMs, what: () => `${name} is archived:\n${this.#log}` });
   }
 
+  /** Waits until it has ended by itself, or by a signal sent before; resolves to the exit code. */
+  async ended(): Promise<number | null> {
+    const child = this.#child;
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return child?.exitCode ?? null;
+  }
+
   /** Resolves to the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const child = this.#child;

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { runOurs } from '../support/commands.ts';
+import { siteName } from '../support/daemon.ts';
+import { chunked, FaultSite } from '../support/fault-site.ts';
+import { makeSmallDisk, type SmallDisk } from '../support/small-disk.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let site: FaultSite;
+let disk: SmallDisk;
+/** Where the log of the current test begins. */
+let logStart = 0;
+
+before(async () => {
+  const prepare = async (directory: string) => (disk = await makeSmallDisk(join(directory, 'store'), 64 * 1024 * 1024));
+  // Slow compression, so that a base backup lasts long enough for something to happen meanwhile.
+  site = await FaultSite.start({ prepare, site: chunked, global: { compression: { algorithm: 'lzma', level: 2, thread_count: 2 } } });
+});
+beforeEach(() => (logStart = site.daemon.log.length));
+after(async () => site[Symbol.asyncDispose]());
+
+function log(): string {
+  return site.daemon.log.slice(logStart);
+}
+
+async function logged(what: RegExp): Promise<void> {
+  await waitFor(() => what.test(log()), { withinMs: 60_000, what: () => `the daemon logs ${what}:\n${log()}` });
+}
+
+function send(signal: NodeJS.Signals): void {
+  process.kill(site.daemon.pid ?? 0, signal);
+}
+
+/** A segment that the store has no room for, on its way. Resolves to its name. */
+async function stuckUpload(): Promise<string> {
+  await disk.fill(site.daemon.pid ?? 0);
+  await site.addRow();
+  const name = await site.postgres.switchWal();
+  await logged(/upload failed, will be repeated|there is no room/);
+  return name;
+}
+
+test('SIGTERM lets an upload that is under way finish, and then ends with 0', async () => {
+  const name = await stuckUpload();
+  send('SIGTERM');
+  await logged(/stopping: no new work/);
+  await disk.makeRoom(site.daemon.pid ?? 0);
+  // Waits for the end that the first one has begun.
+  assert.equal(await site.daemon.ended(), 0, log());
+  assert.doesNotMatch(log(), /not waiting any longer/);
+  assert(await (await site.daemon.catalog()).findWal(name), 'the segment is in the store');
+  assert.deepEqual(await site.spooled(), []);
+  await site.daemon.launch();
+  await site.settle();
+  await site.check();
+});
+
+test('a second SIGTERM ends it at once; what waited in the spool is stored after the next start', async () => {
+  const name = await stuckUpload();
+  send('SIGTERM');
+  await logged(/stopping: no new work/);
+  send('SIGTERM');
+  assert.equal(await site.daemon.ended(), 0, log());
+  assert.match(log(), /not waiting any longer/);
+  assert.equal(await (await site.daemon.catalog()).findWal(name), undefined);
+  await disk.makeRoom(site.daemon.pid ?? 0);
+  await site.daemon.launch();
+  await site.daemon.archived(name);
+  await site.settle();
+  await site.check();
+});
+
+test('SIGTERM gives a running base backup up, of which nothing stays', async () => {
+  const { basebackups } = await site.check();
+  await site.beginBasebackup();
+  await site.spooledPart(1);
+  assert.equal(await site.daemon.stop(), 0, log());
+  assert.match(log(), /the base backup was given up because pghoard stops/);
+  assert.deepEqual(await site.chunks(), []);
+  assert.deepEqual(await site.spooled(), []);
+  await site.daemon.launch();
+  await site.settle();
+  assert.deepEqual((await site.check()).basebackups, basebackups);
+});
+
+type ConfigFile = Record<string, unknown> & { readonly backup_sites: Record<string, Record<string, unknown>> };
+
+async function rewriteConfig(change: (config: ConfigFile) => unknown): Promise<void> {
+  const config = JSON.parse(await readFile(site.daemon.configFile, 'utf8')) as ConfigFile;
+  const changed = change(config);
+  await writeFile(site.daemon.configFile, typeof changed === 'string' ? changed : JSON.stringify(changed));
+}
+
+async function statusOf(name: string): Promise<number> {
+  return (await site.daemon.request('GET', `/${name}/basebackup`)).status;
+}
+
+test('SIGHUP with garbage keeps the configuration that is in force, and says why', async () => {
+  const good = await readFile(site.daemon.configFile, 'utf8');
+  await writeFile(site.daemon.configFile, good.replace('"backup_sites"', '"backup_sights"'));
+  send('SIGHUP');
+  await logged(/configuration not reloaded, the old one stays.*/);
+  await logged(/backup_sights/);
+  await writeFile(site.daemon.configFile, `${good.slice(0, -5)} garbage`);
+  send('SIGHUP');
+  await logged(/line \d+/);
+  await writeFile(site.daemon.configFile, good);
+  assert.equal(await statusOf(siteName), 200);
+  await site.settle();
+});
+
+test('SIGHUP adds and removes sites and changes the log level under a running base backup of another site', async () => {
+  const good = await readFile(site.daemon.configFile, 'utf8');
+  const before = (await site.daemon.basebackups(0)).length;
+  await site.beginBasebackup();
+  await site.spooledPart(1);
+  const second = { active: false, object_storage: { storage_type: 'local', directory: join(site.directory, 'second') } };
+  await rewriteConfig((config) => ({ ...config, log_level: 'INFO', backup_sites: { ...config.backup_sites, second } }));
+  send('SIGHUP');
+  await logged(/configuration reloaded/);
+  assert.doesNotMatch(log(), /base backup is complete/, 'the base backup was still running');
+  assert.equal(await statusOf('second'), 200);
+  const quietFrom = site.daemon.log.length;
+  assert.equal((await site.daemon.basebackups(before + 1)).length, before + 1);
+  await logged(/base backup is complete/);
+  assert.equal(log().split('base backup begins').length, 2, `it was taken in one go:\n${log()}`);
+  assert.doesNotMatch(site.daemon.log.slice(quietFrom), /DEBUG/, 'the log level is the new one');
+
+  await writeFile(site.daemon.configFile, good);
+  send('SIGHUP');
+  await waitFor(async () => (await statusOf('second')) === 404, { withinMs: 20_000, what: 'the site is gone' });
+  await site.settle();
+  await site.check();
+  await site.restoreAndCompare();
+});
+
+test('a daemon whose port is taken says so and ends with 1', async () => {
+  const result = await runOurs('pghoard', ['--config', site.daemon.configFile]);
+  assert.equal(result.code, 1);
+  assert.match(result.stderr, new RegExp(`http-listen-failed: cannot listen at 127.0.0.1 port ${site.daemon.port}`));
+  assert.match(result.stderr, /EADDRINUSE|in use/);
+  await site.settle();
+});
