@@ -215,8 +215,8 @@ export class TestDaemon implements AsyncDisposable {
 }
 
 /** Value of archive_command for a daemon that listens, or will listen, on that port. */
-export function archiveCommandTo(port: number): string {
-  return [...commandLine('postgres-command'), '--mode', 'archive', '--site', siteName, '--port', String(port), '--xlog', '%f'].join(' ');
+export function archiveCommandTo(port: number, site = siteName): string {
+  return [...commandLine('postgres-command'), '--mode', 'archive', '--site', site, '--port', String(port), '--xlog', '%f'].join(' ');
 }
 
 async function configOf(
