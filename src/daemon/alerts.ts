@@ -2,13 +2,14 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../lib/log.ts';
 
-/** The alert files that monitoring built for the original looks for. */
+/** The alert files that monitoring built for the original looks for, and `wal_gap`, which is ours. */
 export const alertNames = [
   'authentication_error',
   'configuration_error',
   'upload_retries_warning',
   'version_mismatch_error',
   'version_unsupported_error',
+  'wal_gap',
 ] as const;
 export type AlertName = (typeof alertNames)[number];
 

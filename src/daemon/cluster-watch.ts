@@ -34,6 +34,13 @@ export class ClusterWatch {
     return this.#obstacle;
   }
 
+  /** Takes what a receiver was told by the server; the data directory, where it can be read, knows better. */
+  learn({ systemIdentifier, segmentBytes, pgVersion }: ClusterFacts): void {
+    this.#pgVersion = pgVersion ?? this.#pgVersion;
+    if (this.#identity.systemIdentifier !== undefined || systemIdentifier === undefined || segmentBytes === undefined) return;
+    this.#identity = { systemIdentifier, segmentBytes };
+  }
+
   /** Looks again; asks the server only while its version is unknown. Never rejects: a site that cannot be looked at still serves restores. */
   async refresh(signal: AbortSignal): Promise<void> {
     await this.#readDataDirectory();

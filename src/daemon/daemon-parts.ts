@@ -14,6 +14,7 @@ export const settingsForSites = [
   'hash_algorithm',
   'maintenance_mode_file',
   'pg_basebackup_path',
+  'pg_receivexlog_path',
   'restore_prefetch',
 ] as const satisfies readonly (keyof DaemonConfig)[];
 

@@ -120,10 +120,10 @@ export class Daemon {
     const site = await Site.open({ ...this.#parts, config: this.#config }, config);
     this.#sites.set(name, site);
     if (config.active) await this.#parts.alerts.clear('upload_retries_warning', name);
-    if (config.active && ['pg_receivexlog', 'walreceiver'].includes(config.active_backup_mode)) {
+    if (config.active && config.active_backup_mode === 'walreceiver') {
       this.#deps.log.warn(
         { site: name },
-        `active_backup_mode ${config.active_backup_mode} is not served by this version: WAL must come through archive_command`,
+        'active_backup_mode walreceiver is not served by this version: WAL must come through archive_command',
       );
     }
     return site;

@@ -24,6 +24,8 @@ export interface SiteLoopDeps {
   readonly catalogs: readonly [Catalog, ...Catalog[]];
   readonly spool: Spool;
   readonly cluster: ClusterWatch;
+  /** Why the WAL of a base backup would not arrive. */
+  readonly walObstacle: () => string | undefined;
 }
 
 type TakeBasebackup = Extract<Step, { do: 'take-basebackup' }>;
@@ -71,6 +73,11 @@ export class SiteLoop {
 
   start(): void {
     this.#running = this.#run();
+  }
+
+  /** Has it look again at once, because something changed that it waits for. */
+  lookAgain(): void {
+    this.#wake.abort();
   }
 
   requestBasebackup(): void {
@@ -128,6 +135,8 @@ export class SiteLoop {
   #obstacle(): string | undefined {
     const { basebackup_mode: mode, nodes } = this.#deps.site;
     if (nodes.length === 0) return 'the site names no server (nodes)';
+    const walObstacle = this.#deps.walObstacle();
+    if (walObstacle !== undefined) return walObstacle;
     return readsDataDirectory(mode) ? this.#deps.cluster.obstacle : undefined;
   }
 

@@ -6,6 +6,7 @@ import { openStore } from '../storage/drivers.ts';
 import { Spool } from '../transfer/spool.ts';
 import { WalArchiver } from '../wal/archive.ts';
 import { WalFetcher } from '../wal/fetch.ts';
+import type { WalReceiver } from '../wal/receive/receiver.ts';
 import type { WalSource } from '../wal/stored-wal.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
 import { compressionOf } from './basebackup-job.ts';
@@ -14,6 +15,7 @@ import type { DaemonParts, SettingsForSites } from './daemon-parts.ts';
 import type { SiteServices } from './http/site-services.ts';
 import { privateKeyFinder, relatedSites, sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
+import { archiveLeftBehind, type ReceiverParts, receiverOf } from './wal-receiver.ts';
 
 /** One site at work: everything that belongs to it, opened together and closed together. */
 export class Site implements SiteServices {
@@ -22,6 +24,9 @@ export class Site implements SiteServices {
   readonly archiver: WalArchiver;
   readonly fetcher: WalFetcher;
   readonly loop: SiteLoop;
+  /** Where the site receives its WAL itself. */
+  readonly receiver: WalReceiver | undefined;
+  readonly #receiverParts: ReceiverParts;
   readonly #parts: DaemonParts;
   readonly #cluster: ClusterWatch;
   /** Ends uploads; the loop has its own end. */
@@ -65,7 +70,11 @@ export class Site implements SiteServices {
       onServed: (file) => servedFiles.served(file),
       log,
     });
-    this.loop = new SiteLoop({ parts, site, catalogs: this.catalogs, spool, cluster: this.#cluster });
+    const walObstacle = () => obstacleOf(this.receiver);
+    this.loop = new SiteLoop({ parts, site, catalogs: this.catalogs, spool, cluster: this.#cluster, walObstacle });
+    const { archiver, loop } = this;
+    this.#receiverParts = { parts, site, spool, archiver, cluster: this.#cluster, loop, signal: this.#stop.signal };
+    this.receiver = receiverOf(this.#receiverParts);
   }
 
   get name(): string {
@@ -75,9 +84,12 @@ export class Site implements SiteServices {
   /** Begins what the site does by itself. */
   start(): void {
     this.loop.start();
-    this.archiver.resume(this.#stop.signal).catch((error: unknown) => {
+    const tell = (error: unknown) => {
       if (!this.#stop.signal.aborted) this.#parts.log.error({ site: this.name }, explain(error));
-    });
+    };
+    this.archiver.resume(this.#stop.signal).catch(tell);
+    if (this.receiver) this.receiver.start();
+    else archiveLeftBehind(this.#receiverParts).catch(tell);
   }
 
   requestBasebackup(): void {
@@ -91,18 +103,24 @@ export class Site implements SiteServices {
 
   /** Ends a running base backup, and waits until the WAL that is on its way has arrived. */
   async drain(): Promise<void> {
-    await this.loop.stop();
+    await Promise.all([this.loop.stop(), this.receiver?.stop()]);
     await this.archiver.settled();
   }
 
   /** Lets go of everything. What had not been stored waits in the spool. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await this.loop.stop();
+    await Promise.all([this.loop.stop(), this.receiver?.stop()]);
     await this.archiver.settled();
     await this.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
   }
+}
+
+/** A base backup is worth nothing without the WAL that is written while it is taken. */
+function obstacleOf(receiver: WalReceiver | undefined): string | undefined {
+  if (receiver === undefined || receiver.status.running) return undefined;
+  return `its WAL is not being received: ${receiver.status.because}`;
 }
 
 async function openSources(config: SettingsForSites, site: SiteConfig): Promise<[WalSource, ...WalSource[]]> {

@@ -6,6 +6,7 @@ import { systemErrorCode } from '../lib/errors.ts';
 import { formatJson } from '../lib/json.ts';
 import type { SealingState } from '../transfer/sealing-stats.ts';
 import type { TransferState } from '../transfer/transfer-stats.ts';
+import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
 import type { Alerts } from './alerts.ts';
 import { normalizedBackupTime, type Schedule } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';
@@ -20,6 +21,7 @@ export interface DaemonState {
   readonly sites: readonly {
     readonly name: string;
     readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'schedule'>;
+    readonly receiver?: Pick<WalReceiver, 'status'> | undefined;
   }[];
   readonly compressionQueue: number;
   readonly transferQueue: number;
@@ -33,13 +35,15 @@ export interface DaemonState {
 export function describeState(state: DaemonState): Record<string, unknown> {
   const perSite = <T>(value: (loop: DaemonState['sites'][number]['loop']) => T | undefined) =>
     Object.fromEntries(state.sites.map(({ name, loop }) => [name, value(loop)] as const).filter(([, found]) => found !== undefined));
+  const receivers = (value: (status: ReceiverStatus) => unknown) =>
+    Object.fromEntries(state.sites.flatMap(({ name, receiver }) => (receiver ? [[name, value(receiver.status)]] : [])));
   return {
     startup_time: state.startupTime.toISOString().slice(0, -1),
     backup_sites: perSite((loop) => ({
       basebackups: (loop.listing?.entries ?? []).map((entry) => describeBasebackup(entry, loop.schedule)),
     })),
     walreceivers: {},
-    pg_receivexlogs: {},
+    pg_receivexlogs: receivers(({ running, latestActivity }) => ({ latest_activity: latestActivity ?? null, running })),
     pg_basebackups: perSite(
       ({ backupActivity: activity }) => activity && { latest_activity: activity.latestActivity, running: activity.running },
     ),
@@ -51,6 +55,7 @@ export function describeState(state: DaemonState): Record<string, unknown> {
     pghoard: {
       version: state.version,
       alerts: state.alerts.active,
+      wal_receivers: receivers(({ because, waiting, rejected, hole }) => ({ because, waiting, rejected, hole: hole ?? null })),
       sites: perSite((loop) => ({
         because: loop.because,
         unreadable_basebackups: loop.listing?.unreadable ?? [],

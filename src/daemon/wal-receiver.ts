@@ -1,0 +1,83 @@
+import type { SiteConfig } from '../config/load.ts';
+import { explain, isOperatorError, messageOf, type OperatorError } from '../lib/errors.ts';
+import type { Spool } from '../transfer/spool.ts';
+import type { WalArchiver } from '../wal/archive.ts';
+import { IncomingWal } from '../wal/receive/incoming-wal.ts';
+import { PgReceivewal, type PgReceivewalDeps } from '../wal/receive/pg-receivewal.ts';
+import type { WalReceiver } from '../wal/receive/receiver.ts';
+import type { AlertName } from './alerts.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
+import type { DaemonParts } from './daemon-parts.ts';
+import type { SiteLoop } from './site-loop.ts';
+
+export interface ReceiverParts {
+  readonly parts: DaemonParts;
+  readonly site: SiteConfig;
+  readonly spool: Spool;
+  readonly archiver: WalArchiver;
+  readonly cluster: ClusterWatch;
+  readonly loop: SiteLoop;
+  /** Ends uploads. */
+  readonly signal: AbortSignal;
+}
+
+const connectionAlerts = ['authentication_error', 'configuration_error', 'version_mismatch_error'] as const satisfies AlertName[];
+
+/** What brings the WAL of a site here; undefined where the server sends it, or nobody. */
+export function receiverOf(own: ReceiverParts): WalReceiver | undefined {
+  const { parts, site, cluster, loop } = own;
+  const { alerts, log } = parts;
+  if (!site.active || site.active_backup_mode !== 'pg_receivexlog' || site.nodes.length === 0) return undefined;
+  const tell = (alerting: Promise<void>) =>
+    void alerting.catch((error: unknown) => log.error({ site: site.name }, `cannot write an alert file: ${explain(error)}`));
+  return new PgReceivewal({
+    ...incomingDeps(own),
+    nodes: site.nodes,
+    programs: {
+      sitePath: site.pg_receivexlog_path ?? undefined,
+      globalPath: parts.config.pg_receivexlog_path ?? undefined,
+      binDirectory: site.pg_bin_directory ?? undefined,
+    },
+    guard: site.pg_receivexlog,
+    cluster: () => cluster.facts,
+    onServer: (facts) => cluster.learn(facts),
+    onTrouble: (error) => tell(alerts.raise(alertOf(error), site.name, `WAL is not being received: ${messageOf(error)}`)),
+    onRunning: () => {
+      loop.lookAgain();
+      tell(clearAll(own));
+    },
+    onGap: (because) => tell(because === undefined ? alerts.clear('wal_gap', site.name) : alerts.raise('wal_gap', site.name, because)),
+    hasBackupSince: (moment) => loop.listing?.entries.some(({ startTime }) => startTime > moment),
+    requestBasebackup: () => requestBasebackup(own),
+  });
+}
+
+/** Archives what a receiver left behind that does not run any more, because the site has another mode now. */
+export async function archiveLeftBehind(own: ReceiverParts): Promise<void> {
+  const incoming = new IncomingWal(incomingDeps(own));
+  await incoming.look();
+  await incoming.settled();
+}
+
+function incomingDeps({ parts, site, spool, archiver, signal }: ReceiverParts): IncomingDeps {
+  const { clock, random, log } = parts;
+  const archive = (name: string, path: string) => archiver.archive(name, path, signal);
+  return { site: site.name, directory: spool.walIncomingDirectory, archive, clock, random, log, signal };
+}
+
+type IncomingDeps = Pick<PgReceivewalDeps, 'site' | 'directory' | 'archive' | 'clock' | 'random' | 'log' | 'signal'>;
+
+function alertOf(error: OperatorError): AlertName {
+  if (isOperatorError(error, 'postgres-authentication')) return 'authentication_error';
+  return isOperatorError(error, 'program-too-old') ? 'version_mismatch_error' : 'configuration_error';
+}
+
+async function clearAll({ parts, site }: ReceiverParts): Promise<void> {
+  for (const name of connectionAlerts) await parts.alerts.clear(name, site.name);
+}
+
+/** Whoever takes base backups by hand is told to. */
+function requestBasebackup({ parts, site, loop }: ReceiverParts): void {
+  if (site.basebackup_interval_hours !== null) loop.requestBasebackup();
+  else parts.log.error({ site: site.name }, 'take a base backup: WAL before it is missing, and basebackup_interval_hours is null');
+}
