@@ -92,6 +92,7 @@ async function storeChunk(backup: RunningBackup, chunk: Chunk, tools: ChunkTools
     chunkFilename: filename,
     inputBytes: made.plainBytes,
     storedBytes: made.sealedBytes,
+    storedSha256: made.sealedSha256,
     files: chunk.members.filter(({ source }) => !missing.has(source)).map(({ path }) => path),
   });
   await stats?.add(made.files);

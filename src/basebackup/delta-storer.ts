@@ -140,7 +140,7 @@ export class DeltaStorer {
       signal,
     });
     const files = made.files.map(({ path }) => path);
-    await manifest.addBundle({ chunkFilename: filename, inputBytes: plainBytes, storedBytes, files });
+    await manifest.addBundle({ chunkFilename: filename, inputBytes: plainBytes, storedBytes, storedSha256: made.sealedSha256, files });
     for (const { path: member, size, mtimeNs } of made.files) {
       const path = pathOfBundleMember(member);
       if (path !== undefined) await manifest.addFile({ path, size, mtimeNs, content: { in: 'bundle' } });

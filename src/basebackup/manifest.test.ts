@@ -31,9 +31,16 @@ test('the manifest has the fields that readers know, with exact sizes', async (t
       chunkFilename: 'b/b.00000002.pghoard',
       inputBytes: 10_240,
       storedBytes: 77,
+      storedSha256: 'aa',
       files: ['pgdata/base', 'pgdata/base/"5"'],
     });
-    const second = writer.addChunk({ chunkFilename: 'b/b.00000001.pghoard', inputBytes: 20_480, storedBytes: 99, files: [] });
+    const second = writer.addChunk({
+      chunkFilename: 'b/b.00000001.pghoard',
+      inputBytes: 20_480,
+      storedBytes: 99,
+      storedSha256: 'bb',
+      files: [],
+    });
     await Promise.all([first, second]);
     assert.deepEqual(writer.totals, { chunks: 2, inputBytes: 30_720, storedBytes: 176 });
     await writer.finish(head, { ...span, endWalSegment: '000000010000000000000004' });
@@ -49,8 +56,14 @@ test('the manifest has the fields that readers know, with exact sizes', async (t
     tablespaces: { 'fast "ö"': { path: '/fast', oid: 16390 } },
     host: 'db1',
     chunks: [
-      { chunk_filename: 'b/b.00000002.pghoard', input_size: 10_240, result_size: 77, files: ['pgdata/base', 'pgdata/base/"5"'] },
-      { chunk_filename: 'b/b.00000001.pghoard', input_size: 20_480, result_size: 99, files: [] },
+      {
+        chunk_filename: 'b/b.00000002.pghoard',
+        input_size: 10_240,
+        result_size: 77,
+        result_sha256: 'aa',
+        files: ['pgdata/base', 'pgdata/base/"5"'],
+      },
+      { chunk_filename: 'b/b.00000001.pghoard', input_size: 20_480, result_size: 99, result_sha256: 'bb', files: [] },
     ],
   });
 });

@@ -26,6 +26,8 @@ export interface ManifestChunk {
   readonly inputBytes: number;
   /** Bytes stored. Readers trust this number: encrypted chunks cannot be read with a wrong one. */
   readonly storedBytes: number;
+  /** Of the bytes stored, hex: ties the chunk to this backup, so that none of another can take its place. */
+  readonly storedSha256: string;
   readonly files: readonly string[];
 }
 
@@ -64,8 +66,8 @@ export class ManifestWriter {
     const separator = this.#chunks++ === 0 ? '' : ',';
     this.#inputBytes += chunk.inputBytes;
     this.#storedBytes += chunk.storedBytes;
-    const { chunkFilename: chunk_filename, inputBytes: input_size, storedBytes: result_size, files } = chunk;
-    await this.#append(`${separator}${JSON.stringify({ chunk_filename, input_size, result_size, files })}`);
+    const { chunkFilename: chunk_filename, inputBytes: input_size, storedBytes: result_size, storedSha256: result_sha256, files } = chunk;
+    await this.#append(`${separator}${JSON.stringify({ chunk_filename, input_size, result_size, result_sha256, files })}`);
   }
 
   /** `more`: further keys with their values, each with a comma before it. */

@@ -11,11 +11,17 @@ export interface ChunkInput {
   readonly pack?: PackOptions;
 }
 
+export interface MadeChunk extends SealResult, PackResult {
+  /** Of the sealed bytes, hex. */
+  readonly sealedSha256: string;
+}
+
 /** Files of a running cluster → tar → sealed, durable file in the spool. */
-export const sealChunk = defineJob(import.meta.url, 'sealChunk', async (input: ChunkInput, context): Promise<SealResult & PackResult> => {
-  using file = new SealedFile(input.target, input.seal, context);
+export const sealChunk = defineJob(import.meta.url, 'sealChunk', async (input: ChunkInput, context): Promise<MadeChunk> => {
+  using file = new SealedFile(input.target, input.seal, context, 'sha256');
   const packer = new TarPacker(file, input.pack);
   for (const member of input.members) await packer.add(member);
   const packed = await packer.end();
-  return { ...(await file.finish()), ...packed };
+  const { sealedHash: sealedSha256 = '', ...sealed } = await file.finish();
+  return { ...sealed, ...packed, sealedSha256 };
 });

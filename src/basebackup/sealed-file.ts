@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { SealOptions, SealResult } from '../codec/codec-options.ts';
 import type { JobContext } from '../codec/job.ts';
@@ -20,14 +21,17 @@ export class SealedFile implements Disposable {
   readonly #file: SinkFile;
   readonly #sealer: Sealer;
   readonly #context: JobContext;
+  readonly #sealedHash: Hash | undefined;
   #bytes = 0;
   #files = 0;
 
-  constructor(path: string, seal: SealOptions, context: JobContext) {
+  /** `sealedHash`: digest of the sealed bytes to compute on the way, as node:crypto names it. */
+  constructor(path: string, seal: SealOptions, context: JobContext, sealedHash?: string) {
     this.#context = context;
+    this.#sealedHash = sealedHash === undefined ? undefined : createHash(sealedHash);
     this.#file = new SinkFile(path);
     try {
-      this.#sealer = new Sealer(seal, this.#file.write);
+      this.#sealer = new Sealer(seal, this.#writeSealed);
     } catch (error) {
       this.#file[Symbol.dispose]();
       throw error;
@@ -47,12 +51,12 @@ export class SealedFile implements Disposable {
   }
 
   /** Resolves once all is durable. */
-  async finish(): Promise<SealResult> {
+  async finish(): Promise<SealResult & { readonly sealedHash?: string }> {
     const result = await this.#sealer.finish();
     this.#file.finish();
     fsyncDirectorySync(dirname(this.#file.path));
     this.#report();
-    return result;
+    return this.#sealedHash ? { ...result, sealedHash: this.#sealedHash.digest('hex') } : result;
   }
 
   /** Removes the file unless it was finished. */
@@ -60,6 +64,11 @@ export class SealedFile implements Disposable {
     this.#sealer[Symbol.dispose]();
     this.#file[Symbol.dispose]();
   }
+
+  readonly #writeSealed = (bytes: Uint8Array): void => {
+    this.#sealedHash?.update(bytes);
+    this.#file.write(bytes);
+  };
 
   #report(): void {
     const report: CopyReport = { bytes: this.#bytes, files: this.#files };

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto';
 import type { ByteSink, UnsealOptions, UnsealResult } from '../codec/codec-options.ts';
 import { Unsealer } from '../codec/unseal.ts';
 import { OperatorError } from '../lib/errors.ts';
@@ -12,6 +13,8 @@ export interface StoredObject {
   readonly key: string;
   readonly storedBytes?: number | undefined;
   readonly plainBytes?: number | undefined;
+  /** Of the stored bytes, hex. */
+  readonly storedSha256?: string | undefined;
   /** PEM by key id: the object's metadata says which one opens it. */
   readonly privateKeys: Readonly<Record<string, string>>;
 }
@@ -26,7 +29,7 @@ export interface ReadingOptions {
 }
 
 /**
- * Reads an object's plaintext into `sink`, and compares both its sizes with those expected. Only once this has resolved can what was read be trusted.
+ * Reads an object's plaintext into `sink`, and compares both its sizes, and its hash, with those expected. Only once this has resolved can what was read be trusted.
  * Rejects with `object-corrupt`, `object-missing`, `key-missing`, `key-wrong`, or what `sink` throws.
  */
 export async function readStoredObject(object: StoredObject, sink: ByteSink, options: ReadingOptions): Promise<UnsealResult> {
@@ -38,21 +41,29 @@ export async function readStoredObject(object: StoredObject, sink: ByteSink, opt
     // A plain snappy stream from which a piece was taken has nothing else that tells.
     const plainBytes = object.plainBytes ?? parseWalMetadata(body.entry.metadata).plainBytes;
     using unsealer = new Unsealer(unsealing, limited(sink, plainBytes));
-    await pump(body, unsealer, options);
+    const hash = object.storedSha256 === undefined ? undefined : createHash('sha256');
+    await pump(body, unsealer, hash, options);
     const result = await unsealer.finish();
     checkSize('stored', result.sealedBytes, object.storedBytes ?? body.entry.size);
     checkSize('plain', result.plainBytes, plainBytes);
+    if (hash && hash.digest('hex') !== object.storedSha256) throw notThatObject();
     return result;
   } finally {
     await store.close();
   }
 }
 
-async function pump(body: ObjectBody, unsealer: Unsealer, { signal, onStoredBytes }: ReadingOptions): Promise<void> {
+async function pump(
+  body: ObjectBody,
+  unsealer: Unsealer,
+  hash: Hash | undefined,
+  { signal, onStoredBytes }: ReadingOptions,
+): Promise<void> {
   let untold = 0;
   for await (const bytes of body.bytes) {
     signal.throwIfAborted();
     const length = bytes.length;
+    hash?.update(bytes);
     await unsealer.update(bytes);
     untold += length;
     if (untold < reportBytes) continue;
@@ -94,6 +105,12 @@ function limited(sink: ByteSink, plainBytesMax: number | undefined): ByteSink {
 
 function checkSize(what: 'stored' | 'plain', bytes: number, expected: number | undefined): void {
   if (expected !== undefined && bytes !== expected) throw sizeMismatch(what, String(bytes), expected);
+}
+
+function notThatObject(): OperatorError {
+  return new OperatorError('object-corrupt', 'the object is damaged: it is whole, but not the one that the base backup recorded', {
+    hint: 'An object of another base backup may have got into its place. Restore another base backup.',
+  });
 }
 
 function sizeMismatch(what: 'stored' | 'plain', bytes: string, expected: number): OperatorError {

@@ -21,6 +21,8 @@ const manifestSchema = z.object({
         input_size: z.int().nonnegative().optional(),
         /** Stored bytes. */
         result_size: z.int().nonnegative(),
+        /** Of the stored bytes. The original has none. */
+        result_sha256: z.string().optional(),
         /** How many. */
         files: z.int().default(0),
       }),

@@ -111,6 +111,7 @@ function chunksOf({ catalog: { keys } }: RestoreSource, main: StoredObject, mani
     ...main,
     key: format === 'pghoard-delta' ? keys.deltaChunkFile(chunk.chunk_filename) : keys.chunkFile(chunk.chunk_filename),
     storedBytes: chunk.result_size,
+    storedSha256: chunk.result_sha256,
     plainBytes: chunk.input_size,
   }));
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
@@ -84,12 +85,13 @@ export class TestBackups {
     const keys: string[] = [];
     for (const [index, members] of chunks.entries()) {
       const key = this.keys.chunk(name, index + 1);
-      const { plainBytes, storedBytes } = await this.putArchive(key, members, sealing, { format: 'pghoard-bb-v2' });
+      const { plainBytes, storedBytes, storedSha256 } = await this.putArchive(key, members, sealing, { format: 'pghoard-bb-v2' });
       keys.push(key);
       manifestChunks.push({
         chunk_filename: key.slice(this.keys.chunksPrefix.length),
         input_size: plainBytes,
         result_size: storedBytes,
+        result_sha256: storedSha256,
         files: members.map(({ path }) => path),
       });
     }
@@ -105,7 +107,7 @@ export class TestBackups {
     members: readonly TestMember[],
     sealing: TestSealing,
     metadata: Metadata,
-  ): Promise<{ plainBytes: number; storedBytes: number }> {
+  ): Promise<{ plainBytes: number; storedBytes: number; storedSha256: string }> {
     return this.putTar(key, tarOf(members), sealing, metadata);
   }
 
@@ -115,7 +117,7 @@ export class TestBackups {
     tar: Uint8Array,
     { compression = 'snappy', key: encryption }: TestSealing,
     metadata: Metadata,
-  ): Promise<{ plainBytes: number; storedBytes: number }> {
+  ): Promise<{ plainBytes: number; storedBytes: number; storedSha256: string }> {
     const parts: Buffer[] = [];
     const options = { compression: { algorithm: compression, level: 0 }, ...(encryption && { publicKey: encryption.publicKey }) };
     using sealer = new Sealer(options, (bytes) => void parts.push(Buffer.from(bytes)));
@@ -130,7 +132,7 @@ export class TestBackups {
         ...metadata,
       },
     });
-    return { plainBytes, storedBytes: stored.length };
+    return { plainBytes, storedBytes: stored.length, storedSha256: createHash('sha256').update(stored).digest('hex') };
   }
 
   /** Where the bytes of an object lie, to damage them. */
