@@ -11,7 +11,7 @@ import { Fixture, type FixtureName } from './fixture.ts';
 type Target = 'by name' | 'by time' | 'by xid' | 'to the end' | 'to the end of timeline 1' | 'to the end of the backup';
 
 /** Every state that recovery can be told to end at, and every kind of target on several fixtures. */
-const restores: Readonly<Partial<Record<FixtureName, readonly (readonly [state: string, target: Target])[]>>> = {
+const restores: Readonly<Record<FixtureName, readonly (readonly [state: string, target: Target])[]>> = {
   'a-snappy-pipe-plain': [
     ['at_first_backup', 'to the end of the backup'],
     ['rp_one', 'by time'],
@@ -24,6 +24,13 @@ const restores: Readonly<Partial<Record<FixtureName, readonly (readonly [state: 
   'c-zstd-localtar-enc-tablespace': [
     ['at_first_backup', 'to the end of the backup'],
     ['rp_one', 'by xid'],
+    ['latest', 'to the end'],
+  ],
+  'd-snappy-delta-plain': [
+    ['at_first_backup', 'to the end of the backup'],
+    ['rp_one', 'by xid'],
+    ['at_second_backup', 'to the end of the backup'],
+    ['rp_two', 'by time'],
     ['latest', 'to the end'],
   ],
   'e-snappy-localtardeltastats-plain': [
