@@ -13,10 +13,18 @@ let disk: SmallDisk;
 /** Where the log of the current test begins. */
 let logStart = 0;
 
+async function smallStore(directory: string): Promise<SmallDisk> {
+  disk = await makeSmallDisk(join(directory, 'store'), 64 * 1024 * 1024);
+  return disk;
+}
+
 before(async () => {
-  const prepare = async (directory: string) => (disk = await makeSmallDisk(join(directory, 'store'), 64 * 1024 * 1024));
   // Slow compression, so that a base backup lasts long enough for something to happen meanwhile.
-  site = await FaultSite.start({ prepare, site: chunked, global: { compression: { algorithm: 'lzma', level: 2, thread_count: 2 } } });
+  site = await FaultSite.start({
+    prepare: smallStore,
+    site: chunked,
+    global: { compression: { algorithm: 'lzma', level: 2, thread_count: 2 } },
+  });
 });
 beforeEach(() => (logStart = site.daemon.log.length));
 after(async () => site[Symbol.asyncDispose]());
@@ -113,7 +121,7 @@ test('SIGHUP with garbage keeps the configuration that is in force, and says why
 
 test('SIGHUP adds and removes sites and changes the log level under a running base backup of another site', async () => {
   const good = await readFile(site.daemon.configFile, 'utf8');
-  const before = (await site.daemon.basebackups(0)).length;
+  const complete = (await site.daemon.basebackups(0)).length;
   await site.beginBasebackup();
   await site.spooledPart(1);
   const second = { active: false, object_storage: { storage_type: 'local', directory: join(site.directory, 'second') } };
@@ -123,7 +131,7 @@ test('SIGHUP adds and removes sites and changes the log level under a running ba
   assert.doesNotMatch(log(), /base backup is complete/, 'the base backup was still running');
   assert.equal(await statusOf('second'), 200);
   const quietFrom = site.daemon.log.length;
-  assert.equal((await site.daemon.basebackups(before + 1)).length, before + 1);
+  assert.equal((await site.daemon.basebackups(complete + 1)).length, complete + 1);
   await logged(/base backup is complete/);
   assert.equal(log().split('base backup begins').length, 2, `it was taken in one go:\n${log()}`);
   assert.doesNotMatch(site.daemon.log.slice(quietFrom), /DEBUG/, 'the log level is the new one');
