@@ -137,10 +137,10 @@ test('metadata and manifest tell of sizes and places', async () => {
 test('a second backup of the same files stores none of them again, and bundles stay below their limit', async () => {
   await using bench = await BackupBench.open();
   await take(bench, { delta: { fileBytesMin: 20_000, bundleBytesMax: 500_000 } });
-  const before = await bench.storedKeys('site/basebackup_delta/');
+  const earlier = await bench.storedKeys('site/basebackup_delta/');
   const { chunks } = await manifestOf(bench, await take(bench, { delta: { fileBytesMin: 20_000, bundleBytesMax: 500_000 } }));
-  const added = (await bench.storedKeys('site/basebackup_delta/')).length - before.length;
-  assert.ok(before.length > 50 && added < 10, `${before.length} files, then ${added} more`);
+  const added = (await bench.storedKeys('site/basebackup_delta/')).length - earlier.length;
+  assert.ok(earlier.length > 50 && added < 10, `${earlier.length} files, then ${added} more`);
   assert.ok(chunks.length > 3 && chunks.every(({ input_size }) => input_size <= 520_000));
 });
 
@@ -174,12 +174,12 @@ for (const [title, first, second, shared] of sealings) {
     await take(bench, { delta, seal: { ...first, ...(first.encryptionKeyId && { publicKey: keys.publicKey }) } });
     const [key, ...more] = await bench.storedKeys('site/basebackup_delta/');
     assert.deepEqual(more, []);
-    const before = await bench.store.head(key as string);
+    const earlier = await bench.store.head(key as string);
     const { manifest } = await manifestOf(bench, await take(bench, { delta, seal: second(keys.publicKey) }));
     const entry = manifest.snapshot_result.state.files.find(({ relative_path }) => relative_path === 'large');
     assert.equal(entry?.should_be_bundled, !shared);
-    assert.equal(entry?.stored_file_size, shared ? before.size : 0);
-    assert.deepEqual(await bench.store.head(key as string), before, 'what earlier backups need is left as it is');
+    assert.equal(entry?.stored_file_size, shared ? earlier.size : 0);
+    assert.deepEqual(await bench.store.head(key as string), earlier, 'what earlier backups need is left as it is');
   });
 }
 
@@ -207,13 +207,13 @@ test('of a backup that fails nothing stays but what others have', async () => {
   await using bench = await BackupBench.open(store);
   await addFile('kept', large('k'));
   await take(bench, { delta: onlyLarge });
-  const before = await bench.storedKeys();
+  const earlier = await bench.storedKeys();
   await addFile('new', large('n'));
   const denied = new OperatorError('store-denied', 'refused (injected)');
   for (const key of [/delta_chunk/, /delta_index/, /site\/basebackup\//]) {
     store.inject({ operation: 'put', key, how: 'refuse', error: denied });
     await assert.rejects(take(bench, { delta: onlyLarge }), denied, String(key));
-    assert.deepEqual([await bench.storedKeys(), await bench.spooled()], [before, []], String(key));
+    assert.deepEqual([await bench.storedKeys(), await bench.spooled()], [earlier, []], String(key));
     store.heal();
   }
   await take(bench, { delta: onlyLarge });
