@@ -11,8 +11,8 @@ export const basebackupSiteOptions = optionGroup({
     .meta({
       description:
         'How base backups are taken: `basic` (pg_basebackup into a file, then compressed), `pipe` (pg_basebackup straight into the compressor), ' +
-        '`local-tar` (the daemon reads the data directory itself, in parallel), `delta` (only changed files), `local-tar-delta-stats` ' +
-        '(`local-tar` that also reports what `delta` would have saved).',
+        '`local-tar` (the daemon reads the data directory itself, in parallel), `delta` (as `local-tar`, but large files that an earlier ' +
+        'backup has stored already are not stored again), `local-tar-delta-stats` (`local-tar` that also notes what `delta` would have shared).',
       since: '1.4',
     }),
   basebackup_format: z.enum(['pghoard-bb-v2', 'pghoard-bb-v1']).default('pghoard-bb-v2').meta({
@@ -55,11 +55,13 @@ export const basebackupSiteOptions = optionGroup({
     since: '2.1.1',
   }),
   basebackup_delta_mode_max_retries: z.int().min(0).default(10).meta({
-    description: 'How often a `delta` backup is tried again before the failure is reported.',
+    description:
+      'Accepted and without effect: a failed base backup of any mode is reported at once and tried again after 10 s, 30 s, … at most an hour.',
     since: '2.2',
   }),
   basebackup_delta_mode_min_delta_file_size: z.int().min(0).default(10_485_760).meta({
-    description: 'Bytes below which `delta` puts files into bundles.',
+    description:
+      'Bytes from which on `delta` stores a file as an object of its own, shared by all backups with the same content. Smaller ones go into bundles. 0: no bundles.',
     since: '2.3',
   }),
   basebackup_delta_mode_chunk_size: z.int().min(1).default(524_288_000).meta({

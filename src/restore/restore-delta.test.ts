@@ -31,7 +31,7 @@ interface DeltaBackup {
 }
 
 const name = '2026-11-22_10-00_0';
-const mtime_ns = 1_700_000_000_123_456_789;
+const mtime_ns = 1_700_000_000_123_456_768;
 const digestOf = (content: string | Buffer) => createHash('blake2s256').update(content).digest('hex');
 
 const embedded = (path: string, content: string): FileJson => ({
