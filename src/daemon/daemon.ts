@@ -142,13 +142,17 @@ export class Daemon {
       this.#deps.log.warn({ keys: needRestart.join(',') }, 'changes of these settings take effect at the next start');
   }
 
-  /** A site whose settings are the same goes on undisturbed. */
+  /**
+   * A site whose settings are the same goes on undisturbed. One that is closed answers "ask again" until its successor is open: PostgreSQL would
+   * end a recovery if it heard meanwhile that there is no such site.
+   */
   async #replaceSite(name: string, old: DaemonConfig): Promise<void> {
     if (settingsOf(old, name) === settingsOf(this.#config, name)) return;
     const running = this.#sites.get(name);
-    this.#sites.delete(name);
+    const isWanted = this.#config.backup_sites[name] !== undefined;
+    if (!isWanted) this.#sites.delete(name);
     await running?.close();
-    if (this.#config.backup_sites[name] !== undefined) (await this.#openSite(name)).start();
+    if (isWanted) (await this.#openSite(name)).start();
   }
 
   async #drain(forced: AbortSignal): Promise<void> {

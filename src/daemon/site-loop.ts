@@ -4,6 +4,7 @@ import type { BasebackupProgress } from '../basebackup/job.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
+import { shuttingDown } from '../lib/shutting-down.ts';
 import type { RetentionRules } from '../retention/decide.ts';
 import { prune } from '../retention/prune.ts';
 import type { Spool } from '../transfer/spool.ts';
@@ -83,13 +84,14 @@ export class SiteLoop {
   requestBasebackup(): void {
     const { site } = this.#deps;
     if (!site.active) throw new OperatorError('site-inactive', `site ${site.name} is not active: it takes no base backups`);
+    this.#end.signal.throwIfAborted();
     this.#requested = true;
     this.#wake.abort();
   }
 
   /** Ends the loop and a base backup that is being taken, of which nothing stays. */
   async stop(): Promise<void> {
-    this.#end.abort();
+    this.#end.abort(shuttingDown(`site ${this.#deps.site.name}`));
     await this.#running;
     await this.#backup;
   }

@@ -2,6 +2,7 @@ import { Catalog } from '../catalog/catalog.ts';
 import { SiteKeys } from '../catalog/keys.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain } from '../lib/errors.ts';
+import { shuttingDown } from '../lib/shutting-down.ts';
 import { openStore } from '../storage/drivers.ts';
 import { Spool } from '../transfer/spool.ts';
 import { WalArchiver } from '../wal/archive.ts';
@@ -109,7 +110,7 @@ export class Site implements SiteServices {
 
   /** Lets go of everything. What had not been stored waits in the spool. */
   async close(): Promise<void> {
-    this.#stop.abort();
+    this.#stop.abort(shuttingDown(`site ${this.name}`));
     await Promise.all([this.loop.stop(), this.receiver?.stop()]);
     await this.archiver.settled();
     await this.fetcher.close();

@@ -79,6 +79,7 @@ export class WalArchiver {
     const kind = classifyWalFile(name);
     if (kind === undefined) throw new OperatorError('wal-name-invalid', `${JSON.stringify(name)} is not the name of a WAL file`);
     if (kind === 'backup-label') return 'ignored';
+    this.#deps.signal.throwIfAborted();
     return untilAborted(
       this.#archives.run(name, () => this.#archive(name, path)),
       signal,

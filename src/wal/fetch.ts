@@ -5,6 +5,7 @@ import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
+import { shuttingDown } from '../lib/shutting-down.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { type FetchedWal, placeFile } from './fetched-wal.ts';
 import { namesAhead } from './prefetch-window.ts';
@@ -84,7 +85,7 @@ export class WalFetcher {
 
   /** Lets go of everything that was fetched ahead, and of what is being fetched. */
   async close(): Promise<void> {
-    this.#end.abort(new OperatorError('shutting-down', 'pghoard is shutting down', { retryable: true }));
+    this.#end.abort(shuttingDown());
     this.#idle.abort();
     await this.#prefetcher.settled();
     await Promise.allSettled([...this.#slots.values()].map((slot) => slot.received));

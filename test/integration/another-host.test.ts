@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, rename, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { runOurs } from '../support/commands.ts';
 import { siteName, type TestDaemon } from '../support/daemon.ts';
@@ -75,7 +75,7 @@ async function takeOver(daemon: TestDaemon, heir: TestPostgres, { version }: Tes
       active: true,
       nodes: [heir.dsn],
       pg_data_directory: heir.dataDirectory,
-      pg_basebackup_path: await clientProgram('pg_basebackup', version),
+      pg_bin_directory: dirname(await clientProgram('pg_basebackup', version)),
       basebackup_interval_hours: null,
     },
   });

@@ -36,6 +36,7 @@ for (const version of ['15', 'embedded'] as const satisfies PostgresVersion[]) {
       ledger = load.lastCommitted;
       await site.archiveAll();
       assert.equal(await wholeLedger(site.postgres), ledger);
+      assert.doesNotMatch(site.daemon.log, /by a bug/);
       checksums = await tableChecksums(site.postgres);
     });
 

@@ -4,6 +4,9 @@ import type { TestPostgres } from '../support/postgres.ts';
 import { TestSite } from '../support/test-site.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+const rows = async (postgres: TestPostgres) => (await postgres.query('SELECT count(*)::int AS rows FROM ledger'))[0]?.['rows'] as number;
+const isInRecovery = async (postgres: TestPostgres) => (await postgres.query('SELECT pg_is_in_recovery() AS is'))[0]?.['is'];
+
 for (const version of ['15', 'embedded'] as const) {
   describe(`PostgreSQL ${version}, a standby from the store`, () => {
     let site: TestSite;
@@ -27,8 +30,6 @@ for (const version of ['15', 'embedded'] as const) {
     after(() => site?.[Symbol.asyncDispose]());
 
     const write = (note: string) => site.postgres.query('INSERT INTO ledger VALUES ($1)', [note]);
-    const rows = async (postgres: TestPostgres) =>
-      (await postgres.query('SELECT count(*)::int AS rows FROM ledger'))[0]?.['rows'] as number;
     const caughtUp = async (standby: TestPostgres) => {
       const expected = await rows(site.postgres);
       await waitFor(async () => (await rows(standby)) === expected, {
@@ -36,7 +37,6 @@ for (const version of ['15', 'embedded'] as const) {
         what: () => `the standby has all ${expected} rows:\n${standby.log()}`,
       });
     };
-    const isInRecovery = async (postgres: TestPostgres) => (await postgres.query('SELECT pg_is_in_recovery() AS is'))[0]?.['is'];
 
     test('catches up from the archive, then streams from the primary', async () => {
       const primary = `host=127.0.0.1 port=${site.postgres.port} user=postgres application_name=it_s_a_standby`;

@@ -59,14 +59,14 @@ for (const version of ['15', 'embedded'] as const) {
 
     test('a mode that cannot hold tablespaces says so, and which one can', async () => {
       await site.daemon.reconfigure({ site: { basebackup_mode: 'pipe', basebackup_format: undefined } });
-      const before = await site.daemon.basebackups(0);
+      const taken = await site.daemon.basebackups(0);
       await site.daemon.request('PUT', `/${siteName}/basebackup`);
       const said = await waitFor(() => /base backup failed: [^]*/.exec(site.daemon.log), {
         withinMs: 30_000,
         what: () => `the base backup fails:\n${site.daemon.log}`,
       });
       assert.match(said[0], /cannot store user tablespaces[^]*local-tar/);
-      assert.deepEqual(await site.daemon.basebackups(0), before);
+      assert.deepEqual(await site.daemon.basebackups(0), taken);
     });
 
     test('on another host, without the original directories, they go below one base directory (format pghoard-bb-v1)', async () => {

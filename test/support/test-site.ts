@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { archiveCommandTo, TestDaemon, type TestDaemonOptions } from './daemon.ts';
 import { freePort } from './free-port.ts';
 import { type StartOnOptions, TestPostgres, type TestPostgresOptions } from './postgres.ts';
@@ -121,7 +121,7 @@ function serverOptions({ version, settings, initdb, hba }: TestSiteOptions, port
 async function daemonOptions({ version = '15', encrypted = false, site, global }: TestSiteOptions) {
   return {
     encrypted,
-    site: { basebackup_interval_hours: null, pg_basebackup_path: await clientProgram('pg_basebackup', version), ...site },
+    site: { basebackup_interval_hours: null, pg_bin_directory: dirname(await clientProgram('pg_basebackup', version)), ...site },
     ...(global && { global }),
   };
 }

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { systemClock } from '../../lib/clock.ts';
 import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { shuttingDown } from '../../lib/shutting-down.ts';
 import type { Credentials } from './basic-auth.ts';
 import { type Serving, serve } from './serve.ts';
 import { type DaemonServices, type SiteServices, type WaitLimits, waitLimitsDefault } from './site-services.ts';
@@ -98,7 +99,7 @@ async function closeServer(server: Server, end: AbortController, graceMs: number
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   await Promise.race([closed, wait(graceMs)]);
-  end.abort(new OperatorError('shutting-down', 'pghoard is shutting down', { retryable: true }));
+  end.abort(shuttingDown());
   await Promise.race([closed, wait(lastWordsMs)]);
   server.closeAllConnections();
   await closed;

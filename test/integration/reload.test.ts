@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { siteName, TestDaemon } from '../support/daemon.ts';
+import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
+
+test('while a site takes on another configuration its clients are told to ask again, never that there is no such site', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  await using daemon = await TestDaemon.start({ directory: scratch.path });
+  const answers = new Map<string, number>();
+  const reloaded = new AbortController();
+  const ask = async () => {
+    while (!reloaded.signal.aborted) {
+      const { status, headers } = await daemon.request('HEAD', `/${siteName}/archive/000000010000000000000001`);
+      const answer = `${status} ${headers.get('x-pghoard-code')}`;
+      answers.set(answer, (answers.get(answer) ?? 0) + 1);
+    }
+  };
+  const asking = Promise.all([ask(), ask()]);
+  for (let count = 1; count <= 15; count++) await daemon.reconfigure({ site: { basebackup_count: count } });
+  reloaded.abort();
+  await asking;
+
+  assert.ok((answers.get('404 wal-missing') ?? 0) > 0);
+  const unexpected = [...answers.keys()].filter((answer) => !['404 wal-missing', '503 shutting-down'].includes(answer));
+  assert.deepEqual(unexpected, []);
+  assert.doesNotMatch(daemon.log, /by a bug/);
+});
