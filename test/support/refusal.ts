@@ -33,13 +33,13 @@ export function assertNoStackTrace(output: string, context = output): void {
   assert.doesNotMatch(output, /this is a bug in pghoard|failed by a bug|\[object Object\]|undefined:/, context);
 }
 
-/** All that lies below a directory: path, kind, mode and content of each, for comparing before and after. */
+/** All that lies below a directory: path (each byte a character), kind, mode and content of each, for comparing before and after. */
 export function snapshotOf(directory: string, below = ''): string[] {
-  return readdirSync(join(directory, below))
+  return readdirSync(pathOf(directory, below), { encoding: 'latin1' })
     .toSorted()
     .flatMap((name) => {
       const relative = join(below, name);
-      const path = join(directory, relative);
+      const path = pathOf(directory, relative);
       const found = lstatSync(path);
       const mode = found.mode.toString(8);
       if (found.isDirectory()) return [`${relative}/ ${mode}`, ...snapshotOf(directory, relative)];
@@ -47,4 +47,9 @@ export function snapshotOf(directory: string, below = ''): string[] {
       if (!found.isFile()) return [`${relative} ${mode} special`];
       return [`${relative} ${mode} ${createHash('sha1').update(readFileSync(path)).digest('hex')}`];
     });
+}
+
+/** Names need not be UTF-8. */
+function pathOf(directory: string, relative: string): Buffer {
+  return Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(relative, 'latin1')]);
 }

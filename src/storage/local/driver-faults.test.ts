@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
-import { chmod, link, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { childOf } from '../../../test/support/store-child.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { runProgram } from '../../lib/subprocess.ts';
 import { bytesOf, collect, read } from '../contract-tools.ts';
 import { sourceOfFile } from '../object-source.ts';
 import { LocalStore } from './driver.ts';
 import { asStoreError } from './errors.ts';
+import { findObject } from './read.ts';
+import { readSidecar } from './sidecar.ts';
 
 /** A user who may do nothing, for a while, where the tests run as root. */
 const nobody = 65_534;
@@ -87,6 +90,16 @@ test('an object whose metadata is garbage is listed, and reading it names the fi
   for (const attempt of [() => at.store.head('bad'), () => at.store.get('bad')]) {
     await assert.rejects(attempt, { code: 'store-failed', message: new RegExp(`${at.base}/bad.metadata`), hint: /./ });
   }
+});
+
+test('metadata that are no file are an error, not a wait without end', async () => {
+  await using at = await TestDirectory.make();
+  for (const key of ['piped', 'folded', 'endless']) await writeFile(at.path(key), 'data');
+  assert.equal((await runProgram('mkfifo', [at.path('piped.metadata')])).code, 0);
+  await mkdir(at.path('folded.metadata'));
+  await symlink('/dev/zero', at.path('endless.metadata'));
+  for (const key of ['piped', 'folded', 'endless']) await assert.rejects(at.store.head(key), { code: 'store-failed', hint: /./ }, key);
+  assert.deepEqual(await at.keys(), []);
 });
 
 test('a spooled file gets a second name instead of a copy, also when it is put again', async () => {
@@ -197,18 +210,12 @@ test('readers during many replacements always see data and metadata of one put',
 test('data opened before a replacement is not told with the metadata read after it', async () => {
   await using at = await TestDirectory.make();
   await at.store.put('one', bytesOf('old'), { metadata: {} });
-  await rm(at.path('one.metadata'));
-  await runProgram('mkfifo', [at.path('one.metadata')]);
-  const head = at.store.head('one');
-  await using slowMetadata = await open(at.path('one.metadata'), 'w');
-  await writeFile(at.path('.data'), 'newer');
-  await writeFile(at.path('.metadata'), '{"round": "2"}');
-  await rename(at.path('.data'), at.path('one'));
-  await rename(at.path('.metadata'), at.path('one.metadata'));
-  await slowMetadata.writeFile('{"round": "2"}');
-  await slowMetadata.close();
-  const { size, metadata } = await head;
-  assert.deepEqual({ size, metadata }, { size: 5, metadata: { round: '2' } });
+  const afterReplacement = async (path: string) => {
+    if ((await at.store.head('one')).size === 3) await at.store.put('one', bytesOf('newer'), { metadata: { round: '2' } });
+    return readSidecar(path);
+  };
+  const found = await findObject(at.path('one'), systemClock, afterReplacement);
+  assert.deepEqual({ size: found?.size, metadata: found?.metadata }, { size: 5, metadata: { round: '2' } });
 });
 
 test('a body that the file no longer has ends by an error', async () => {

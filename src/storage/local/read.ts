@@ -26,12 +26,12 @@ export interface FoundObject {
  * While an object is replaced (see write.ts) it has no metadata for a moment, and that must not be taken for a missing object.
  * New data never stands beside old metadata, so: open the data, read the metadata, and believe both if the path still leads to the file opened.
  */
-export async function findObject(path: string, clock: Clock = systemClock): Promise<FoundObject | undefined> {
+export async function findObject(path: string, clock: Clock = systemClock, readMetadata = readSidecar): Promise<FoundObject | undefined> {
   for (let look = 1; ; look++) {
     await using file = await openData(path);
     if (!file) return undefined;
     const { ino, size, mtime } = await file.stat();
-    const sidecar = await readSidecar(sidecarOf(path));
+    const sidecar = await readMetadata(sidecarOf(path));
     const isCurrent = (await inodeOf(path)) === ino;
     if (sidecar !== undefined && isCurrent) {
       return { inode: ino, size, lastModified: mtime, metadata: metadataFrom(sidecarOf(path), sidecar) };
