@@ -8,7 +8,6 @@ import { copyUnits } from './copy-units.ts';
 import { type ClusterAttributes, DeltaManifest } from './delta-manifest.ts';
 import { DeltaStorer } from './delta-storer.ts';
 import { splitIntoDeltaUnits } from './delta-units.ts';
-import { controlFilePath } from './exclusions.ts';
 import { finishArchive } from './finish-archive.ts';
 import type { RunningBackup } from './job.ts';
 import type { MainObject } from './main-object.ts';
@@ -46,13 +45,16 @@ export async function archiveAsDelta(
   return main;
 }
 
-/** As PostgreSQL made them: it gives the same to all files of a cluster, and the same to all directories. */
+/**
+ * As PostgreSQL made them: it gives the same to all files of a cluster, and the same to all directories. Not those of `pg_control`: in a
+ * cluster that the original restored, or that was restored from what it took, that file alone has another mode.
+ */
 async function findAttributes(dataDirectory: string): Promise<ClusterAttributes> {
   const of = async (path: string) => {
     const { mode, uid, gid } = await lstat(join(dataDirectory, path));
     return { mode: mode & 0o7777, uid, gid };
   };
-  return { file: await of(controlFilePath), directory: await of('global') };
+  return { file: await of('PG_VERSION'), directory: await of('global') };
 }
 
 async function copyAsDelta(
