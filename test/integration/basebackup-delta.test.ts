@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmod, chown, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { takeBasebackup } from '../../src/basebackup/basebackup.ts';
@@ -217,6 +217,25 @@ test('of a backup that fails nothing stays but what others have', async () => {
     store.heal();
   }
   await take(bench, { delta: onlyLarge });
+});
+
+test('what a killed process had stored is cleared before the next backup, which shares the files that were stored already', async () => {
+  await using bench = await BackupBench.open();
+  await addFile('large', large('x'));
+  const killed = await take(bench, { delta: onlyLarge });
+  const { store, deps } = bench;
+  await store.delete(killed.key);
+  await mkdir(deps.spool.basebackupDirectory(killed.name));
+  const [file] = (await bench.storedKeys('site/basebackup_delta/')) as [string];
+  const { lastModified } = await store.head(file);
+  const later = { ...deps, clock: { ...deps.clock, now: () => new Date('2031-01-01T00:00:00Z') } };
+  const next = await takeBasebackup(bench.job(postgres, { mode: 'delta', delta: onlyLarge }), later, never);
+  assert.notEqual(next.name, killed.name);
+  assert.deepEqual(await bench.storedKeys('site/basebackup_delta/'), [file]);
+  assert.deepEqual((await store.head(file)).lastModified, lastModified, 'it was not stored again');
+  assert.deepEqual(await bench.storedKeys('site/basebackup_delta_index/'), [deps.catalog.keys.deltaIndex(next.name)]);
+  const bundles = await bench.storedKeys('site/basebackup_delta_chunk/');
+  assert.ok(bundles.length > 0 && bundles.every((key) => key.startsWith(deps.catalog.keys.deltaChunkPrefix(next.name))));
 });
 
 test('a shared file that is deleted meanwhile fails the backup instead of leaving it incomplete', async () => {
