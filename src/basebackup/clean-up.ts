@@ -12,13 +12,16 @@ import { isBasebackupName } from './plan.ts';
  * Must not run while a backup of the same site is being taken.
  */
 export async function cleanUpAfterCrash(deps: Pick<BasebackupDeps, 'catalog' | 'spool' | 'log'>, signal?: AbortSignal): Promise<void> {
+  const { store, keys } = deps.catalog;
   for (const directory of await leftDirectories(deps)) {
     const name = basename(directory);
     await emptyDirectory(directory);
     // With its main object the backup is complete, and only its spool directory was still to be removed.
     if (!(await isCommitted(deps, name, signal))) {
+      // Half of a main object may be there; without its chunks it must not look like one that lost its metadata.
+      for (const key of [keys.basebackupMain(name), keys.basebackup(name)]) await store.delete(key, { signal });
       await deps.catalog.removeChunks(name, signal);
-      await deps.catalog.store.delete(deps.catalog.keys.deltaIndex(name), { signal });
+      await store.delete(keys.deltaIndex(name), { signal });
       deps.log.info({ backup: name }, 'removed what an interrupted base backup had left');
     }
     await rmdir(directory);

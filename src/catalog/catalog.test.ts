@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Fault, FaultyStore } from '../../test/support/store.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { LocalStore } from '../storage/local/driver.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
 import type { Metadata } from '../storage/object-store.ts';
@@ -212,4 +216,22 @@ test('orphans: a store that cannot say whether the main object exists makes no o
   await site.addChunked('one', '2026-11-22T23:00:00+00:00');
   site.store.inject({ operation: 'head', how: 'refuse' });
   await assert.rejects(site.orphans(), { code: 'store-unreachable' });
+});
+
+test('a base backup whose main object lost its metadata is named as unreadable, and keeps its chunks', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'pghoard-catalog-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const catalog = new Catalog(new LocalStore({ directory }), keys);
+  const name = '2026-11-22_10-00_0';
+  for (const key of [keys.basebackupMain(name), keys.chunk(name, 1), keys.chunk('2026-11-23_10-00_0', 1)]) {
+    await catalog.store.put(key, sourceOfBytes(Buffer.from('x')), { metadata: startedAt('2026-11-22T10:00:00+00:00') });
+  }
+  await rm(join(directory, `${keys.basebackupMain(name)}.metadata`));
+  await writeFile(join(directory, keys.basebackupPrefix, 'README'), 'no backup');
+  const { entries, unreadable } = await catalog.basebackups();
+  assert.deepEqual([entries, unreadable.map(({ key }) => key)], [[], [keys.basebackupMain(name)]]);
+  assert.match(unreadable[0]?.why ?? '', /metadata file .* is missing/);
+  const orphans: string[] = [];
+  for await (const orphan of catalog.orphanChunks({ running: new Set() })) orphans.push(orphan);
+  assert.deepEqual(orphans, ['2026-11-23_10-00_0']);
 });

@@ -3,7 +3,7 @@ import { forEachLimited } from '../lib/limiter.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import type { ObjectEntry, ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { type BasebackupEntry, parseBasebackupEntry } from './basebackup-entry.ts';
-import { basebackupNameOf, mainObjectSuffix, type SiteKeys } from './keys.ts';
+import { basebackupNameOf, isMainObjectKey, mainObjectSuffix, type SiteKeys } from './keys.ts';
 
 /** Requests at once where many objects are looked at or deleted. */
 const requestsMax = 8;
@@ -44,15 +44,24 @@ export class Catalog {
   async basebackups(signal?: AbortSignal): Promise<BasebackupListing> {
     const entries: BasebackupEntry[] = [];
     const unreadable: UnreadableObject[] = [];
-    await forEachLimited(this.#mainObjects(signal), requestsMax, async ({ key }) => {
-      try {
-        const found = await this.#head(key, signal);
-        if (found) entries.push(parseBasebackupEntry(found));
-      } catch (error) {
-        if (!isOperatorError(error) || error.retryable) throw error;
-        unreadable.push({ key, why: messageOf(error) });
-      }
-    });
+    const incomplete: string[] = [];
+    await forEachLimited(
+      this.#mainObjects(signal, (key) => incomplete.push(key)),
+      requestsMax,
+      async ({ key }) => {
+        try {
+          const found = await this.#head(key, signal);
+          if (found) entries.push(parseBasebackupEntry(found));
+        } catch (error) {
+          if (!isOperatorError(error) || error.retryable) throw error;
+          unreadable.push({ key, why: messageOf(error) });
+        }
+      },
+    );
+    for (const key of incomplete) {
+      const why = await this.#whyUnreadable(key, signal);
+      if (why !== undefined) unreadable.push({ key, why });
+    }
     entries.sort((a, b) => a.startTime.getTime() - b.startTime.getTime() || (a.key < b.key ? -1 : 1));
     unreadable.sort((a, b) => (a.key < b.key ? -1 : 1));
     return { entries, unreadable };
@@ -121,15 +130,32 @@ export class Catalog {
     const { running, untouchedSince, signal } = options;
     for await (const name of this.#chunkSets(signal)) {
       if (running.has(name) || (await this.#head(this.keys.basebackupMain(name), signal))) continue;
+      // A main object that lost its metadata still owns its chunks.
+      if ((await this.#whyUnreadable(this.keys.basebackupMain(name), signal)) !== undefined) continue;
       if (untouchedSince && (await this.#isTouchedAfter(name, untouchedSince, signal))) continue;
       yield name;
     }
   }
 
-  async *#mainObjects(signal: AbortSignal | undefined): AsyncGenerator<ObjectInfo> {
+  async *#mainObjects(signal: AbortSignal | undefined, onIncomplete: (key: string) => void): AsyncGenerator<ObjectInfo> {
     const prefix = this.keys.basebackupPrefix;
-    for await (const info of this.store.list(prefix, { signal })) {
-      if (!info.key.slice(prefix.length).includes('/')) yield info;
+    const isMain = (key: string) => !key.slice(prefix.length).includes('/');
+    const onData = (key: string) => {
+      if (isMain(key) && isMainObjectKey(key)) onIncomplete(key);
+    };
+    for await (const info of this.store.list(prefix, { signal, onIncomplete: onData })) if (isMain(info.key)) yield info;
+  }
+
+  /** Why content that may be there cannot be read; undefined if it can be read, or is not there at all. */
+  async #whyUnreadable(key: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      const { bytes } = await this.store.get(key, { signal });
+      await bytes[Symbol.asyncIterator]().return?.();
+      return undefined;
+    } catch (error) {
+      if (isOperatorError(error, 'object-missing')) return undefined;
+      if (!isOperatorError(error) || error.retryable) throw error;
+      return messageOf(error);
     }
   }
 

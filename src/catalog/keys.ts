@@ -120,6 +120,11 @@ export function chunkFilename(name: string, number: number): string {
   return `${name}/${name}.${String(number).padStart(8, '0')}.pghoard`;
 }
 
+/** Whether the key is that of a main object with a name such as we and the original make. */
+export function isMainObjectKey(key: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}(_\d{2}-\d{2})?_\d+$/.test(basebackupNameOf(key));
+}
+
 /** The backup's name from the key of its main object, whichever of the two shapes that has. */
 export function basebackupNameOf(key: string): string {
   const base = key.slice(key.lastIndexOf('/') + 1);

@@ -46,6 +46,8 @@ export interface PutOptions extends RequestOptions {
 export interface ListOptions extends RequestOptions {
   /** Only keys after this one. */
   readonly after?: string;
+  /** Told of data that have no metadata, in stores where the one can be without the other: not yet, or not any more, an object. */
+  readonly onIncomplete?: (key: string) => void;
 }
 
 /**

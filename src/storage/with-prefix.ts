@@ -25,7 +25,12 @@ export function withPrefix(store: ObjectStore, storePrefix: string): ObjectStore
     },
     head: async (key, options) => strip(await store.head(prefix + key, options)),
     async *list(start, options = {}) {
-      const inner = options.after === undefined ? options : { ...options, after: prefix + options.after };
+      const { after, onIncomplete } = options;
+      const inner = {
+        ...options,
+        ...(after !== undefined && { after: prefix + after }),
+        ...(onIncomplete && { onIncomplete: (key: string) => onIncomplete(key.slice(prefix.length)) }),
+      };
       for await (const entry of store.list(prefix + start, inner)) yield strip(entry);
     },
     delete: (key, options) => store.delete(prefix + key, options),

@@ -8,6 +8,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { runProgram } from '../../lib/subprocess.ts';
 import { bytesOf, collect, read } from '../contract-tools.ts';
 import { sourceOfFile } from '../object-source.ts';
+import { withPrefix } from '../with-prefix.ts';
 import { LocalStore } from './driver.ts';
 import { asStoreError } from './errors.ts';
 import { findObject } from './read.ts';
@@ -290,4 +291,13 @@ test('a key below another object is an error, and that object stays', async () =
   await at.store.put('one', bytesOf('x'), { metadata: {} });
   await assert.rejects(at.store.put('one/two', bytesOf('y'), { metadata: {} }), { code: 'store-failed' });
   assert.equal(await read(at.store, 'one'), 'x');
+});
+
+test('data that lost their metadata are told while listing, and stay what they were', async () => {
+  await using at = await TestDirectory.make();
+  for (const key of ['dir/whole', 'dir/half']) await at.store.put(key, bytesOf('data'), { metadata: {} });
+  await rm(at.path('dir/half.metadata'));
+  const incomplete: string[] = [];
+  const listed = await collect(withPrefix(at.store, 'dir/').list('', { onIncomplete: (key) => incomplete.push(key) }));
+  assert.deepEqual([listed.map(({ key }) => key), incomplete], [['whole'], ['half']]);
 });

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareKeys } from '../key-order.ts';
@@ -61,17 +62,24 @@ function isWanted({ prefix, options: { after } }: Walk, key: string, isDirectory
 }
 
 async function describeAll(at: Walk, keys: readonly string[]): Promise<ObjectInfo[]> {
-  const found = await Promise.all(keys.map((key) => describe(at.base, key)));
+  const found = await Promise.all(keys.map((key) => describe(at, key)));
   at.options.signal?.throwIfAborted();
   return found.filter((entry) => entry !== undefined);
 }
 
 /** `undefined` where the data has no metadata beside it: not an object, or not yet. */
-async function describe(base: string, key: string): Promise<ObjectInfo | undefined> {
+async function describe({ base, options }: Walk, key: string): Promise<ObjectInfo | undefined> {
   const path = join(base, key);
+  const [data, sidecar] = await Promise.all([fileAt(path), fileAt(sidecarOf(path))]);
+  if (data && sidecar) return { key, size: data.size, lastModified: data.mtime };
+  if (data) options.onIncomplete?.(key);
+  return undefined;
+}
+
+async function fileAt(path: string): Promise<Stats | undefined> {
   try {
-    const [data, sidecar] = await Promise.all([stat(path), stat(sidecarOf(path))]);
-    return data.isFile() && sidecar.isFile() ? { key, size: data.size, lastModified: data.mtime } : undefined;
+    const found = await stat(path);
+    return found.isFile() ? found : undefined;
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;
