@@ -1,27 +1,20 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { runOurs } from '../support/commands.ts';
 import { siteName } from '../support/daemon.ts';
 import { chunked, FaultSite } from '../support/fault-site.ts';
-import { makeSmallDisk, type SmallDisk } from '../support/small-disk.ts';
+import { limitFileSize } from '../support/small-disk.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let site: FaultSite;
-let disk: SmallDisk;
 /** Where the log of the current test begins. */
 let logStart = 0;
-
-async function smallStore(directory: string): Promise<SmallDisk> {
-  disk = await makeSmallDisk(join(directory, 'store'), 64 * 1024 * 1024);
-  return disk;
-}
 
 before(async () => {
   // Slow compression, so that a base backup lasts long enough for something to happen meanwhile.
   site = await FaultSite.start({
-    prepare: smallStore,
     site: chunked,
     global: { compression: { algorithm: 'lzma', level: 2, thread_count: 2 } },
   });
@@ -41,12 +34,26 @@ function send(signal: NodeJS.Signals): void {
   process.kill(site.daemon.pid ?? 0, signal);
 }
 
-/** A segment that the store has no room for, on its way. Resolves to its name. */
+/**
+ * Restarts the daemon with a segment in its spool that it cannot store, because it may not write files: its upload is under way from then on.
+ * Resolves to the segment's name.
+ */
 async function stuckUpload(): Promise<string> {
-  await disk.fill(site.daemon.pid ?? 0);
-  await site.addRow();
-  const name = await site.postgres.switchWal();
-  await logged(/upload failed, will be repeated|there is no room/);
+  await site.settle();
+  const name =
+    (await readdir(site.storedWalDirectory))
+      .filter((file) => /^[0-9A-F]{24}$/.test(file))
+      .toSorted()
+      .at(-1) ?? '';
+  await site.daemon.stop();
+  for (const file of [name, `${name}.metadata`]) await rename(join(site.storedWalDirectory, file), join(site.spooledWalDirectory, file));
+  logStart = site.daemon.log.length;
+  // The daemon inherits the limit of this process.
+  await limitFileSize(process.pid, '0');
+  const launched = site.daemon.launch();
+  await limitFileSize(process.pid, 'unlimited');
+  await launched;
+  await logged(/upload failed, will be repeated/);
   return name;
 }
 
@@ -54,8 +61,7 @@ test('SIGTERM lets an upload that is under way finish, and then ends with 0', as
   const name = await stuckUpload();
   send('SIGTERM');
   await logged(/stopping: no new work/);
-  await disk.makeRoom(site.daemon.pid ?? 0);
-  // Waits for the end that the first one has begun.
+  await limitFileSize(site.daemon.pid ?? 0, 'unlimited');
   assert.equal(await site.daemon.ended(), 0, log());
   assert.doesNotMatch(log(), /not waiting any longer/);
   assert(await (await site.daemon.catalog()).findWal(name), 'the segment is in the store');
@@ -73,7 +79,6 @@ test('a second SIGTERM ends it at once; what waited in the spool is stored after
   assert.equal(await site.daemon.ended(), 0, log());
   assert.match(log(), /not waiting any longer/);
   assert.equal(await (await site.daemon.catalog()).findWal(name), undefined);
-  await disk.makeRoom(site.daemon.pid ?? 0);
   await site.daemon.launch();
   await site.daemon.archived(name);
   await site.settle();

@@ -1,6 +1,7 @@
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '../../src/lib/subprocess.ts';
+import { isRunning } from './process-tree.ts';
 
 /** Somewhere that a daemon writes to, which can be made full and given room again. */
 export interface SmallDisk extends AsyncDisposable {
@@ -56,19 +57,21 @@ class MountedDisk implements SmallDisk {
 }
 
 class LimitedFiles implements SmallDisk {
-  async fill(pid: number, leavingBytes = 0): Promise<void> {
-    await limitFileSize(pid, String(leavingBytes));
+  /** How much is left in all cannot be said, so nothing is. */
+  async fill(pid: number): Promise<void> {
+    await limitFileSize(pid, '0');
   }
 
+  /** The limit of a dead process died with it. */
   async makeRoom(pid: number): Promise<void> {
-    await limitFileSize(pid, 'unlimited');
+    if (isRunning(pid)) await limitFileSize(pid, 'unlimited');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** Only the soft limit, which may be raised again. */
-async function limitFileSize(pid: number, bytes: string): Promise<void> {
+/** How large a file may get that the process writes, in bytes or `unlimited`. Only the soft limit, which may be raised again. */
+export async function limitFileSize(pid: number, bytes: string): Promise<void> {
   await succeed('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`]);
 }
 
