@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { takeBasebackup } from '../basebackup/basebackup.ts';
 import type { BasebackupProgress } from '../basebackup/job.ts';
+import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
@@ -151,16 +152,20 @@ export class SiteLoop {
     const entries = all.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
     this.#listing = { entries, unreadable: listing.unreadable };
     this.#listedAtMs = parts.clock.monotonicMs();
-    if (site.active && this.#backup === undefined) await this.#prune(listing);
+    if (site.active && this.#backup === undefined)
+      await this.#prune(
+        listing,
+        moved.flatMap((other) => other.entries),
+      );
   }
 
-  /** Sites that this one was moved from keep what they have. */
-  async #prune(listing: BasebackupListing): Promise<void> {
+  /** Sites that this one was moved from keep what they have, and their backups may need WAL of this one. */
+  async #prune(listing: BasebackupListing, elsewhere: readonly BasebackupEntry[]): Promise<void> {
     const { parts, catalogs, site } = this.#deps;
     const manifests = { pool: parts.pool, storage: site.object_storage, privateKeys: privateKeysOf(site) };
     const deps = { catalog: catalogs[0], log: parts.log.child({ site: site.name }), signal: this.#end.signal, manifests };
     const wal = this.#pruneAllWal ? 'always' : 'if-a-backup-goes';
-    const { basebackups } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal);
+    const { basebackups } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
     this.#pruneAllWal = false;
     if (basebackups.length > 0) this.#listedAtMs = Number.NEGATIVE_INFINITY;
   }

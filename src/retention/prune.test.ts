@@ -74,3 +74,11 @@ test('a preservation request that cannot be understood stops pruning', async () 
   await assert.rejects(pruneNow(catalog), { code: 'preservation-unreadable' });
   assert.equal((await catalog.basebackups()).entries.length, 3);
 });
+
+test('WAL that a backup of a site moved from needs stays', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const old = await makeStoredSite({ '2026-11-19_0': '000000010000000000000004' }, []);
+  const { entries } = await old.basebackups();
+  const result = await prune(await catalog.basebackups(), rules, now, { catalog, log: silentLog, signal }, 'always', entries);
+  assert.deepEqual(result, { basebackups: ['2026-11-20_0'], walFiles: 1 });
+});

@@ -1,7 +1,7 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing } from '../catalog/catalog.ts';
 import { preservedUntil } from '../catalog/preservation.ts';
-import { decideRetention, type RetentionRules } from './decide.ts';
+import { decideRetention, oldestPosition, type RetentionRules } from './decide.ts';
 import { isDelta } from './delta-references.ts';
 import { pruneWal } from './prune-wal.ts';
 import { releasedBy, type SweepDeps, sweepDeltaFiles } from './sweep-delta-files.ts';
@@ -23,7 +23,8 @@ export type WalPruning = 'always' | 'if-a-backup-goes';
 
 /**
  * Deletes the base backups that the rules let go and the WAL that no kept one needs. Can be interrupted and repeated at any point.
- * WAL stays as long as there is an object among the base backups whose needs cannot be read.
+ * WAL stays as long as there is an object among the base backups whose needs cannot be read, and as backups `elsewhere` (of sites that this
+ * one was moved from) need it.
  */
 export async function prune(
   listing: BasebackupListing,
@@ -31,6 +32,7 @@ export async function prune(
   now: Date,
   deps: PruneDeps,
   walPruning: WalPruning = 'always',
+  elsewhere: readonly BasebackupEntry[] = [],
 ): Promise<PruneResult> {
   const { doomed, walNeededFrom } = await decide(listing.entries, rules, now, deps);
   const reasons = new Map(doomed.map(({ name, because }) => [name, because]));
@@ -45,8 +47,10 @@ export async function prune(
   if (walPruning === 'always' || going.some(isDelta)) await sweepDeltaFiles({ gone: basebackups, released, now }, deps);
   const walMayGo = listing.unreadable.length === 0 && (walPruning === 'always' || basebackups.length > 0);
   if (walNeededFrom === undefined || !walMayGo) return { basebackups, walFiles: 0 };
-  const { files, bytes } = await pruneWal(deps.catalog, walNeededFrom, { signal: deps.signal });
-  if (files > 0) deps.log.info({ walFiles: files, bytes, walNeededFrom }, 'deleted WAL that no base backup needs');
+  const neededElsewhere = oldestPosition(elsewhere);
+  const neededFrom = neededElsewhere !== undefined && neededElsewhere < walNeededFrom ? neededElsewhere : walNeededFrom;
+  const { files, bytes } = await pruneWal(deps.catalog, neededFrom, { signal: deps.signal });
+  if (files > 0) deps.log.info({ walFiles: files, bytes, neededFrom }, 'deleted WAL that no base backup needs');
   return { basebackups, walFiles: files };
 }
 

@@ -1,4 +1,4 @@
-import type { UploadFileType } from './upload-queue.ts';
+import type { UploadFileType } from './file-type.ts';
 
 /** One leaf of the state file's `compressors`; names as there. */
 export interface SealingCounters {

@@ -5,19 +5,10 @@ import type { Log } from '../lib/log.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
 import type { Metadata, ObjectEntry, ObjectSource, ObjectStore } from '../storage/object-store.ts';
+import type { UploadFileType } from './file-type.ts';
 import { SealingStats } from './sealing-stats.ts';
 import { TransferStats } from './transfer-stats.ts';
 import { TroubleWatch } from './trouble-watch.ts';
-
-/** Kinds of objects as the state file and the metrics name them. */
-export type UploadFileType =
-  | 'xlog'
-  | 'timeline'
-  | 'xlog_partial'
-  | 'basebackup'
-  | 'basebackup_chunk'
-  | 'basebackup_delta'
-  | 'basebackup_delta_chunk';
 
 /** Never gives up: an object that waits here is in no store yet. */
 export const uploadRetryPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 500, delayMsMax: 20_000 };
