@@ -18,14 +18,16 @@ interface FullSite extends AsyncDisposable {
 async function siteOn(place: 'spool' | 'store', options: FaultSiteOptions): Promise<FullSite> {
   let disk: SmallDisk | undefined;
   const prepare = async (directory: string) => (disk = await makeSmallDisk(join(directory, place), diskBytes));
-  const site = await FaultSite.start({ ...options, prepare });
+  await using stack = new AsyncDisposableStack();
+  const site = stack.use(await FaultSite.start({ ...options, prepare }));
   await site.takeBasebackup();
   const pid = () => site.daemon.pid ?? 0;
+  const held = stack.move();
   return {
     site,
     fill: async (leavingBytes) => disk?.fill(pid(), leavingBytes),
     makeRoom: async () => disk?.makeRoom(pid()),
-    [Symbol.asyncDispose]: () => site[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
 

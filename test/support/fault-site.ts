@@ -39,8 +39,9 @@ export class FaultSite implements AsyncDisposable {
     const directory = join(scratch.path, 'pghoard');
     if (prepare) stack.use(await prepare(directory));
     const daemon = stack.use(await TestDaemon.start({ ...rest, directory, postgres, site: { basebackup_interval_hours: null, ...site } }));
-    const started = new FaultSite(postgres, daemon, scratch, stack.move());
+    const started = new FaultSite(postgres, daemon, scratch, new AsyncDisposableStack());
     await started.#begin();
+    started.#release.use(stack.move());
     return started;
   }
 
