@@ -34,13 +34,13 @@ for (const version of ['15', 'embedded'] as const) {
     assert.deepEqual(await tableChecksums(heir), checksums);
 
     await takeOver(daemon, heir, site);
-    const second = await daemon.basebackup();
+    await daemon.basebackup();
     await heir.query(`INSERT INTO ledger VALUES ('after the loss')`);
     const segment = await heir.switchWal();
     assert.match(segment, /^00000002/);
     await daemon.archived(segment);
     const expected = await tableChecksums(heir);
-    for (const name of ['latest', second, first]) {
+    for (const name of ['latest', first]) {
       await using again = await site.recovered(`again from ${name}`, ['--basebackup', name], { daemon });
       assert.deepEqual(await tableChecksums(again), expected, `restored from ${name}`);
     }
