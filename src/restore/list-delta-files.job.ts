@@ -24,7 +24,7 @@ export interface ListInput {
 const fileSchema = z.object({
   relative_path: z.string().min(1),
   file_size: z.int().nonnegative(),
-  mtime_ns: z.number().nonnegative(),
+  mtime_ns: z.number(),
   hexdigest: z
     .string()
     .regex(/^([0-9a-f]{64})?$/)

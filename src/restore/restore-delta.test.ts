@@ -85,13 +85,17 @@ const big = Buffer.alloc(3_000_000, 'big');
 test('files come from bundles, the manifest and the store; without attributes they are closed to others', async () => {
   await using bench = await makeRestoreBench(pool);
   await putFile(bench.backups, big);
-  const files = [version, hashed('base/1/big', big), embedded('base/1/empty', ''), embedded('conf.d/two\u2028lines\n.conf', 'x = 1')];
+  const old = { ...embedded('base/1/empty', ''), mtime_ns: -86_400_000_000_000 };
+  const files = [version, hashed('base/1/big', big), old, embedded('conf.d/two\u2028lines\n.conf', 'x = 1')];
   await addDelta(bench.backups, { files, bundles: [bundled], directories: ['.', 'base', 'base/1', 'empty'] });
   const { files: count } = await bench.restore();
   assert.equal(count, 4 + bundled.filter(({ type }) => type !== 'directory').length + 2);
   assert.deepEqual(await readFile(join(bench.target, 'base/1/big')), big);
   assert.equal(await readFile(join(bench.target, 'conf.d/two\u2028lines\n.conf'), 'utf8'), 'x = 1');
-  assert.equal((await stat(join(bench.target, 'base/1/empty'))).size, 0);
+  assert.deepEqual(
+    [(await stat(join(bench.target, 'base/1/empty'))).size, (await stat(join(bench.target, 'base/1/empty'))).mtimeMs],
+    [0, -86_400_000],
+  );
   const { mode, mtimeMs } = await stat(join(bench.target, 'base/1/big'));
   assert.equal(mode & 0o777, 0o600);
   assert.ok(Math.abs(mtimeMs - mtime_ns / 1e6) < 0.01);
