@@ -48,7 +48,9 @@ export class FileWriter implements Disposable {
     const fd = this.#descriptor();
     if (attributes.owner) fchownSync(fd, attributes.owner.uid, attributes.owner.gid);
     fchmodSync(fd, attributes.mode);
-    futimesSync(fd, attributes.mtime, attributes.mtime);
+    // Node takes a number below zero for "now".
+    const time = attributes.mtime < 0 ? new Date(attributes.mtime * 1000) : attributes.mtime;
+    futimesSync(fd, time, time);
     this.#fd = undefined;
     closeSync(fd);
   }
