@@ -10,10 +10,10 @@ import type { RootLog } from '../lib/log.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts.ts';
-import { type DaemonParts, settingsForSites } from './daemon-parts.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import { type HttpServer, startHttpServer } from './http/server.ts';
 import { ServedFiles } from './served-files.ts';
-import { Site } from './site.ts';
+import { SiteSet } from './site-set.ts';
 import { previousTransfers, readStateFile, writeStateFile } from './state-file.ts';
 
 const stateMs = 5_000;
@@ -27,9 +27,9 @@ export interface DaemonDeps {
 
 /** The whole process: builds everything from the configuration, and ends everything in order. */
 export class Daemon {
-  readonly #parts: DaemonParts;
+  readonly #parts: Omit<DaemonParts, 'config'>;
   readonly #deps: DaemonDeps;
-  readonly #sites = new Map<string, Site>();
+  readonly #sites: SiteSet;
   readonly #startupTime: Date;
   readonly #end = new AbortController();
   #config: DaemonConfig;
@@ -74,7 +74,8 @@ export class Daemon {
     this.#deps = deps;
     this.#startupTime = clock.now();
     const servedFiles = new ServedFiles(clock);
-    this.#parts = { config, pool, walPool, uploads, alerts, servedFiles, log, clock, random, host: hostname(), version };
+    this.#parts = { pool, walPool, uploads, alerts, servedFiles, log, clock, random, host: hostname(), version };
+    this.#sites = new SiteSet(this.#parts);
   }
 
   /** Where the HTTP API listens. */
@@ -100,65 +101,37 @@ export class Daemon {
   }
 
   async #begin(): Promise<void> {
-    for (const site of Object.values(this.#config.backup_sites)) await this.#openSite(site.name);
+    await this.#sites.open(this.#config);
     const { http_address: address, http_port: port, webserver_username: username, webserver_password: password } = this.#config;
     const readStatus = () => readFile(this.#config.json_state_file_path);
     await this.#writeState();
-    this.#http = await startHttpServer({ address, port, username, password }, this.#sites, {
+    this.#http = await startHttpServer({ address, port, username, password }, this.#sites.byName, {
       readStatus,
       version: this.#deps.version,
       log: this.#deps.log,
     });
-    this.#deps.log.info({ address, port: this.#http.port, sites: [...this.#sites.keys()].join(',') }, 'pghoard is up');
-    for (const site of this.#sites.values()) site.start();
+    this.#deps.log.info({ address, port: this.#http.port, sites: [...this.#sites.byName.keys()].join(',') }, 'pghoard is up');
+    for (const site of this.#sites.all) site.start();
     this.#stateWriting = this.#keepWritingState();
-  }
-
-  async #openSite(name: string): Promise<Site> {
-    const config = this.#config.backup_sites[name];
-    if (config === undefined) throw new Error(`no site ${name}`);
-    const site = await Site.open({ ...this.#parts, config: this.#config }, config);
-    this.#sites.set(name, site);
-    if (config.active) await this.#parts.alerts.clear('upload_retries_warning', name);
-    if (config.active && config.active_backup_mode === 'walreceiver') {
-      this.#deps.log.warn(
-        { site: name },
-        'active_backup_mode walreceiver is not served by this version: WAL must come through archive_command',
-      );
-    }
-    return site;
   }
 
   async #reload(): Promise<void> {
     const old = this.#config;
     const config = await loadConfig(old.file, { forDaemon: true });
     for (const warning of config.warnings) this.#deps.log.warn({}, warning);
+    await this.#sites.change(old, config);
     this.#config = config;
     this.#deps.log.setLevel(config.log_level);
-    for (const name of new Set([...Object.keys(old.backup_sites), ...Object.keys(config.backup_sites)])) await this.#replaceSite(name, old);
-    this.#deps.log.info({ sites: [...this.#sites.keys()].join(',') }, 'configuration reloaded');
+    this.#deps.log.info({ sites: [...this.#sites.byName.keys()].join(',') }, 'configuration reloaded');
     const needRestart = restartKeys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(config[key]));
     if (needRestart.length > 0)
       this.#deps.log.warn({ keys: needRestart.join(',') }, 'changes of these settings take effect at the next start');
   }
 
-  /**
-   * A site whose settings are the same goes on undisturbed. One that is closed answers "ask again" until its successor is open: PostgreSQL would
-   * end a recovery if it heard meanwhile that there is no such site.
-   */
-  async #replaceSite(name: string, old: DaemonConfig): Promise<void> {
-    if (settingsOf(old, name) === settingsOf(this.#config, name)) return;
-    const running = this.#sites.get(name);
-    const isWanted = this.#config.backup_sites[name] !== undefined;
-    if (!isWanted) this.#sites.delete(name);
-    await running?.close();
-    if (isWanted) (await this.#openSite(name)).start();
-  }
-
   async #drain(forced: AbortSignal): Promise<void> {
     const { graceful_shutdown_compression_timeout: compression, graceful_shutdown_upload_timeout: upload } = this.#config;
     const limit = AbortSignal.any([forced, AbortSignal.timeout((compression + upload) * 1000)]);
-    const drained = Promise.all([this.#http?.close(), ...[...this.#sites.values()].map((site) => site.drain())]);
+    const drained = Promise.all([this.#http?.close(), ...this.#sites.all.map((site) => site.drain())]);
     await Promise.race([drained, aborted(limit)]);
     if (limit.aborted)
       this.#deps.log.warn({ uploads: this.#parts.uploads.pending }, 'not waiting any longer; what is left is stored after the next start');
@@ -168,7 +141,7 @@ export class Daemon {
     this.#end.abort();
     await this.#reloading;
     await this.#http?.close(0);
-    await Promise.all([...this.#sites.values()].map((site) => site.close()));
+    await this.#sites.close();
     await this.#stateWriting;
     await this.#writeState();
     await Promise.all([this.#parts.pool.close(), this.#parts.walPool.close()]);
@@ -189,7 +162,7 @@ export class Daemon {
       await writeStateFile(this.#config.json_state_file_path, {
         startupTime: this.#startupTime,
         version,
-        sites: [...this.#sites.values()],
+        sites: this.#sites.all,
         compressionQueue: pool.pending + walPool.pending,
         transferQueue: uploads.pending,
         transfers: uploads.stats.snapshot(),
@@ -217,14 +190,6 @@ const restartKeys = [
   'upload_retries_warning_limit',
   'alert_file_dir',
 ] as const;
-
-/** What a site is made of, as text to compare. */
-function settingsOf(config: DaemonConfig, name: string): string {
-  const { backup_sites: sites } = config;
-  const globals = settingsForSites.map((key) => config[key]);
-  const related = sites[name]?.moved_from.map((other) => sites[other]);
-  return sites[name] === undefined ? '' : JSON.stringify([globals, sites[name], related]);
-}
 
 async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

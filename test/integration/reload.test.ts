@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { siteName, TestDaemon } from '../support/daemon.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
@@ -24,4 +25,16 @@ test('while a site takes on another configuration its clients are told to ask ag
   const unexpected = [...answers.keys()].filter((answer) => !['404 wal-missing', '503 shutting-down'].includes(answer));
   assert.deepEqual(unexpected, []);
   assert.doesNotMatch(daemon.log, /by a bug/);
+});
+
+test('a configuration that is sound but cannot be put to work is taken back, and the old one goes on', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  await using daemon = await TestDaemon.start({ directory: scratch.path });
+  await assert.rejects(
+    daemon.reconfigure({ global: { backup_location: join(daemon.configFile, 'spool') } }),
+    /spool-unusable|cannot make the spool directory/,
+  );
+  const { status, headers } = await daemon.request('HEAD', `/${siteName}/archive/000000010000000000000001`);
+  assert.deepEqual([status, headers.get('x-pghoard-code')], [404, 'wal-missing']);
+  assert.doesNotMatch(daemon.log, /cannot go back/);
 });
