@@ -6,6 +6,7 @@ import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { shuttingDown } from '../../lib/shutting-down.ts';
 import type { Credentials } from './basic-auth.ts';
+import { limitConnections } from './limit-connections.ts';
 import { type Serving, serve } from './serve.ts';
 import { type DaemonServices, type SiteServices, type WaitLimits, waitLimitsDefault } from './site-services.ts';
 
@@ -52,10 +53,15 @@ export async function startHttpServer(
   const services: DaemonServices = { ...deps, sites, limits: { ...waitLimitsDefault, ...deps.limits } };
   const serving: Serving = { credentials: credentialsOf(options), services, log, version, end: end.signal };
   const server = createServer(
-    { maxHeaderSize: headerBytesMax, headersTimeout: headersMsMax, requestTimeout: requestMsMax },
+    {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: headersMsMax,
+      requestTimeout: requestMsMax,
+      connectionsCheckingInterval: headersMsMax / 2,
+    },
     (request, response) => void serve(request, response, serving),
   );
-  server.maxConnections = connectionsMax;
+  limitConnections(server, connectionsMax);
   server.setTimeout(idleMsMax);
   server.on('clientError', refuseGibberish);
   await listen(server, options);
