@@ -12,13 +12,17 @@ const answerSchema = z.object({
       metadata: z.record(z.string(), z.string()).default({}),
     }),
   ),
+  /** Left out by the original. */
+  unreadable: z.array(z.object({ key: z.string(), why: z.string() })).default([]),
 });
 
 /** Asks a running daemon for the base backups of a site. Entries that cannot be read are told to `warn` and left out. */
 export async function basebackupsOverHttp(daemon: DaemonClient, site: string, warn: (message: string) => void): Promise<BasebackupEntry[]> {
   const answer = await daemon.ask('GET', site, 'basebackup');
   if (answer.status !== 200) throw daemon.refusal('list base backups', answer);
-  return parseAnswer(answer.text, daemon.name).flatMap(({ name, size, last_modified, metadata }) => {
+  const { basebackups, unreadable } = parseAnswer(answer.text, daemon.name);
+  for (const { key, why } of unreadable) warn(`${key} is left out: ${why}`);
+  return basebackups.flatMap(({ name, size, last_modified, metadata }) => {
     try {
       return [parseBasebackupEntry({ key: name, size, lastModified: new Date(last_modified), metadata })];
     } catch (error) {
@@ -29,9 +33,9 @@ export async function basebackupsOverHttp(daemon: DaemonClient, site: string, wa
   });
 }
 
-function parseAnswer(body: string, where: string): z.output<typeof answerSchema>['basebackups'] {
+function parseAnswer(body: string, where: string): z.output<typeof answerSchema> {
   try {
-    return answerSchema.parse(JSON.parse(body)).basebackups;
+    return answerSchema.parse(JSON.parse(body));
   } catch (error) {
     throw new OperatorError('daemon-answer-invalid', `${where} gave an answer that is no list of base backups`, {
       cause: error,
