@@ -88,7 +88,7 @@ export class IncomingWal {
       for (const name of names) {
         await this.#slot();
         if (signal?.aborted || this.#deps.signal.aborted) return;
-        this.#begin(name);
+        if (name !== this.#lastStored) this.#begin(name);
       }
       if (names.length < listedMax) return;
     }
@@ -151,6 +151,8 @@ export class IncomingWal {
   async #take(name: string): Promise<void> {
     const path = join(this.#deps.directory, name);
     try {
+      // It may have been done between the listing and now.
+      if (await isGone(path)) return void this.#waiting.delete(name);
       if (!(await isWithoutWal(name, path))) await this.#deps.archive(name, path);
       await this.#removeStored(name);
       this.#waiting.delete(name);

@@ -15,21 +15,17 @@ export function receiverMark(): Record<string, string> {
 
 /**
  * Ends receivers that write to `directory` and whose daemon is gone: two of them in one directory would spoil each other's files. Found by their
- * command lines in `/proc`; where there is none, nothing is found. Rejects with `receiver-running` for one whose daemon lives, or that no daemon of
- * ours has started. Resolves to the process ids of those that were ended.
+ * command lines in `/proc`; where there is none, nothing is found. Rejects with `receiver-running` for one whose daemon lives, or that no daemon
+ * of ours has started. Resolves to the process ids of those that were ended.
  */
 export async function endLeftoverReceivers(directory: string, clock: Clock, signal: AbortSignal): Promise<number[]> {
   const found = await receiversOn(directory);
-  const owned = found.find(({ parent, daemon }) => parent === daemon);
+  const owned = found.find(({ parent, daemon }) => daemon === undefined || daemon === parent);
   if (owned !== undefined) {
-    throw new OperatorError(
-      'receiver-running',
-      `process ${owned.pid} receives WAL into ${directory}, for the daemon with process id ${owned.parent}`,
-      {
-        retryable: true,
-        hint: 'Two daemons must not share a "backup_location". Stop one of them.',
-      },
-    );
+    throw new OperatorError('receiver-running', `process ${owned.pid} receives WAL into ${directory}, started by process ${owned.parent}`, {
+      retryable: true,
+      hint: 'Only one daemon may use a "backup_location". End the other, or the receiver if its daemon is gone.',
+    });
   }
   for (const { pid } of found) kill(pid);
   const deadline = clock.monotonicMs() + goneWithinMs;

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { wholeLedger } from '../support/load.ts';
+import { TestPostgres } from '../support/postgres.ts';
+import { ReceivingSite } from '../support/receiving-site.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+test('WAL that the server has removed leads to a new base backup, without and with a slot', async () => {
+  await using site = await ReceivingSite.start({ slot: null, site: { basebackup_interval_hours: 24 } });
+  const { postgres, daemon } = site;
+  assert.match(daemon.log, /a node has no replication slot/);
+  await daemon.basebackups(1);
+  await site.addSegment();
+  await daemon.stop();
+  await outrun();
+  await checkHole(2);
+
+  await postgres.query(`SELECT pg_create_physical_replication_slot('pghoard', true)`);
+  await daemon.reconfigure({ site: { nodes: [{ connection_string: postgres.dsn, slot: 'pghoard' }] } });
+  await site.addSegment();
+  await postgres.query(`ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'`);
+  await postgres.query('SELECT pg_reload_conf()');
+  await daemon.stop();
+  await outrun();
+  assert.deepEqual(await postgres.query('SELECT wal_status FROM pg_replication_slots'), [{ wal_status: 'lost' }]);
+  await checkHole(3);
+  assert.deepEqual(await postgres.query('SELECT wal_status FROM pg_replication_slots'), [{ wal_status: 'reserved' }]);
+
+  await site.addSegment();
+  await using restored = await site.restored('behind-the-hole');
+  assert.equal(await wholeLedger(restored), await wholeLedger(postgres));
+
+  /** Writes until the server has removed what comes next for the receiver. */
+  async function outrun(): Promise<void> {
+    for (let n = 0; n < 16; n++) await site.endSegment();
+    await postgres.query('CHECKPOINT');
+    for (let n = 0; n < 12; n++) await site.endSegment();
+    await postgres.query('CHECKPOINT');
+  }
+
+  async function checkHole(backups: number): Promise<void> {
+    const alert = join(daemon.directory, 'alerts', 'wal_gap');
+    const logged = daemon.log.length;
+    await daemon.launch();
+    const end = await site.logged(/WAL is missing from 00000001\S+ until 00000001\S+/, logged);
+    await waitFor(() => existsSync(alert) || /a base backup from after the hole/.test(daemon.log.slice(logged)), {
+      withinMs: 10_000,
+      what: 'the alert is raised',
+    });
+    assert.match(daemon.log.slice(logged, end), /does not have WAL segment/);
+    await daemon.basebackups(backups);
+    await site.logged(/a base backup from after the hole in the WAL is complete/, logged);
+    await waitFor(() => !existsSync(alert), { withinMs: 5000, what: 'the alert is cleared' });
+  }
+});
+
+test('a promoted standby is followed onto its timeline, also one that had not seen all that was received', async () => {
+  await using site = await ReceivingSite.start();
+  const { postgres, daemon } = site;
+  await daemon.basebackup();
+  await site.addSegment();
+  await using standby = await standbyOf(site, 'standby');
+  await site.addSegment();
+  await standby.query(`SELECT pg_create_physical_replication_slot('pghoard', true)`);
+  const nodes = [postgres, standby].map(({ dsn }) => ({ connection_string: dsn, slot: 'pghoard' }));
+  await daemon.reconfigure({ site: { nodes } });
+  const shared = await wholeLedger(postgres);
+  await caughtUp(standby, shared);
+  await standby.stop();
+  await site.addSegment();
+  await site.addSegment();
+  await postgres.kill9();
+  await standby.launch();
+  await standby.query('SELECT pg_promote()');
+  await standby.promoted();
+  await site.logged(/receiving goes on where the timeline of the server begins/);
+  await standby.query(`INSERT INTO ledger SELECT n, md5(n::text) FROM generate_series(${shared + 1}, ${shared + 50}) AS n`);
+  await daemon.archived(await standby.switchWal());
+  const catalog = await daemon.catalog();
+  assert.ok(await catalog.findWal('00000002.history'));
+  await site.assertNoHole(2);
+  await using restored = await site.restored('second-timeline');
+  assert.equal(await wholeLedger(restored), shared + 50);
+});
+
+test('a wrong password raises an alert, which goes away with it', async () => {
+  const hba = ['host all,replication receiver 127.0.0.1/32 scram-sha-256'];
+  const dsn = ({ port }: TestPostgres) => `postgres://receiver:right@127.0.0.1:${port}/postgres`;
+  await using site = await ReceivingSite.start({ hba, dsn });
+  const alert = join(site.daemon.directory, 'alerts', 'authentication_error');
+  await site.logged(/WAL is not being received: .*password authentication failed/);
+  await waitFor(() => existsSync(alert), { withinMs: 5000, what: 'the alert is raised' });
+  assert.equal((await site.state())?.running ?? false, false);
+  await site.postgres.query(`CREATE ROLE receiver LOGIN REPLICATION PASSWORD 'right'`);
+  await waitFor(() => !existsSync(alert), { withinMs: 10_000, what: 'the alert is cleared' });
+  await site.addSegment();
+  assert.doesNotMatch(site.daemon.log, /right/);
+});
+
+/** A standby that follows the primary by itself, and asks no archive. */
+async function standbyOf({ daemon, postgres, directory }: ReceivingSite, name: string): Promise<TestPostgres> {
+  const target = join(directory, name);
+  await daemon.restore(target, ['--primary-conninfo', postgres.dsn]);
+  return TestPostgres.startOn(target, { restore_command: '' });
+}
+
+async function caughtUp(standby: TestPostgres, rows: number): Promise<void> {
+  const isThere = async () => (await standby.query('SELECT count(*)::int AS rows FROM ledger'))[0]?.['rows'] === rows;
+  await waitFor(isThere, { withinMs: 20_000, what: 'the standby has caught up' });
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nextWalName } from '../../src/postgres/wal-name.ts';
+import { siteName, TestDaemon } from './daemon.ts';
+import { TestPostgres } from './postgres.ts';
+import { descendantsOf } from './process-tree.ts';
+import { makeTemporaryDirectory } from './temporary-directory.ts';
+import { waitFor } from './wait-for.ts';
+
+/** The server sends nothing to the daemon, and keeps little WAL that no slot holds. */
+const settings = { archive_mode: 'off', min_wal_size: '2MB', max_wal_size: '4MB', wal_keep_size: '8MB' };
+export const segmentBytes = 1024 * 1024;
+
+export interface ReceivingSiteOptions {
+  /** Null: the node has none. */
+  readonly slot?: string | null;
+  /** For the node, instead of the server's own. */
+  readonly dsn?: (postgres: TestPostgres) => string;
+  readonly site?: Readonly<Record<string, unknown>>;
+  readonly hba?: readonly string[];
+}
+
+/** What the state file tells of a receiver, of both its places in it. */
+export interface ReceiverState {
+  readonly running: boolean;
+  readonly latest_activity: string | null;
+  readonly because: string;
+  readonly rejected: readonly string[];
+  readonly waiting: readonly { name: string; because: string }[];
+  readonly hole: { from: string | null; to: string } | null;
+}
+
+/** A server with segments of 1 MB, and a daemon that receives its WAL with pg_receivewal. */
+export class ReceivingSite implements AsyncDisposable {
+  readonly directory: string;
+  readonly postgres: TestPostgres;
+  readonly daemon: TestDaemon;
+  readonly #everything: AsyncDisposableStack;
+
+  static async start(options: ReceivingSiteOptions = {}): Promise<ReceivingSite> {
+    await using stack = new AsyncDisposableStack();
+    const { path } = stack.use(await makeTemporaryDirectory());
+    const { slot = 'pghoard', dsn = (server: TestPostgres) => server.dsn, site, hba = [] } = options;
+    const postgres = stack.use(await TestPostgres.start({ initdb: ['--wal-segsize=1'], settings, hba }));
+    await postgres.query('CREATE TABLE ledger (id int PRIMARY KEY, entry text NOT NULL)');
+    const node = slot === null ? dsn(postgres) : { connection_string: dsn(postgres), slot };
+    const receiving = { active_backup_mode: 'pg_receivexlog', basebackup_interval_hours: null, nodes: [node], ...site };
+    if (slot !== null) await postgres.query(`SELECT pg_create_physical_replication_slot('${slot}', true)`);
+    const daemon = stack.use(await TestDaemon.start({ directory: join(path, 'pghoard'), postgres, site: receiving }));
+    return new ReceivingSite(path, postgres, daemon, stack.move());
+  }
+
+  private constructor(directory: string, postgres: TestPostgres, daemon: TestDaemon, everything: AsyncDisposableStack) {
+    this.directory = directory;
+    this.postgres = postgres;
+    this.daemon = daemon;
+    this.#everything = everything;
+  }
+
+  get incomingDirectory(): string {
+    return join(this.daemon.spoolDirectory, 'xlog_incoming');
+  }
+
+  /** The receivers that the daemon runs now. */
+  receivers(): number[] {
+    return descendantsOf(this.daemon.pid ?? 0);
+  }
+
+  async state(): Promise<ReceiverState | undefined> {
+    const state = JSON.parse(await readFile(join(this.daemon.directory, 'state.json'), 'utf8')) as {
+      pg_receivexlogs: Record<string, ReceiverState>;
+      pghoard: { wal_receivers: Record<string, ReceiverState> };
+    };
+    const [common, ours] = [state.pg_receivexlogs[siteName], state.pghoard.wal_receivers[siteName]];
+    return common && ours && { ...common, ...ours };
+  }
+
+  /** Waits for words in the daemon's log, from `after` on; returns where the log ends by then. */
+  async logged(words: RegExp, after = 0): Promise<number> {
+    await waitFor(() => words.test(this.daemon.log.slice(after)), { withinMs: 30_000, what: () => `${words} in\n${this.daemon.log}` });
+    return this.daemon.log.length;
+  }
+
+  /** Writes some rows, ends the segment, and waits until the store has it. Returns its name. */
+  async addSegment(): Promise<string> {
+    const name = await this.endSegment();
+    await this.daemon.archived(name, 30_000);
+    return name;
+  }
+
+  /** The same without waiting. */
+  async endSegment(): Promise<string> {
+    await this.postgres.query(`INSERT INTO ledger SELECT n, md5(n::text)
+      FROM generate_series((SELECT coalesce(max(id), 0) + 1 FROM ledger), (SELECT coalesce(max(id), 0) + 100 FROM ledger)) AS n`);
+    return this.postgres.switchWal();
+  }
+
+  /** Names of the segments in the store, of one timeline. */
+  async storedWal(timeline = 1): Promise<string[]> {
+    const catalog = await this.daemon.catalog();
+    const names: string[] = [];
+    for await (const { key } of catalog.store.list(catalog.keys.walPrefix)) names.push(key.slice(key.lastIndexOf('/') + 1));
+    const prefix = timeline.toString(16).toUpperCase().padStart(8, '0');
+    return names.filter((name) => /^[0-9A-F]{24}$/.test(name) && name.startsWith(prefix)).toSorted();
+  }
+
+  async assertNoHole(timeline = 1): Promise<void> {
+    const names = await this.storedWal(timeline);
+    for (const [at, name] of names.entries()) {
+      if (at > 0) assert.equal(name, nextWalName(names[at - 1] as string, segmentBytes), 'the archive has no hole');
+    }
+  }
+
+  /** Restores the newest base backup and all WAL, and starts it as a server of its own. */
+  async restored(name: string): Promise<TestPostgres> {
+    const target = join(this.directory, name);
+    await this.daemon.restore(target, ['--restore-to-primary']);
+    const server = await TestPostgres.startOn(target, { archive_mode: 'off' });
+    try {
+      await server.promoted();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#everything.disposeAsync();
+  }
+}
