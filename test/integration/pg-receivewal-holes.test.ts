@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { wholeLedger } from '../support/load.ts';
 import { TestPostgres } from '../support/postgres.ts';
 import { ReceivingSite } from '../support/receiving-site.ts';
+import { makeSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 test('WAL that the server has removed leads to a new base backup, without and with a slot', async () => {
@@ -98,6 +100,27 @@ test('a wrong password raises an alert, which goes away with it', async () => {
   await site.addSegment();
   assert.doesNotMatch(site.daemon.log, /right/);
 });
+
+/** Only root may mount a small disk; what everybody can see of the guard is in pg-receivewal.test.ts. */
+if (process.getuid?.() === 0) test('a receiver on a disk that fills up is stopped, and goes on when there is room', pausesOnAFullDisk);
+
+async function pausesOnAFullDisk(): Promise<void> {
+  let disk: SmallDisk | undefined;
+  const prepare = async (directory: string) => (disk = await makeSmallDisk(join(directory, 'spool'), 64 * 2 ** 20));
+  const pg_receivexlog = { min_disk_free_bytes: 32 * 2 ** 20, disk_space_check_interval: 0.1 };
+  await using site = await ReceivingSite.start({ prepare, site: { pg_receivexlog } });
+  await site.logged(/receiving WAL from/);
+  await site.addSegment();
+  const [pid] = site.receivers();
+  await disk?.fill(site.daemon.pid ?? 0, 16 * 2 ** 20);
+  await site.logged(/receiving of WAL is paused: only \d+ bytes are free/);
+  assert.match(await readFile(`/proc/${pid}/stat`, 'utf8'), /\(pg_receivewal\) T /);
+  const name = await site.endSegment();
+  await disk?.makeRoom(site.daemon.pid ?? 0);
+  await site.logged(/receiving WAL again, there is room/);
+  await site.daemon.archived(name);
+  await site.assertNoHole();
+}
 
 /** A standby that follows the primary by itself, and asks no archive. */
 async function standbyOf({ daemon, postgres, directory }: ReceivingSite, name: string): Promise<TestPostgres> {
