@@ -78,6 +78,13 @@ export class Catalog {
     });
   }
 
+  /** Whether the store has nothing of the site at all, nor halves of objects. */
+  async isEmpty(signal?: AbortSignal): Promise<boolean> {
+    let isHalfThere = false;
+    const onIncomplete = () => void (isHalfThere = true);
+    return (await first(this.store.list(this.keys.sitePrefix, { signal, onIncomplete }))) === undefined && !isHalfThere;
+  }
+
   /** Of a segment, history file or partial segment. `undefined` only where the store said that it has none. */
   async findWal(name: string, signal?: AbortSignal): Promise<ObjectEntry | undefined> {
     return this.#head(this.walKey(name), signal);

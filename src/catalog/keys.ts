@@ -16,6 +16,11 @@ export class SiteKeys {
     this.prefix = parts.join('/');
   }
 
+  /** What every key of the site begins with. */
+  get sitePrefix(): string {
+    return this.#under('');
+  }
+
   get walPrefix(): string {
     return this.#under('xlog/');
   }

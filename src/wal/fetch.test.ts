@@ -94,6 +94,17 @@ test('"missing" is said only if every source says so', async () => {
   await assert.rejects(site.fetcher.fetch('../xlog'), { code: 'wal-name-invalid' });
 });
 
+test('a store that has nothing of the site at all, such as a disk that is not mounted, is no witness that a file is missing', async () => {
+  await using old = await TestWalSite.start(pool, { site: 'old' });
+  await using site = await TestWalSite.start(pool, { movedFrom: [old.source] });
+  await assert.rejects(site.fetcher.fetch(first), { code: 'store-empty', retryable: true });
+  site.store.inject({ operation: 'list', how: 'refuse' });
+  await assert.rejects(site.fetcher.fetch(first), { code: 'store-unreachable' });
+  site.store.heal();
+  await old.archiveNew([second]);
+  await assert.rejects(site.fetcher.fetch(first), { code: 'wal-missing' }, 'what a former site left is enough');
+});
+
 test('a file that appears after it was missing is found at once', async () => {
   await using site = await TestWalSite.start(pool, { fetcher: { segmentsAhead: 2 } });
   await site.archiveNew([first]);

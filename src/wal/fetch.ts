@@ -67,7 +67,8 @@ export class WalFetcher {
   /**
    * `signal` ends only the waiting: the transfer goes on, and asking again joins it.
    *
-   * Rejects with `wal-missing` (proven), `wal-name-invalid`, `object-corrupt`, `key-missing`, `key-wrong`, `disk-full` and the store's errors.
+   * Rejects with `wal-missing` (proven), `store-empty`, `wal-name-invalid`, `object-corrupt`, `key-missing`, `key-wrong`, `disk-full` and the
+   * store's errors.
    */
   async fetch(name: string, signal?: AbortSignal): Promise<FetchedWal> {
     const kind = classifyWalFile(name);
@@ -76,7 +77,7 @@ export class WalFetcher {
     this.#end.signal.throwIfAborted();
     await mkdir(this.#deps.directory, { recursive: true });
     const held = (await this.#takeExisting(name, signal)) ?? (await this.#take(this.#slots.get(name) ?? this.#startAsked(name), signal));
-    if (held === undefined) throw missing(name, this.#deps.sources);
+    if (held === undefined) throw await notFound(name, this.#deps.sources, signal);
     if (held.wal.segmentBytes !== undefined && kind === 'segment') this.#lookAhead(name, held.wal.segmentBytes);
     this.#restartIdleTimer();
     this.#deps.onServed?.(name);
@@ -234,6 +235,23 @@ export class WalFetcher {
 
 function isRetryable(error: unknown): boolean {
   return isOperatorError(error) && error.retryable && error.code !== 'disk-full';
+}
+
+/**
+ * A disk that is not mounted looks like a store in which everything is missing. PostgreSQL would take that for the end of the archive, so a
+ * site of which there is nothing at all is no witness.
+ */
+async function notFound(name: string, sources: readonly WalSource[], signal: AbortSignal | undefined): Promise<OperatorError> {
+  for (const { catalog } of sources) if (!(await catalog.isEmpty(signal))) return missing(name, sources);
+  const places = sources.map(({ catalog }) => `'${catalog.keys.sitePrefix}' in ${catalog.store.name}`);
+  return new OperatorError(
+    'store-empty',
+    `cannot tell whether WAL ${name} was archived: nothing at all is stored under ${places.join(' or ')}`,
+    {
+      hint: 'Is the disk of the store mounted, and do object_storage and prefix of the site say where its backups are?',
+      retryable: true,
+    },
+  );
 }
 
 function missing(name: string, sources: readonly WalSource[]): OperatorError {

@@ -92,6 +92,9 @@ test('restore: our own client gets the bytes, with what it needs to verify them'
 
 test('restore: 404 only for what is proven missing', async () => {
   await using bench = await startHttpBench(pool);
+  const unproven = await bench.ask('GET', `/main/archive/${segment}`, bytesWanted);
+  assert.deepEqual([unproven.status, unproven.headers['x-pghoard-code']], [503, 'store-empty'], 'nothing is stored at all: not mounted?');
+  await bench.site.archiveNew(['000000010000000000000002']);
   const missing = await bench.ask('GET', `/main/archive/${segment}`, bytesWanted);
   assert.deepEqual([missing.status, missing.headers['x-pghoard-code']], [404, 'wal-missing']);
   bench.site.store.inject({ operation: 'get', how: 'refuse' });
