@@ -43,7 +43,7 @@ export function describeState(state: DaemonState): Record<string, unknown> {
       basebackups: (loop.listing?.entries ?? []).map((entry) => describeBasebackup(entry, loop.schedule)),
     })),
     walreceivers: {},
-    pg_receivexlogs: receivers(({ running, latestActivity }) => ({ latest_activity: latestActivity ?? null, running })),
+    pg_receivexlogs: receivers(({ running, latestActivity }) => ({ latest_activity: latestActivity, running })),
     pg_basebackups: perSite(
       ({ backupActivity: activity }) => activity && { latest_activity: activity.latestActivity, running: activity.running },
     ),

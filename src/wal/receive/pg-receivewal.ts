@@ -76,11 +76,12 @@ export class PgReceivewal implements WalReceiver {
   #failures = 0;
   #lastFailure: OperatorError | undefined;
   #isRunning = false;
-  #latestActivity: Date | undefined;
+  #latestActivity: Date;
   #because = 'just started';
 
   constructor(deps: PgReceivewalDeps) {
     this.#deps = deps;
+    this.#latestActivity = deps.clock.now();
     this.#incoming = new IncomingWal(deps);
     this.#holes = new HoleWatch(deps, () => this.#incoming.rejected);
   }

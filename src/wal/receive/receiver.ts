@@ -10,8 +10,8 @@ export interface WalReceiver {
 export interface ReceiverStatus {
   /** WAL arrives, or would if the server wrote any. */
   readonly running: boolean;
-  /** When it was last seen running. */
-  readonly latestActivity: Date | undefined;
+  /** When it was last seen running, or was made. */
+  readonly latestActivity: Date;
   /** Why it is as it is. */
   readonly because: string;
   /** Files that wait for another attempt to be archived, with the reason. */
