@@ -54,7 +54,7 @@ export class BackupBench implements AsyncDisposable {
   }
 
   /** A job for `postgres` with settings that make several chunks of a small cluster. */
-  job(postgres: TestPostgres, changes: Partial<BasebackupJob> = {}): BasebackupJob {
+  job(postgres: Pick<TestPostgres, 'dsn' | 'dataDirectory' | 'bin'>, changes: Partial<BasebackupJob> = {}): BasebackupJob {
     return {
       site: 'site',
       mode: 'local-tar',
