@@ -41,6 +41,7 @@ export class SiteLoop {
   #listing: BasebackupListing | undefined;
   #listedAtMs = Number.NEGATIVE_INFINITY;
   #pruneAllWal = true;
+  #prunePostponed: string | undefined;
   #requested = false;
   #backup: Promise<void> | undefined;
   #progress: BasebackupProgress | undefined;
@@ -165,9 +166,11 @@ export class SiteLoop {
     const manifests = { pool: parts.pool, storage: site.object_storage, privateKeys: privateKeysOf(site) };
     const deps = { catalog: catalogs[0], log: parts.log.child({ site: site.name }), signal: this.#end.signal, manifests };
     const wal = this.#pruneAllWal ? 'always' : 'if-a-backup-goes';
-    const { basebackups } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
-    this.#pruneAllWal = false;
-    if (basebackups.length > 0) this.#listedAtMs = Number.NEGATIVE_INFINITY;
+    const { basebackups, postponed } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
+    if (postponed !== undefined && postponed !== this.#prunePostponed) deps.log.info({}, postponed);
+    this.#prunePostponed = postponed;
+    if (postponed === undefined) this.#pruneAllWal = false;
+    if (postponed !== undefined || basebackups.length > 0) this.#listedAtMs = Number.NEGATIVE_INFINITY;
   }
 
   #startBackup(step: TakeBasebackup, now: Date): void {

@@ -62,6 +62,29 @@ test('a preserved backup stays with its WAL until the request is cancelled', asy
   assert.deepEqual([...(await preservedUntil(catalog))], []);
 });
 
+test('nothing goes until the last WAL that the newest backup needs is stored: it may never come', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const newest = { key: catalog.keys.basebackupMain('2026-11-22_0'), end: '000000020000000000000009' };
+  const { metadata } = await catalog.store.head(newest.key);
+  await putObject(catalog, newest.key, { ...metadata, 'end-wal-segment': newest.end });
+  const before = await storedKeys(catalog);
+  const { postponed, ...done } = await pruneNow(catalog);
+  assert.deepEqual(done, { basebackups: [], walFiles: 0 });
+  assert.match(postponed ?? '', /2026-11-22_0.*000000020000000000000009/);
+  assert.deepEqual(await storedKeys(catalog), before);
+  await putObject(catalog, catalog.walKey(newest.end), {});
+  assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-20_0'], walFiles: 4 });
+});
+
+test('a newest backup that holds its WAL itself waits for none', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const key = catalog.keys.basebackupMain('2026-11-22_0');
+  const { metadata } = await catalog.store.head(key);
+  const itself = { 'end-wal-segment': '000000020000000000000009', 'active-backup-mode': 'standalone_hot_backup' };
+  await putObject(catalog, key, { ...metadata, ...itself });
+  assert.deepEqual((await pruneNow(catalog)).basebackups, ['2026-11-20_0']);
+});
+
 test('an object that is no readable backup keeps all WAL', async () => {
   const catalog = await makeStoredSite(three, wal);
   await putObject(catalog, catalog.keys.basebackup('2026-11-19_0'), {});

@@ -16,6 +16,8 @@ export interface PruneResult {
   readonly basebackups: readonly string[];
   /** How many WAL files went. */
   readonly walFiles: number;
+  /** Why nothing went now although something is to go. */
+  readonly postponed?: string;
 }
 
 /** Looking for unneeded WAL, or for unneeded files of delta backups, lists all of it; between two backups there is seldom any. */
@@ -23,6 +25,7 @@ export type WalPruning = 'always' | 'if-a-backup-goes';
 
 /**
  * Deletes the base backups that the rules let go and the WAL that no kept one needs. Can be interrupted and repeated at any point.
+ * Nothing goes as long as the newest backup cannot be restored for want of WAL: the older ones may be the last that can.
  * WAL stays as long as there is an object among the base backups whose needs cannot be read, and as backups `elsewhere` (of sites that this
  * one was moved from) need it.
  */
@@ -35,6 +38,8 @@ export async function prune(
   elsewhere: readonly BasebackupEntry[] = [],
 ): Promise<PruneResult> {
   const { doomed, walNeededFrom } = await decide(listing.entries, rules, now, deps);
+  const postponed = doomed.length > 0 ? await whyNotYet(listing.entries, deps) : undefined;
+  if (postponed !== undefined) return { basebackups: [], walFiles: 0, postponed };
   const reasons = new Map(doomed.map(({ name, because }) => [name, because]));
   const going = listing.entries.filter(({ name }) => reasons.has(name));
   const released = await releasedBy(going, deps);
@@ -52,6 +57,14 @@ export async function prune(
   const { files, bytes } = await pruneWal(deps.catalog, neededFrom, { signal: deps.signal });
   if (files > 0) deps.log.info({ walFiles: files, bytes, neededFrom }, 'deleted WAL that no base backup needs');
   return { basebackups, walFiles: files };
+}
+
+async function whyNotYet(entries: readonly BasebackupEntry[], { catalog, signal }: PruneDeps): Promise<string | undefined> {
+  const newest = entries.at(-1);
+  const lastWal = newest?.endWalSegment;
+  const holdsItsWal = newest?.metadata['active-backup-mode'] === 'standalone_hot_backup';
+  if (lastWal === undefined || holdsItsWal || (await catalog.findWal(lastWal, signal))) return undefined;
+  return `no base backup is deleted before the newest one, ${newest?.name}, can be restored: it needs WAL ${lastWal}, which is not stored (yet)`;
 }
 
 /** Chunks whose backup is gone or never became complete, once nobody can be busy with them any more, here or on another host. */
