@@ -11,7 +11,7 @@ import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts.ts';
 import type { DaemonParts } from './daemon-parts.ts';
-import { type HttpServer, startHttpServer } from './http/server.ts';
+import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
 import { ServedFiles } from './served-files.ts';
 import { SiteSet } from './site-set.ts';
 import { previousTransfers, readStateFile, writeStateFile } from './state-file.ts';
@@ -101,8 +101,10 @@ export class Daemon {
   }
 
   async #begin(): Promise<void> {
-    await this.#sites.open(this.#config);
     const { http_address: address, http_port: port, webserver_username: username, webserver_password: password } = this.#config;
+    // Opening a site clears its spool of what a dead process left. If the port is taken that process lives, and needs it.
+    await checkAddress({ address, port });
+    await this.#sites.open(this.#config);
     const readStatus = () => readFile(this.#config.json_state_file_path);
     await this.#writeState();
     this.#http = await startHttpServer({ address, port, username, password }, this.#sites.byName, {

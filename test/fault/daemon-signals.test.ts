@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { runOurs } from '../support/commands.ts';
@@ -149,10 +149,13 @@ test('SIGHUP adds and removes sites and changes the log level under a running ba
   await site.restoreAndCompare();
 });
 
-test('a daemon whose port is taken says so and ends with 1', async () => {
+test('a daemon whose port is taken says so and ends with 1, and leaves alone what the first one is about to store', async () => {
+  const inUse = join(site.daemon.spoolDirectory, 'xlog', '000000010000000000000001.abcdef012345.tmp');
+  await writeFile(inUse, 'unfinished');
   const result = await runOurs('pghoard', ['--config', site.daemon.configFile]);
   assert.equal(result.code, 1);
   assert.match(result.stderr, new RegExp(`http-listen-failed: cannot listen at 127.0.0.1 port ${site.daemon.port}`));
   assert.match(result.stderr, /EADDRINUSE|in use/);
+  await rm(inUse);
   await site.settle();
 });

@@ -69,6 +69,14 @@ export async function startHttpServer(
   return { port: (server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: () => close() };
 }
 
+/** Rejects with `http-listen-failed` if the server could not listen there now. */
+export async function checkAddress(options: HttpServerOptions): Promise<void> {
+  const server = createServer();
+  await listen(server, options);
+  server.close();
+  await once(server, 'close');
+}
+
 function credentialsOf({ username, password }: HttpServerOptions): Credentials | undefined {
   return username && password ? { username, password } : undefined;
 }
