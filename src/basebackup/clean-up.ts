@@ -1,8 +1,8 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { removeUnclaimed } from '../catalog/delta-files.ts';
-import { isOperatorError, systemErrorCode } from '../lib/errors.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
+import { systemErrorCode } from '../lib/errors.ts';
+import { headIfThere } from '../storage/head-if-there.ts';
 import type { BasebackupDeps, RunningBackup } from './job.ts';
 import { isBasebackupName } from './plan.ts';
 
@@ -59,15 +59,6 @@ async function emptyDirectory(directory: string): Promise<void> {
 
 async function isCommitted({ catalog }: Pick<BasebackupDeps, 'catalog'>, name: string, signal?: AbortSignal): Promise<boolean> {
   const { store, keys } = catalog;
-  return (await exists(store, keys.basebackupMain(name), signal)) || (await exists(store, keys.basebackup(name), signal));
-}
-
-async function exists(store: ObjectStore, key: string, signal?: AbortSignal): Promise<boolean> {
-  try {
-    await store.head(key, { signal });
-    return true;
-  } catch (error) {
-    if (isOperatorError(error, 'object-missing')) return false;
-    throw error;
-  }
+  const found = (await headIfThere(store, keys.basebackupMain(name), signal)) ?? (await headIfThere(store, keys.basebackup(name), signal));
+  return found !== undefined;
 }

@@ -1,6 +1,7 @@
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
+import { headIfThere } from '../storage/head-if-there.ts';
 import type { ObjectEntry, ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { type BasebackupEntry, parseBasebackupEntry } from './basebackup-entry.ts';
 import { basebackupNameOf, isMainObjectKey, mainObjectSuffix, type SiteKeys } from './keys.ts';
@@ -193,12 +194,7 @@ export class Catalog {
   }
 
   async #head(key: string, signal: AbortSignal | undefined): Promise<ObjectEntry | undefined> {
-    try {
-      return await this.store.head(key, { signal });
-    } catch (error) {
-      if (isOperatorError(error, 'object-missing')) return undefined;
-      throw error;
-    }
+    return headIfThere(this.store, key, signal);
   }
 }
 

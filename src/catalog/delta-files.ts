@@ -1,6 +1,7 @@
 import { type DigestSet, isDigest } from '../lib/digest-set.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
+import { headIfThere } from '../storage/head-if-there.ts';
 import type { Metadata, ObjectEntry, ObjectInfo } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
 
@@ -72,12 +73,7 @@ export async function* deltaFiles(
 }
 
 export async function findDeltaFile({ store, keys }: Catalog, digest: string, signal?: AbortSignal): Promise<ObjectEntry | undefined> {
-  try {
-    return await store.head(keys.deltaFile(digest), { signal });
-  } catch (error) {
-    if (isOperatorError(error, 'object-missing')) return undefined;
-    throw error;
-  }
+  return headIfThere(store, keys.deltaFile(digest), signal);
 }
 
 /** Throws `delta-file-missing` (retryable) unless the store has all of them. */

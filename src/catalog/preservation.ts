@@ -1,4 +1,5 @@
-import { isOperatorError, OperatorError } from '../lib/errors.ts';
+import { OperatorError } from '../lib/errors.ts';
+import { headIfThere } from '../storage/head-if-there.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
 import type { Metadata } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
@@ -28,9 +29,10 @@ function requestOf({ keys }: Catalog, basebackupKey: string, until: Date): { rea
 export async function preservedUntil(catalog: Catalog, signal?: AbortSignal): Promise<ReadonlyMap<string, Date>> {
   const latest = new Map<string, Date>();
   for await (const { key } of catalog.store.list(catalog.keys.preservationPrefix, { signal })) {
-    const metadata = await metadataIfThere(catalog, key, signal);
-    if (metadata === undefined) continue;
-    const { name, until } = parseRequest(key, metadata);
+    const request = await headIfThere(catalog.store, key, signal);
+    // Cancelled since the listing.
+    if (request === undefined) continue;
+    const { name, until } = parseRequest(key, request.metadata);
     const known = latest.get(name);
     if (known === undefined || known < until) latest.set(name, until);
   }
@@ -44,14 +46,4 @@ function parseRequest(key: string, metadata: Metadata): { name: string; until: D
   throw new OperatorError('preservation-unreadable', `the preservation request ${key} does not say which backup it keeps, or until when`, {
     hint: 'Delete the object; until then nothing is pruned.',
   });
-}
-
-/** A request may be cancelled between the listing and now. */
-async function metadataIfThere(catalog: Catalog, key: string, signal: AbortSignal | undefined): Promise<Metadata | undefined> {
-  try {
-    return (await catalog.store.head(key, { signal })).metadata;
-  } catch (error) {
-    if (isOperatorError(error, 'object-missing')) return undefined;
-    throw error;
-  }
 }
