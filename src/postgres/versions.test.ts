@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { isOperatorError } from '../lib/errors.ts';
-import { majorOf, parseVersionNumber, readDataDirectoryMajor } from './versions.ts';
+import { majorOf, parseVersionNumber } from './versions.ts';
 
 const versions: readonly (readonly [text: string, number: number, major: string])[] = [
   ['9.2', 90_200, '9.2'],
@@ -37,25 +34,3 @@ for (const text of ['', 'x', 'v15', '15.x', '9.6.5.4', '15gamma', '-15', '15.'])
     );
   });
 }
-
-test('the major version of a data directory', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'pghoard-'));
-  try {
-    for (const [content, major] of [
-      ['15\n', '15'],
-      ['9.6\n', '9.6'],
-      ['18', '18'],
-    ] as const) {
-      await writeFile(join(directory, 'PG_VERSION'), content);
-      assert.equal(await readDataDirectoryMajor(directory), major);
-    }
-    for (const content of ['', '15.2\n', 'fifteen\n', '9\n', '015\n']) {
-      await writeFile(join(directory, 'PG_VERSION'), content);
-      await assert.rejects(readDataDirectoryMajor(directory), (error) => isOperatorError(error, 'data-directory-invalid'), content);
-    }
-    await assert.rejects(readDataDirectoryMajor(join(directory, 'missing')), /not a PostgreSQL data directory/);
-    await assert.rejects(readDataDirectoryMajor(join(directory, 'PG_VERSION')), /not a PostgreSQL data directory/);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-});

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { OperatorError } from '../lib/errors.ts';
 
 /**
  * A version as PostgreSQL counts it (`server_version_num`): `9.6.5` → 90605, `15.18 (Debian 15.18-0+deb12u1)` → 150018, `18rc1` → 180000.
@@ -17,33 +15,4 @@ export function parseVersionNumber(text: string): number {
 export function majorOf(version: number): string {
   const first = Math.floor(version / 10_000);
   return first >= 10 ? String(first) : `${first}.${Math.floor(version / 100) % 100}`;
-}
-
-/** The major version of the server that a data directory belongs to. Throws `data-directory-invalid`. */
-export async function readDataDirectoryMajor(dataDirectory: string): Promise<string> {
-  const text = await readVersionFile(dataDirectory);
-  const major = text.trim();
-  if (!/^(9\.\d|[1-9]\d)$/.test(major)) {
-    throw new OperatorError(
-      'data-directory-invalid',
-      `${join(dataDirectory, 'PG_VERSION')} does not hold a major version: ${JSON.stringify(text.slice(0, 40))}`,
-    );
-  }
-  return major;
-}
-
-async function readVersionFile(dataDirectory: string): Promise<string> {
-  try {
-    return await readFile(join(dataDirectory, 'PG_VERSION'), 'utf8');
-  } catch (error) {
-    const code = systemErrorCode(error);
-    const isMissing = code === 'ENOENT' || code === 'ENOTDIR';
-    throw new OperatorError(
-      'data-directory-invalid',
-      isMissing
-        ? `${dataDirectory} is not a PostgreSQL data directory: it has no PG_VERSION`
-        : `cannot read the version of ${dataDirectory}`,
-      { cause: error, hint: 'Check pg_data_directory, and that pghoard runs as the user that owns it.' },
-    );
-  }
 }

@@ -56,12 +56,6 @@ export function nextWalName(name: string, segmentBytes: number): string {
   return formatWalName({ timeline, number: number + 1n }, segmentBytes);
 }
 
-/** The segment before `name` on the same timeline; `undefined` for the very first. */
-export function previousWalName(name: string, segmentBytes: number): string | undefined {
-  const { timeline, number } = parseWalName(name, segmentBytes);
-  return number === 0n ? undefined : formatWalName({ timeline, number: number - 1n }, segmentBytes);
-}
-
 /** The segment that holds the byte at `lsn`. */
 export function walNameOf(lsn: Lsn, timeline: number, segmentBytes: number): string {
   return formatWalName({ timeline, number: lsn / BigInt(segmentBytes) }, segmentBytes);
