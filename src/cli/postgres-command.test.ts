@@ -165,6 +165,7 @@ test('restore: a failure that passes is not noticed by PostgreSQL', async () => 
 
 test('restore on a standby: what leaves it open does not stop the server', async () => {
   await using bench = await startBench();
+  await bench.site.archiveNew([segment]);
   await writeFile(join(bench.site.directory, 'standby.signal'), '');
   const restore = (...flags: string[]) => run(['--mode', 'restore', ...flags], { cwd: bench.site.directory });
   assert.equal((await restore('--port', '1', '--site', 'main', '--xlog', segment, '--output', 'out')).code, 5);

@@ -47,6 +47,7 @@ export class IncomingWal {
   readonly #waiting = new Map<string, Waiting>();
   #rejected: readonly string[] = [];
   #lastStored: string | undefined;
+  #removing: Promise<void> = Promise.resolve();
   #wake = Promise.withResolvers<void>();
 
   constructor(deps: IncomingWalDeps) {
@@ -154,21 +155,24 @@ export class IncomingWal {
       // It may have been done between the listing and now.
       if (await isGone(path)) return void this.#waiting.delete(name);
       if (!(await isWithoutWal(name, path))) await this.#deps.archive(name, path);
-      await this.#removeStored(name);
+      const removed = this.#removing.then(() => this.#removeStored(name));
+      this.#removing = removed.catch(() => {});
+      await removed;
       this.#waiting.delete(name);
     } catch (error) {
       await this.#failed(name, error).catch((failure: unknown) => this.#postpone(name, failure));
     }
   }
 
+  /** One after the other, and the old last segment goes before the new one takes its place: what lies there and is not the last one is still to be archived. */
   async #removeStored(name: string): Promise<void> {
     const { directory } = this.#deps;
     if (classifyWalFile(name) !== 'segment') return rm(join(directory, name), { force: true });
     const last = this.#lastStored;
     const keep = last === undefined || compareWalPosition(name, last) > 0 ? name : last;
-    this.#lastStored = keep;
     const done = keep === name ? last : name;
     if (done !== undefined && done !== keep) await rm(join(directory, done), { force: true });
+    this.#lastStored = keep;
   }
 
   async #failed(name: string, error: unknown): Promise<void> {
