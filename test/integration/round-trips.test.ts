@@ -86,8 +86,8 @@ for (const format of ['pghoard-bb-v1', 'pghoard-bb-v2', 'pghoard-delta-v2', 'raw
         const counts = Object.groupBy(stored, (key) => key.split('/')[1] as string);
         const { basebackup, basebackup_chunk: chunks, basebackup_delta: files, basebackup_delta_chunk: bundles } = counts;
         assert.equal(basebackup?.length, 1);
-        if (format === 'pghoard-bb-v2') assert.ok(chunks && chunks.length >= 4, `${chunks?.length} chunks`);
-        else if (format === 'pghoard-delta-v2') assert.ok(files && files.length >= 5 && bundles, `${files?.length} files`);
+        if (format === 'pghoard-bb-v2') assert.ok(chunks && chunks.length > 1, `${chunks?.length} chunks`);
+        else if (format === 'pghoard-delta-v2') assert.ok(files && bundles);
         else assert.equal(stored.length, 1);
       });
     }
