@@ -162,8 +162,9 @@ export class FaultSite implements AsyncDisposable {
    * hole, but for those that no base backup needs; and nothing is left in the spool.
    */
   async check(): Promise<StoreContents> {
+    const archived = await this.#archivedNames();
     const contents = await checkStore(await this.daemon.catalog(), await this.#privateKey());
-    await this.#checkArchived(contents);
+    await this.#checkArchived(archived, contents);
     this.#checkNoHole([...contents.wal.keys()].toSorted());
     await waitFor(async () => (await this.spooled()).length === 0, {
       withinMs: 20_000,
@@ -208,18 +209,26 @@ export class FaultSite implements AsyncDisposable {
     await this.settle();
   }
 
-  async #checkArchived({ wal, walNeededFrom }: StoreContents): Promise<void> {
-    const walDirectory = join(this.postgres.dataDirectory, 'pg_wal');
-    const marks = await readdir(join(walDirectory, 'archive_status'));
-    const names = marks.flatMap((mark) => /^([0-9A-F]{24})\.done$/.exec(mark)?.[1] ?? []);
+  get #walDirectory(): string {
+    return join(this.postgres.dataDirectory, 'pg_wal');
+  }
+
+  /** What PostgreSQL, or who pushed it, was told is stored. To be asked before the store is read: archiving goes on. */
+  async #archivedNames(): Promise<ReadonlySet<string>> {
     const [archiver] = await this.postgres.query('SELECT last_archived_wal AS name FROM pg_stat_archiver');
+    const marks = await readdir(join(this.#walDirectory, 'archive_status'));
+    const names = marks.flatMap((mark) => /^([0-9A-F]{24})\.done$/.exec(mark)?.[1] ?? []);
     const last = archiver?.['name'] as string | null;
     assert(names.length > 0 && last !== null, 'PostgreSQL has archived something');
     if (!last.endsWith('.backup')) assert(names.includes(last), 'PostgreSQL keeps what it has archived');
-    for (const name of new Set([...names, ...this.#acknowledged])) {
+    return new Set([...names, ...this.#acknowledged]);
+  }
+
+  async #checkArchived(archived: ReadonlySet<string>, { wal, walNeededFrom }: StoreContents): Promise<void> {
+    for (const name of archived) {
       if (name < walNeededFrom) continue;
       const hash = createHash('sha1')
-        .update(await readFile(join(walDirectory, name)))
+        .update(await readFile(join(this.#walDirectory, name)))
         .digest('hex');
       assert.equal(wal.get(name), hash, `${name} is archived, so it is in the store as it is in pg_wal`);
     }
