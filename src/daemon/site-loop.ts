@@ -3,6 +3,7 @@ import { takeBasebackup } from '../basebackup/basebackup.ts';
 import type { BasebackupProgress } from '../basebackup/job.ts';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
+import { preservedUntil } from '../catalog/preservation.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
@@ -39,6 +40,7 @@ export class SiteLoop {
   #running: Promise<void> = Promise.resolve();
   #wake = new AbortController();
   #listing: BasebackupListing | undefined;
+  #preserved: ReadonlyMap<string, Date> = new Map();
   #listedAtMs = Number.NEGATIVE_INFINITY;
   #pruneAllWal = true;
   #prunePostponed: string | undefined;
@@ -63,6 +65,11 @@ export class SiteLoop {
   get backupActivity(): { readonly running: boolean; readonly latestActivity: Date; readonly progress?: BasebackupProgress } | undefined {
     if (this.#lastActivity === undefined) return undefined;
     return { running: this.#backup !== undefined, latestActivity: this.#lastActivity, ...(this.#progress && { progress: this.#progress }) };
+  }
+
+  /** Until when base backups are preserved, by name. */
+  get preserved(): ReadonlyMap<string, Date> {
+    return this.#preserved;
   }
 
   get schedule(): Schedule {
@@ -153,6 +160,8 @@ export class SiteLoop {
     const entries = all.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
     this.#listing = { entries, unreadable: listing.unreadable };
     this.#listedAtMs = parts.clock.monotonicMs();
+    // Pruning asks again, and is the one who complains.
+    this.#preserved = await preservedUntil(catalogs[0], this.#end.signal).catch(() => this.#preserved);
     if (site.active && this.#backup === undefined)
       await this.#prune(
         listing,

@@ -16,9 +16,13 @@ const nothing: DaemonState = {
   alerts: { active: [] },
 };
 
-function siteWith(entries: readonly BasebackupEntry[], hour?: number): DaemonState['sites'][number] {
+function siteWith(
+  entries: readonly BasebackupEntry[],
+  hour?: number,
+  preserved: ReadonlyMap<string, Date> = new Map(),
+): DaemonState['sites'][number] {
   const schedule = { intervalHours: 24, hour, minute: hour === undefined ? undefined : 0 };
-  return { name: 'main', loop: { listing: { entries, unreadable: [] }, because: 'idle', backupActivity: undefined, schedule } };
+  return { name: 'main', loop: { listing: { entries, unreadable: [] }, because: 'idle', backupActivity: undefined, preserved, schedule } };
 }
 
 const oldBackup = parseBasebackupEntry({
@@ -70,6 +74,12 @@ test('a base backup has what it was stored with, and what old versions did not s
 test('the scheduled moment that an old base backup belongs to comes from the schedule', () => {
   const state = JSON.stringify(describeState({ ...nothing, sites: [siteWith([oldBackup], 11)] }));
   assert.match(state, /"normalized-backup-time":"2016-06-23T11:00:00\+00:00"/);
+});
+
+test('until when a base backup is preserved is told', () => {
+  const until = new Date('2030-01-01T00:00:00Z');
+  const state = JSON.stringify(describeState({ ...nothing, sites: [siteWith([oldBackup], 11, new Map([['2016-06-23_0', until]]))] }));
+  assert.match(state, /"preserve-until":"2030-01-01T00:00:00.000Z"/);
 });
 
 const statistics = { main: { upload: {} } };

@@ -8,7 +8,7 @@ import type { SealingState } from '../transfer/sealing-stats.ts';
 import type { TransferState } from '../transfer/transfer-stats.ts';
 import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
 import type { Alerts } from './alerts.ts';
-import { normalizedBackupTime, type Schedule } from './schedule.ts';
+import { normalizedBackupTime } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';
 import type { SiteLoop } from './site-loop.ts';
 
@@ -20,7 +20,7 @@ export interface DaemonState {
   readonly version: string;
   readonly sites: readonly {
     readonly name: string;
-    readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'schedule'>;
+    readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'preserved' | 'schedule'>;
     readonly receiver?: Pick<WalReceiver, 'status'> | undefined;
   }[];
   readonly compressionQueue: number;
@@ -40,7 +40,7 @@ export function describeState(state: DaemonState): Record<string, unknown> {
   return {
     startup_time: state.startupTime.toISOString().slice(0, -1),
     backup_sites: perSite((loop) => ({
-      basebackups: (loop.listing?.entries ?? []).map((entry) => describeBasebackup(entry, loop.schedule)),
+      basebackups: (loop.listing?.entries ?? []).map((entry) => describeBasebackup(entry, loop)),
     })),
     walreceivers: {},
     pg_receivexlogs: receivers(({ running, latestActivity }) => ({ latest_activity: latestActivity, running })),
@@ -90,7 +90,10 @@ export function previousTransfers(previous: Record<string, unknown> | undefined)
 const times = ['start-time', 'end-time', 'backup-decision-time'];
 
 /** What old versions did not store is filled in, as the scheduler does. */
-function describeBasebackup(entry: BasebackupEntry, schedule: Schedule): Record<string, unknown> {
+function describeBasebackup(
+  entry: BasebackupEntry,
+  { schedule, preserved }: Pick<SiteLoop, 'preserved' | 'schedule'>,
+): Record<string, unknown> {
   const stored = Object.entries(entry.metadata).map(([key, text]) => [key, times.includes(key) ? (parseTimestamp(text) ?? text) : text]);
   return {
     name: entry.key.slice(entry.key.lastIndexOf('/') + 1),
@@ -100,8 +103,8 @@ function describeBasebackup(entry: BasebackupEntry, schedule: Schedule): Record<
       'backup-decision-time': entry.startTime,
       'backup-reason': 'scheduled',
       'normalized-backup-time': normalizedBackupTime(schedule, entry.startTime) ?? null,
-      'preserve-until': null,
       ...Object.fromEntries(stored),
+      'preserve-until': preserved.get(entry.name) ?? null,
     },
   };
 }
