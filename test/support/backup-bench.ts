@@ -12,6 +12,7 @@ import { MemoryStore } from '../../src/storage/memory/driver.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { Spool } from '../../src/transfer/spool.ts';
 import { UploadQueue } from '../../src/transfer/upload-queue.ts';
+import { entriesBelow } from './entries-below.ts';
 import { systemUser, type TestPostgres } from './postgres.ts';
 import type { ArchivedMember } from './sealed-archive.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
@@ -86,7 +87,7 @@ export class BackupBench implements AsyncDisposable {
 
   /** What lies in the spool directories of base backups. */
   async spooled(): Promise<string[]> {
-    return readdir(this.deps.spool.basebackupsIncomingDirectory, { recursive: true });
+    return (await entriesBelow(this.deps.spool.basebackupsIncomingDirectory)).map(({ name }) => name);
   }
 
   /** Path of an empty directory of its own. */

@@ -6,6 +6,7 @@ import { nextWalName } from '../../src/postgres/wal-name.ts';
 import { checkStore, type StoreContents } from './check-store.ts';
 import { runOurs } from './commands.ts';
 import { siteName, TestDaemon, type TestDaemonOptions } from './daemon.ts';
+import { entriesBelow } from './entries-below.ts';
 import { TestPostgres } from './postgres.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
 import { waitFor } from './wait-for.ts';
@@ -251,7 +252,7 @@ export class FaultSite implements AsyncDisposable {
 
 async function filesBelow(directory: string, isWanted: (name: string) => boolean): Promise<string[]> {
   try {
-    const entries = await readdir(directory, { withFileTypes: true, recursive: true });
+    const entries = await entriesBelow(directory);
     return entries.filter((entry) => entry.isFile() && isWanted(entry.name)).map((entry) => join(entry.parentPath, entry.name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
