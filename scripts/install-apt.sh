@@ -1,7 +1,7 @@
 #!/bin/sh
 # Debian packages that the tests use: PostgreSQL 15 without a cluster of its own and without starting a server, and tools to compare with.
 set -eu
-packages='postgresql-15 pgbackrest patchelf xz-utils zstd lz4 openssl python3-snappy util-linux mount ca-certificates'
+packages='postgresql-15 pgbackrest patchelf xz-utils zstd lz4 openssl curl python3-snappy util-linux mount ca-certificates'
 
 missing=''
 for package in $packages; do
