@@ -185,8 +185,8 @@ test('a program that fails by itself is not taken for damage of the object', asy
   }
 });
 
-test('programs that a failed job leaves behind are ended', { skip: xz === undefined && 'no xz here' }, async () => {
-  assert.ok(xz);
+test('programs that a failed job leaves behind are ended', async () => {
+  assert.ok(xz, 'npm test installs xz');
   const encoder = new XzEncoder(xz, { preset: 0, extreme: false }, 1, () => {});
   await encoder.update(randomBytes(1000));
   endLeftoverPrograms();
