@@ -16,6 +16,7 @@ import type { DaemonParts, SettingsForSites } from './daemon-parts.ts';
 import type { SiteServices } from './http/site-services.ts';
 import { privateKeyFinder, relatedSites, sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
+import { WalGaps } from './wal-gaps.ts';
 import { archiveLeftBehind, type ReceiverParts, receiverOf } from './wal-receiver.ts';
 
 /** One site at work: everything that belongs to it, opened together and closed together. */
@@ -27,6 +28,7 @@ export class Site implements SiteServices {
   readonly loop: SiteLoop;
   /** Where the site receives its WAL itself. */
   readonly receiver: WalReceiver | undefined;
+  readonly gaps: WalGaps;
   readonly #receiverParts: ReceiverParts;
   readonly #parts: DaemonParts;
   readonly #cluster: ClusterWatch;
@@ -73,8 +75,10 @@ export class Site implements SiteServices {
     });
     const walObstacle = () => obstacleOf(this.receiver);
     this.loop = new SiteLoop({ parts, site, catalogs: this.catalogs, spool, cluster: this.#cluster, walObstacle });
-    const { archiver, loop } = this;
-    this.#receiverParts = { parts, site, spool, archiver, cluster: this.#cluster, loop, signal: this.#stop.signal };
+    this.gaps = new WalGaps({ parts, site, loop: this.loop, rejected: () => this.receiver?.status.rejected ?? [] });
+    const { archiver, loop, gaps } = this;
+    const onHole = gaps.report.bind(gaps);
+    this.#receiverParts = { parts, site, spool, archiver, cluster: this.#cluster, loop, onHole, signal: this.#stop.signal };
     this.receiver = receiverOf(this.#receiverParts);
   }
 
@@ -85,6 +89,7 @@ export class Site implements SiteServices {
   /** Begins what the site does by itself. */
   start(): void {
     this.loop.start();
+    if (this.config.active) this.gaps.start();
     const tell = (error: unknown) => {
       if (!this.#stop.signal.aborted) this.#parts.log.error({ site: this.name }, explain(error));
     };
@@ -104,14 +109,14 @@ export class Site implements SiteServices {
 
   /** Ends a running base backup, and waits until the WAL that is on its way has arrived. */
   async drain(): Promise<void> {
-    await Promise.all([this.loop.stop(), this.receiver?.stop()]);
+    await Promise.all([this.loop.stop(), this.gaps.stop(), this.receiver?.stop()]);
     await this.archiver.settled();
   }
 
   /** Lets go of everything. What had not been stored waits in the spool. */
   async close(): Promise<void> {
     this.#stop.abort(shuttingDown(`site ${this.name}`));
-    await Promise.all([this.loop.stop(), this.receiver?.stop()]);
+    await Promise.all([this.loop.stop(), this.gaps.stop(), this.receiver?.stop()]);
     await this.archiver.settled();
     await this.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));

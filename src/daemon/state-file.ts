@@ -11,6 +11,7 @@ import type { Alerts } from './alerts.ts';
 import { normalizedBackupTime } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';
 import type { SiteLoop } from './site-loop.ts';
+import type { WalGaps } from './wal-gaps.ts';
 
 /** Monitoring runs as another user. */
 const stateFileMode = 0o644;
@@ -22,6 +23,7 @@ export interface DaemonState {
     readonly name: string;
     readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'preserved' | 'schedule'>;
     readonly receiver?: Pick<WalReceiver, 'status'> | undefined;
+    readonly gaps?: Pick<WalGaps, 'hole'>;
   }[];
   readonly compressionQueue: number;
   readonly transferQueue: number;
@@ -55,12 +57,8 @@ export function describeState(state: DaemonState): Record<string, unknown> {
     pghoard: {
       version: state.version,
       alerts: state.alerts.active,
-      wal_receivers: receivers(({ because, waiting, rejected, hole }) => ({ because, waiting, rejected, hole: hole ?? null })),
-      sites: perSite((loop) => ({
-        because: loop.because,
-        unreadable_basebackups: loop.listing?.unreadable ?? [],
-        basebackup_progress: loop.backupActivity?.progress ?? null,
-      })),
+      wal_receivers: receivers(({ because, waiting, rejected }) => ({ because, waiting, rejected })),
+      sites: Object.fromEntries(state.sites.map(({ name, loop, gaps }) => [name, { ...describeSite(loop), hole: gaps?.hole ?? null }])),
     },
   };
 }
@@ -85,6 +83,14 @@ export async function readStateFile(path: string): Promise<Record<string, unknow
 export function previousTransfers(previous: Record<string, unknown> | undefined): unknown {
   const copies = previous?.['transfer_agents'];
   return previous?.['transfer_agent_state'] ?? (Array.isArray(copies) ? copies[0] : undefined);
+}
+
+function describeSite(loop: DaemonState['sites'][number]['loop']): Record<string, unknown> {
+  return {
+    because: loop.because,
+    unreadable_basebackups: loop.listing?.unreadable ?? [],
+    basebackup_progress: loop.backupActivity?.progress ?? null,
+  };
 }
 
 const times = ['start-time', 'end-time', 'backup-decision-time'];

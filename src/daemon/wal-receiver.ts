@@ -4,7 +4,7 @@ import type { Spool } from '../transfer/spool.ts';
 import type { WalArchiver } from '../wal/archive.ts';
 import { IncomingWal } from '../wal/receive/incoming-wal.ts';
 import { PgReceivewal, type PgReceivewalDeps } from '../wal/receive/pg-receivewal.ts';
-import type { WalReceiver } from '../wal/receive/receiver.ts';
+import type { WalHole, WalReceiver } from '../wal/receive/receiver.ts';
 import type { AlertName } from './alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -17,6 +17,8 @@ export interface ReceiverParts {
   readonly archiver: WalArchiver;
   readonly cluster: ClusterWatch;
   readonly loop: SiteLoop;
+  /** WAL had to be left out. */
+  readonly onHole: (hole: WalHole) => void;
   /** Ends uploads. */
   readonly signal: AbortSignal;
 }
@@ -46,9 +48,7 @@ export function receiverOf(own: ReceiverParts): WalReceiver | undefined {
       loop.lookAgain();
       tell(clearAll(own));
     },
-    onGap: (because) => tell(because === undefined ? alerts.clear('wal_gap', site.name) : alerts.raise('wal_gap', site.name, because)),
-    hasBackupSince: (moment) => loop.listing?.entries.some(({ startTime }) => startTime > moment),
-    requestBasebackup: () => requestBasebackup(own),
+    onHole: own.onHole,
   });
 }
 
@@ -74,10 +74,4 @@ function alertOf(error: OperatorError): AlertName {
 
 async function clearAll({ parts, site }: ReceiverParts): Promise<void> {
   for (const name of connectionAlerts) await parts.alerts.clear(name, site.name);
-}
-
-/** Whoever takes base backups by hand is told to. */
-function requestBasebackup({ parts, site, loop }: ReceiverParts): void {
-  if (site.basebackup_interval_hours !== null) loop.requestBasebackup();
-  else parts.log.error({ site: site.name }, 'take a base backup: WAL before it is missing, and basebackup_interval_hours is null');
 }

@@ -29,7 +29,6 @@ export interface ReceiverState {
   readonly because: string;
   readonly rejected: readonly string[];
   readonly waiting: readonly { name: string; because: string }[];
-  readonly hole: { from: string | null; to: string } | null;
 }
 
 /** A server with segments of 1 MB, and a daemon that receives its WAL with pg_receivewal. */

@@ -63,10 +63,10 @@ class Bench implements AsyncDisposable {
 
 test('what is finished is archived, oldest first, and removed but for the last segment', async () => {
   await using bench = await Bench.open();
-  await bench.put(name(2), name(1), name(3), '00000001.history', `${name(4)}.partial`, 'hole.json', `${name(5)}.tmp`);
+  await bench.put(name(2), name(1), name(3), '00000001.history', `${name(4)}.partial`, 'other.json', `${name(5)}.tmp`);
   await bench.look();
   assert.deepEqual(bench.archived, ['00000001.history', name(1), name(2), name(3)]);
-  assert.deepEqual(await bench.files(), [name(3), `${name(4)}.partial`, `${name(5)}.tmp`, 'hole.json']);
+  assert.deepEqual(await bench.files(), [name(3), `${name(4)}.partial`, `${name(5)}.tmp`, 'other.json']);
   await bench.look();
   assert.equal(bench.archived.length, 4);
 });

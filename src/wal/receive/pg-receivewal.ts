@@ -14,11 +14,10 @@ import type { WalReceiverOptions } from '../options.ts';
 import { untilAborted } from '../until-aborted.ts';
 import type { ClusterFacts } from '../wal-source.ts';
 import { freeBytesOf, guardStep } from './disk-guard.ts';
-import { HoleWatch } from './hole-watch.ts';
 import { IncomingWal } from './incoming-wal.ts';
 import { endLeftoverReceivers } from './leftover-receivers.ts';
 import { firstBytes, lastReceived, mendPartials } from './partial-files.ts';
-import type { ReceiverStatus, WalReceiver } from './receiver.ts';
+import type { ReceiverStatus, WalHole, WalReceiver } from './receiver.ts';
 import { ReceivewalProcess, receivewalCommand } from './receivewal-process.ts';
 import { restartAfterHole, restartOnNewTimeline } from './restart-position.ts';
 import { readServerFacts, type ServerFacts } from './server-facts.ts';
@@ -38,11 +37,8 @@ export interface PgReceivewalDeps {
   /** A failure that a person should know of; it is repeated as long as it lasts. */
   readonly onTrouble: (error: OperatorError) => void;
   readonly onRunning: () => void;
-  /** Whether a base backup was begun after that moment; undefined while that is not known. */
-  readonly hasBackupSince: (moment: Date) => boolean | undefined;
-  /** What is missing in the archive, in words; undefined once nothing is. */
-  readonly onGap: (because: string | undefined) => void;
-  readonly requestBasebackup: () => void;
+  /** WAL had to be left out. */
+  readonly onHole: (hole: WalHole) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -62,12 +58,11 @@ const headerBytes = 8192;
  * `active_backup_mode: pg_receivexlog`: keeps a pg_receivewal running and archives what it finishes.
  *
  * Every end of the child is a failure with a cause; it is started again after 0.5 s to 60 s, on the next node if there are several. Where WAL that
- * it needs is gone from all of them, receiving goes on at once behind the hole, and the hole stays a trouble until a base backup from after it exists.
+ * it needs is gone from all of them, receiving goes on at once behind the hole.
  */
 export class PgReceivewal implements WalReceiver {
   readonly #deps: PgReceivewalDeps;
   readonly #incoming: IncomingWal;
-  readonly #holes: HoleWatch;
   readonly #end = new AbortController();
   #work: Promise<void> = Promise.resolve();
   #child: ReceivewalProcess | undefined;
@@ -83,7 +78,6 @@ export class PgReceivewal implements WalReceiver {
     this.#deps = deps;
     this.#latestActivity = deps.clock.now();
     this.#incoming = new IncomingWal(deps);
-    this.#holes = new HoleWatch(deps, () => this.#incoming.rejected);
   }
 
   get status(): ReceiverStatus {
@@ -93,7 +87,6 @@ export class PgReceivewal implements WalReceiver {
       because: this.#because,
       waiting: this.#incoming.waiting,
       rejected: this.#incoming.rejected,
-      hole: this.#holes.hole,
     };
   }
 
@@ -109,7 +102,6 @@ export class PgReceivewal implements WalReceiver {
 
   async #run(): Promise<void> {
     await this.#incoming.open();
-    await this.#holes.remember();
     if (this.#deps.nodes.some(({ slot }) => slot === null)) this.#warnWithoutSlot();
     const beats = [this.#again(beatMs, () => this.#beat())];
     const { min_disk_free_bytes: min, disk_space_check_interval: seconds } = this.#deps.guard;
@@ -210,7 +202,7 @@ export class PgReceivewal implements WalReceiver {
       await using connection = await connect(conninfo, { replication: true, applicationName: 'pghoard', signal: this.#end.signal });
       if (isRemoved) {
         this.#report(failure);
-        await this.#holes.add(await restartAfterHole(connection, directory, slot, this.#deps.clock.now()));
+        this.#deps.onHole(await restartAfterHole(connection, directory, slot, this.#deps.clock.now()));
         return true;
       }
       const from = await restartOnNewTimeline(connection, directory, () => this.#incoming.clear());
@@ -258,7 +250,6 @@ export class PgReceivewal implements WalReceiver {
 
   async #beat(): Promise<void> {
     if (this.#isRunning) this.#latestActivity = this.#deps.clock.now();
-    await this.#holes.check(this.#isRunning);
   }
 
   /** Repeats `work` to the end, whatever comes of it. */

@@ -18,7 +18,6 @@ export interface ReceiverStatus {
   readonly waiting: readonly { readonly name: string; readonly because: string }[];
   /** Files that were set aside because they are not what their names say, or contradict the store. */
   readonly rejected: readonly string[];
-  readonly hole: WalHole | undefined;
 }
 
 /** WAL that could not be received any more. Backups from before it reach only to its beginning. */
