@@ -56,7 +56,8 @@ export const basebackupSiteOptions = optionGroup({
   }),
   basebackup_delta_mode_max_retries: z.int().min(0).default(10).meta({
     description:
-      'Accepted and without effect: a failed base backup of any mode is reported at once and tried again after 10 s, 30 s, … at most an hour.',
+      'A failed base backup of any mode is tried again after 10 s, 30 s, … at most an hour. In mode `delta`, after this many repetitions that failed ' +
+      'none is tried until one is requested, or `basebackup_interval_hours` have passed.',
     since: '2.2',
   }),
   basebackup_delta_mode_min_delta_file_size: z.int().min(0).default(10_485_760).meta({

@@ -21,6 +21,7 @@ const quiet: SiteView = {
   backups: [backup(1)],
   failures: 0,
   lastFailure: undefined,
+  retriesMax: undefined,
 };
 const daily: Schedule = { intervalHours: 24, hour: undefined, minute: undefined };
 const dailyAtEleven: Schedule = { intervalHours: 24, hour: 11, minute: 0 };
@@ -46,6 +47,16 @@ const cases: readonly [string, Partial<SiteView>, Schedule, 'idle' | 'scheduled'
     /next attempt at 2026-11-23T12:00:05/,
   ],
   ['the back-off ends', { backups: [], failures: 1, lastFailure: hoursAgo(10 / 3600) }, daily, 'scheduled', /no base backup yet/],
+  [
+    'after too many failures the schedule waits for its next turn',
+    { backups: [], failures: 3, retriesMax: 2, lastFailure: hoursAgo(23) },
+    daily,
+    'idle',
+    /failed 3 times in a row; none is tried before 2026-11-23T13:00/,
+  ],
+  ['which comes', { backups: [], failures: 3, retriesMax: 2, lastFailure: hoursAgo(24) }, daily, 'scheduled', /no base backup yet/],
+  ['as many failures as are allowed', { backups: [], failures: 2, retriesMax: 2, lastFailure: hoursAgo(2) }, daily, 'scheduled', /yet/],
+  ['a request comes through', { requested: true, failures: 3, retriesMax: 2, lastFailure: hoursAgo(2) }, daily, 'requested', /requested/],
   ['the hour has come', { backups: [backup(24, { normalizedTime: '2026-11-22T11:00:00+00:00' })] }, dailyAtEleven, 'scheduled', /11:00/],
   [
     'the hour was served',

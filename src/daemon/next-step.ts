@@ -23,6 +23,8 @@ export interface SiteView {
   /** Failures since the last success. */
   readonly failures: number;
   readonly lastFailure: Date | undefined;
+  /** After how many repetitions that failed the schedule has to wait for its next turn; undefined: it never gives up. */
+  readonly retriesMax: number | undefined;
 }
 
 /** `because` is what `/status` and the log show. */
@@ -44,6 +46,13 @@ export function nextStep(site: SiteView, schedule: Schedule, now: Date): Step {
   if (hindrance !== undefined) return { do: 'idle', because: hindrance };
   const normalizedTime = normalizedBackupTime(schedule, now);
   if (site.requested) return { do: 'take-basebackup', reason: 'requested', normalizedTime, because: 'a base backup was requested' };
+  const resumption = resumptionTime(site, schedule);
+  if (resumption !== undefined && resumption > now) {
+    return {
+      do: 'idle',
+      because: `base backups failed ${site.failures} times in a row; none is tried before ${resumption.toISOString()} unless requested`,
+    };
+  }
   const due = dueBecause(site, schedule, now, normalizedTime);
   return due.is
     ? { do: 'take-basebackup', reason: 'scheduled', normalizedTime, because: due.because }
@@ -70,6 +79,12 @@ function hindranceOf(site: SiteView, now: Date): string | undefined {
 function retryTime(site: SiteView): Date | undefined {
   if (site.failures === 0 || site.lastFailure === undefined) return undefined;
   return new Date(site.lastFailure.getTime() + retryDelayMs(site.failures));
+}
+
+/** When the schedule goes on that has given up. */
+function resumptionTime({ failures, lastFailure, retriesMax = failures }: SiteView, { intervalHours }: Schedule): Date | undefined {
+  if (failures <= retriesMax || lastFailure === undefined || intervalHours === null) return undefined;
+  return new Date(lastFailure.getTime() + intervalHours * 3_600_000);
 }
 
 interface Due {

@@ -140,6 +140,7 @@ export class SiteLoop {
       backups: this.#listing && backupViews(this.#listing.entries, scheduleOf(site)),
       failures: this.#failures,
       lastFailure: this.#lastFailure,
+      retriesMax: site.basebackup_mode === 'delta' ? site.basebackup_delta_mode_max_retries : undefined,
     };
   }
 
