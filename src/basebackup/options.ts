@@ -54,12 +54,16 @@ export const basebackupSiteOptions = optionGroup({
     description: 'Extra threads that compress one chunk, where the compression algorithm has them.',
     since: '2.1.1',
   }),
-  basebackup_delta_mode_max_retries: z.int().min(0).default(10).meta({
-    description:
-      'A failed base backup of any mode is tried again after 10 s, 30 s, … at most an hour. In mode `delta`, after this many repetitions that failed ' +
-      'none is tried until one is requested, or `basebackup_interval_hours` have passed.',
-    since: '2.2',
-  }),
+  basebackup_delta_mode_max_retries: z
+    .int()
+    .min(0)
+    .default(10)
+    .meta({
+      description:
+        'A failed base backup of any mode is tried again after 10 s, 30 s, … at most an hour. In mode `delta`, after this many repetitions that failed ' +
+        'none is tried until one is requested, or `basebackup_interval_hours` have passed.',
+      since: '2.2',
+    }),
   basebackup_delta_mode_min_delta_file_size: z.int().min(0).default(10_485_760).meta({
     description:
       'Bytes from which on `delta` stores a file as an object of its own, shared by all backups with the same content. Smaller ones go into bundles. 0: no bundles.',

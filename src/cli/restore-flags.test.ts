@@ -66,7 +66,9 @@ test('every flag of get-basebackup reaches the request', () => {
   const recovering = ['--primary-conninfo', 'host=p', '--recovery-end-command', 'true', '--recovery-target-action', 'pause'];
   const until = ['--recovery-target-time', '2026-11-22 14:03:00+02', '--restore-to-master'];
   const keeping = ['--preserve-until', '2026-12-01', '--no-cancel-preserve-on-success'];
-  const request = restoreRequest(get('--basebackup', 'b', ...where, ...recovering, ...until, ...keeping));
+  const request = restoreRequest(
+    get('--basebackup', 'b', '--recovery-target-timeline', '7', ...where, ...recovering, ...until, ...keeping),
+  );
   assert.deepEqual(
     [...request.tablespaces.directories],
     [
@@ -77,7 +79,13 @@ test('every flag of get-basebackup reaches the request', () => {
   assert.equal(request.tablespaces.baseDirectory, '/ts');
   const { target, ...recovery } = request.recovery;
   assert.equal(target.kind === 'time' && formatTargetTime(target.time), '2026-11-22 12:03:00+00:00');
-  assert.deepEqual(recovery, { targetAction: 'pause', toPrimary: true, primaryConninfo: 'host=p', recoveryEndCommand: 'true' });
+  assert.deepEqual(recovery, {
+    targetAction: 'pause',
+    timeline: '7',
+    toPrimary: true,
+    primaryConninfo: 'host=p',
+    recoveryEndCommand: 'true',
+  });
   assert.deepEqual([request.basebackup, request.dataDirectory, request.overwrite], ['b', '/data', true]);
   assert.deepEqual([request.preserveUntil?.toISOString(), request.cancelPreserveOnSuccess], ['2026-12-01T00:00:00.000Z', false]);
 });

@@ -34,6 +34,7 @@ export interface GetFlags extends ListFlags {
   readonly recoveryTargetAction: TargetAction;
   readonly recoveryTargetName?: string;
   readonly recoveryTargetTime?: string;
+  readonly recoveryTargetTimeline: string;
   readonly recoveryTargetXid?: string;
   readonly restoreToMaster?: boolean;
   readonly restoreToPrimary?: boolean;
@@ -124,6 +125,7 @@ function addGet(program: Command, env: NodeJS.ProcessEnv, choose: (command: Rest
         .choices(targetActions)
         .default('promote' satisfies TargetAction),
     )
+    .option('--recovery-target-timeline <timeline>', 'latest, current (that of the base backup) or its number', parseTimeline, 'latest')
     .option('--recovery-end-command <command>', 'run by PostgreSQL once recovery has ended')
     .option('--preserve-until <time>', 'ask pghoard to keep the base backup until then, at most until the restore has succeeded')
     .option('--cancel-preserve-on-success', 'take that back when the restore has succeeded', true)
@@ -155,6 +157,12 @@ function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65_535) throw new InvalidArgumentError('It must be a port number.');
   return port;
+}
+
+/** In decimal, as PostgreSQL's setting wants it, though the names of history files have it in hexadecimal. */
+function parseTimeline(text: string): string {
+  if (/^(latest|current|[1-9]\d{0,9})$/.test(text) && !(Number(text) > 0xffff_ffff)) return text;
+  throw new InvalidArgumentError('It must be latest, current or a decimal number.');
 }
 
 function collectMapping(text: string, soFar: ReadonlyMap<string, string>): ReadonlyMap<string, string> {

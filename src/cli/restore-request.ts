@@ -22,6 +22,7 @@ export function restoreRequest(flags: GetFlags): RestoreRequest {
     recovery: {
       target: recoveryTarget(flags),
       targetAction: flags.recoveryTargetAction,
+      timeline: flags.recoveryTargetTimeline,
       toPrimary: (flags.restoreToPrimary ?? false) || (flags.restoreToMaster ?? false),
       primaryConninfo: flags.primaryConninfo,
       recoveryEndCommand: flags.recoveryEndCommand,

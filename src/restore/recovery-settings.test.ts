@@ -6,7 +6,7 @@ import { formatSetting, parseSettings } from './settings-text.ts';
 import { parseTargetTime } from './target-time.ts';
 
 const nothing = { autoConf: '', postgresqlConf: '' };
-const standby: RecoveryWishes = { target: { kind: 'latest' }, targetAction: 'promote', toPrimary: false };
+const standby: RecoveryWishes = { target: { kind: 'latest' }, targetAction: 'promote', timeline: 'latest', toPrimary: false };
 const primary: RecoveryWishes = { ...standby, toPrimary: true };
 
 function settings(version: number, wishes: RecoveryWishes, existing = nothing): Record<string, string> {
@@ -37,6 +37,13 @@ test('the file that promotes is named as each version wants it', () => {
 test('recovery.conf says whether it is a standby', () => {
   assert.equal(settings(90_605, standby)['standby_mode'], 'on');
   assert.equal(settings(90_605, primary)['standby_mode'], 'off');
+});
+
+test('the timeline, in the words of each version', () => {
+  assert.equal(settings(150_018, primary)['recovery_target_timeline'], 'latest');
+  assert.equal(settings(110_022, { ...primary, timeline: '7' })['recovery_target_timeline'], '7');
+  assert.equal(settings(150_018, { ...primary, timeline: 'current' })['recovery_target_timeline'], 'current');
+  assert.equal(settings(110_022, { ...primary, timeline: 'current' })['recovery_target_timeline'], undefined);
 });
 
 test('the action at the target, in the words of each version', () => {

@@ -8,6 +8,8 @@ export type TargetAction = 'pause' | 'promote' | 'shutdown';
 export interface RecoveryWishes {
   readonly target: RecoveryTarget;
   readonly targetAction: TargetAction;
+  /** As PostgreSQL's setting takes it: `latest`, `current` (that of the base backup) or a number. */
+  readonly timeline: string;
   /** Becomes a server of its own once it has recovered; otherwise it stays a standby. */
   readonly toPrimary: boolean;
   readonly primaryConninfo?: string | undefined;
@@ -61,7 +63,7 @@ export function recoveryFiles(version: number, wishes: RecoveryWishes, command: 
 
 function settingsFor(version: number, wishes: RecoveryWishes, command: string): Setting[] {
   return [
-    ['recovery_target_timeline', 'latest'],
+    ...timelineSetting(version, wishes),
     ['restore_command', command],
     ...triggerFile(version, wishes),
     ...optional('primary_conninfo', wishes.primaryConninfo),
@@ -69,6 +71,11 @@ function settingsFor(version: number, wishes: RecoveryWishes, command: string): 
     ...targetAction(version, wishes.targetAction),
     ...targetSetting(wishes.target),
   ];
+}
+
+/** Before 12 there was no word for what was the default. */
+function timelineSetting(version: number, { timeline }: RecoveryWishes): Setting[] {
+  return version < 120_000 && timeline === 'current' ? [] : [['recovery_target_timeline', timeline]];
 }
 
 /** A file that promotes a standby when it appears; from 16 on only pg_promote() and pg_ctl do. */

@@ -18,6 +18,7 @@ const restores: Readonly<Record<FixtureName, readonly (readonly [state: string, 
     ['latest', 'to the end'],
   ],
   'b-lzma-basic-enc': [
+    ['at_first_backup', 'to the end of the backup'],
     ['rp_one', 'by name'],
     ['latest', 'to the end'],
   ],
@@ -34,17 +35,21 @@ const restores: Readonly<Record<FixtureName, readonly (readonly [state: string, 
     ['latest', 'to the end'],
   ],
   'e-snappy-localtardeltastats-plain': [
+    ['at_first_backup', 'to the end of the backup'],
     ['rp_one', 'by name'],
+    ['at_second_backup', 'to the end of the backup'],
     ['rp_two', 'by xid'],
     ['latest', 'to the end'],
   ],
   'f-snappy-basic-timelines': [
+    ['at_first_backup', 'to the end of the backup'],
     ['rp_one', 'by name'],
     ['tl1_end', 'to the end of timeline 1'],
     ['rp_tl2', 'by time'],
     ['latest', 'to the end'],
   ],
   'g-pghoard14-pipe-snappy-enc': [
+    ['at_first_backup', 'to the end of the backup'],
     ['rp_one', 'by time'],
     ['latest', 'to the end'],
   ],
@@ -85,7 +90,6 @@ async function restoreAndStart(fixture: Fixture, daemon: TestDaemon, state: stri
 }
 
 const targetSettings: Partial<Record<Target, string>> = {
-  'to the end of timeline 1': "recovery_target_timeline = '1'\n",
   'to the end of the backup': "recovery_target = 'immediate'\n",
 };
 
@@ -93,7 +97,8 @@ const targetSettings: Partial<Record<Target, string>> = {
 function targetFlags(fixture: Fixture, stateName: string, target: Target): string[] {
   const { target: point } = fixture.state(stateName);
   if (target === 'to the end of the backup') return ['--basebackup', fixture.basebackupOf(stateName)];
-  if (point === null || point === 'latest' || 'timeline' in point) return [];
+  if (point === null || point === 'latest') return [];
+  if ('timeline' in point) return ['--recovery-target-timeline', String(point.timeline)];
   if (target === 'by time') return ['--recovery-target-time', point.time];
   const flag = target === 'by name' ? ['--recovery-target-name', point.name] : ['--recovery-target-xid', point.xid];
   return ['--basebackup', fixture.basebackupOf(stateName), ...flag];

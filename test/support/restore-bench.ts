@@ -30,7 +30,7 @@ export async function makeRestoreBench(pool: CodecPool, privateKeys: Record<stri
     dataDirectory: target,
     overwrite: false,
     tablespaces: { directories: new Map() },
-    recovery: { target: { kind: 'latest' }, targetAction: 'promote', toPrimary: true },
+    recovery: { target: { kind: 'latest' }, targetAction: 'promote', timeline: 'latest', toPrimary: true },
     cancelPreserveOnSuccess: true,
   };
   const deps: RestoreDeps = {
