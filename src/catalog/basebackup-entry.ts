@@ -29,6 +29,8 @@ export interface BasebackupEntry {
   readonly encryptionKeyId?: string;
   /** As stored, but with names in lower case. */
   readonly metadata: Metadata;
+  /** Of the main object, as {@link ObjectEntry} has it. */
+  readonly digest?: string;
 }
 
 /** Reads what any version of the original, or we, stored a base backup with. Throws `basebackup-unreadable`. */
@@ -44,6 +46,7 @@ export function parseBasebackupEntry(entry: ObjectEntry): BasebackupEntry {
     startTime: startTimeOf(key, metadata),
     startWalSegment: startWalSegmentOf(key, metadata),
     storedSize: parseCount(metadata['total-size-enc']) ?? size,
+    ...(entry.digest !== undefined && { digest: entry.digest }),
     ...optionalFields(key, metadata),
   };
 }

@@ -112,5 +112,6 @@ function describeBasebackup(
       ...Object.fromEntries(stored),
       'preserve-until': preserved.get(entry.name) ?? null,
     },
+    ...(entry.digest !== undefined && { md5: entry.digest }),
   };
 }

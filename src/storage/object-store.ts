@@ -11,6 +11,8 @@ export interface ObjectInfo {
 
 export interface ObjectEntry extends ObjectInfo {
   readonly metadata: Metadata;
+  /** Digest of the stored bytes as the store keeps it by itself, in hexadecimal; each kind of store has its own. Only shown, never relied on. */
+  readonly digest?: string;
 }
 
 /** Bytes to be stored. They can be read again from the start, so that an upload can be repeated. */

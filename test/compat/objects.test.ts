@@ -103,8 +103,10 @@ async function checkListing(store: ObjectStore, configFile: string, fixture: Fix
   const { entries, unreadable } = await new Catalog(store, new SiteKeys(prefix)).basebackups();
   assert.deepEqual(unreadable, []);
   assert.deepEqual(
-    Object.fromEntries(entries.map(({ key, metadata }) => [key.slice(key.lastIndexOf('/') + 1), metadata])),
-    Object.fromEntries(Object.entries(basebackups).map(([key, { _hash, ...metadata }]) => [key, normaliseMetadata(metadata)])),
+    Object.fromEntries(entries.map(({ key, metadata, digest }) => [key.slice(key.lastIndexOf('/') + 1), { metadata, digest }])),
+    Object.fromEntries(
+      Object.entries(basebackups).map(([key, { _hash, ...metadata }]) => [key, { metadata: normaliseMetadata(metadata), digest: _hash }]),
+    ),
   );
 
   const { code, stdout, stderr } = await runOurs('restore', ['list-basebackups', '--config', configFile]);

@@ -9,11 +9,13 @@ export async function listBasebackups(site: SiteServices, request: ApiRequest, l
     const listings = await Promise.all(site.catalogs.map((catalog) => catalog.basebackups(signal)));
     const entries = listings.flatMap((listing) => listing.entries);
     const unreadable = listings.flatMap((listing) => listing.unreadable);
-    const basebackups = entries.map(({ key, size, lastModified, metadata }) => ({
+    const basebackups = entries.map(({ key, size, lastModified, metadata, digest }) => ({
       name: key,
       size,
       last_modified: lastModified,
       metadata,
+      // The original's name for whatever digest the store has.
+      ...(digest !== undefined && { md5: digest }),
     }));
     return jsonReply({ basebackups, ...(unreadable.length > 0 && { unreadable }) });
   });

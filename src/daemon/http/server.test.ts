@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
@@ -55,7 +56,12 @@ test('base backups: listed with their metadata, requested under both paths', asy
     unreadable: { key: string }[];
   };
   const [{ last_modified: modified, ...backup }] = basebackups as [{ name: string; last_modified: string }];
-  assert.deepEqual(backup, { name: 'main/basebackup/2026-11-22_23-39_0', size: 3, metadata });
+  assert.deepEqual(backup, {
+    name: 'main/basebackup/2026-11-22_23-39_0',
+    size: 3,
+    metadata,
+    md5: createHash('md5').update('tar').digest('hex'),
+  });
   assert.match(modified, /^\d{4}-\d\d-\d\dT.*Z$/);
   assert.deepEqual(
     unreadable.map(({ key }) => key),

@@ -125,8 +125,8 @@ export class LocalStore implements ObjectStore {
     signal?.throwIfAborted();
     const found = await withStoreErrors(`look at ${key} in ${this.name}`, () => findObject(path, this.#clock));
     if (!found) throw objectMissing(key, this.name);
-    const { size, lastModified, metadata } = found;
-    return { entry: { key, size, lastModified, metadata }, found, path };
+    const { size, lastModified, metadata, digest } = found;
+    return { entry: { key, size, lastModified, metadata, ...(digest !== undefined && { digest }) }, found, path };
   }
 
   /**

@@ -7,7 +7,7 @@ import type { ByteRange, Metadata } from '../object-store.ts';
 import { bodyCutShort, objectChanged } from '../store-errors.ts';
 import { asStoreError } from './errors.ts';
 import { sidecarOf } from './names.ts';
-import { metadataFrom, readSidecar } from './sidecar.ts';
+import { digestIn, metadataFrom, readSidecar } from './sidecar.ts';
 
 /** How often data and metadata are looked at until they belong together, and how long between. */
 const looksMax = 25;
@@ -18,6 +18,8 @@ export interface FoundObject {
   readonly size: number;
   readonly lastModified: Date;
   readonly metadata: Metadata;
+  /** SHA-256 of the stored bytes, as their writer had it. */
+  readonly digest: string | undefined;
 }
 
 /**
@@ -34,7 +36,8 @@ export async function findObject(path: string, clock: Clock = systemClock, readM
     const sidecar = await readMetadata(sidecarOf(path));
     const isCurrent = (await inodeOf(path)) === ino;
     if (sidecar !== undefined && isCurrent) {
-      return { inode: ino, size, lastModified: mtime, metadata: metadataFrom(sidecarOf(path), sidecar) };
+      const metadata = metadataFrom(sidecarOf(path), sidecar);
+      return { inode: ino, size, lastModified: mtime, metadata, digest: digestIn(sidecar) };
     }
     if (sidecar === undefined && look >= looksMax) return undefined;
     await clock.sleep(lookDelayMs);

@@ -18,6 +18,12 @@ function asciiJson(text: string): string {
   return JSON.stringify(text).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** The `_hash` of a sidecar that {@link parseSidecar} accepts. */
+export function digestIn(text: string): string | undefined {
+  const digest = (JSON.parse(text) as Record<string, unknown>)[hashEntry];
+  return typeof digest === 'string' ? digest : undefined;
+}
+
 /** Takes what any version of the original wrote: values that are not text (before 1.3.0) become what Python's `str()` makes of them, nulls are dropped. */
 export function parseSidecar(text: string): Metadata {
   const parsed: unknown = JSON.parse(text);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { abortable } from '../abortable.ts';
 import { compareKeys } from '../key-order.ts';
@@ -38,7 +39,8 @@ export class MemoryStore implements ObjectStore {
     const bytes = Buffer.concat(pieces);
     if (bytes.length !== source.size) throw sourceSizeWrong(key, source.size, bytes.length);
     if (options.createOnly && this.#objects.has(key)) throw objectExists(key, this.name);
-    const entry = { key, size: bytes.length, lastModified: this.#clock.now(), metadata: { ...options.metadata } };
+    const digest = createHash('md5').update(bytes).digest('hex');
+    const entry = { key, size: bytes.length, lastModified: this.#clock.now(), metadata: { ...options.metadata }, digest };
     this.#objects.set(key, { bytes, entry });
     return entry;
   }
