@@ -120,7 +120,7 @@ export class Daemon {
   async #reload(): Promise<void> {
     const old = this.#config;
     const config = await loadConfig(old.file, { forDaemon: true });
-    for (const warning of config.warnings) this.#deps.log.warn({}, warning);
+    for (const warning of config.warnings) if (!old.warnings.includes(warning)) this.#deps.log.warn({}, warning);
     await this.#sites.change(old, config);
     this.#config = config;
     this.#deps.log.setLevel(config.log_level);

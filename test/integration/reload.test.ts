@@ -27,6 +27,16 @@ test('while a site takes on another configuration its clients are told to ask ag
   assert.doesNotMatch(daemon.log, /by a bug/);
 });
 
+test('what is deprecated is said once, though the configuration is read again', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  await using daemon = await TestDaemon.start({ directory: scratch.path, global: { path_prefix: 'old' } });
+  const timesSaid = (key: string) => daemon.log.split(`${key} is deprecated`).length - 1;
+  await daemon.reconfigure({ site: { basebackup_count: 3 } });
+  assert.equal(timesSaid('path_prefix'), 1);
+  await daemon.reconfigure({ site: { basebackup_count: 3, stream_compression: true } });
+  assert.deepEqual([timesSaid('path_prefix'), timesSaid('stream_compression')], [1, 1]);
+});
+
 test('a configuration that is sound but cannot be put to work is taken back, and the old one goes on', async () => {
   await using scratch = await makeTemporaryDirectory();
   await using daemon = await TestDaemon.start({ directory: scratch.path });
