@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net';
 import type { Client, QueryResult } from 'pg';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { type ConnInfo, resolveConninfo, splitHosts } from './conninfo.ts';
-import { checkSupported, describeTarget, destroyClient, type LoginOptions, logIn } from './login.ts';
+import { checkSupported, describeTarget, type LoginOptions, logIn, socketOf } from './login.ts';
 import { connectError, lostError, sqlStateOf, statementError, tlsError } from './postgres-error.ts';
+import { RowTap, takeSocket } from './raw-socket.ts';
 import { checkRole, parseSessionAttribute, roundsOf, type ServerRole, type SessionAttribute } from './session-attributes.ts';
 import { securitiesToTry } from './tls.ts';
 
@@ -20,6 +22,8 @@ export interface PgConnection extends AsyncDisposable {
    * {@link PostgresError} with its SQLSTATE) or, where the connection is gone, `postgres-unreachable` (retryable).
    */
   query<Row extends object = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** As {@link query}, each column as the bytes that the server sent, where they need not be text in UTF-8. */
+  queryBytes(sql: string): Promise<readonly (readonly Buffer[])[]>;
   /** `server_version_num`, such as 150018. */
   readonly serverVersion: number;
   /** `user@host:port/database`, for messages. */
@@ -28,6 +32,11 @@ export interface PgConnection extends AsyncDisposable {
   readonly closed: boolean;
   /** Calls back once if the connection ends without {@link close}, also if it has already. */
   onLost(callback: (error: OperatorError) => void): void;
+  /**
+   * Hands over the logged-in socket, paused, once running statements are through, the last of which must have succeeded (otherwise the end of its
+   * answer may still be on its way). From then on the connection is closed to its owner, and the socket somebody else's to close.
+   */
+  takeOver(): Promise<Socket>;
   /** Ends the session; a running statement fails. */
   close(): Promise<void>;
 }
@@ -149,10 +158,35 @@ class Session implements PgConnection {
     return run;
   }
 
+  queryBytes(sql: string): Promise<readonly (readonly Buffer[])[]> {
+    const run = this.#previous.then(async () => {
+      // `pg` knows text only, so what it reads is read a second time.
+      const tap = new RowTap(this.#client);
+      try {
+        await this.#run(sql);
+        return tap.rows();
+      } finally {
+        tap.end();
+      }
+    });
+    this.#previous = run.catch(() => {});
+    return run;
+  }
+
   onLost(callback: (error: OperatorError) => void): void {
     const lost = this.#lost;
     if (lost) queueMicrotask(() => callback(lost));
     else this.#listeners.push(callback);
+  }
+
+  takeOver(): Promise<Socket> {
+    const taken = this.#previous.then(() => {
+      this.#throwIfClosed();
+      this.#closing = Promise.resolve();
+      return takeSocket(this.#client);
+    });
+    this.#previous = taken.catch(() => {});
+    return taken;
   }
 
   close(): Promise<void> {
@@ -165,8 +199,7 @@ class Session implements PgConnection {
   }
 
   async #run<Row extends object>(sql: string, params?: readonly unknown[]): Promise<Row[]> {
-    if (this.#lost) throw this.#lost;
-    if (this.#closing) throw lostError(this.target, new Error('it has been closed'));
+    this.#throwIfClosed();
     try {
       const values = params === undefined || params.length === 0 ? undefined : [...params];
       const result = (await this.#client.query<Row>(sql, values)) as QueryResult<Row> | QueryResult<Row>[];
@@ -176,8 +209,13 @@ class Session implements PgConnection {
     }
   }
 
+  #throwIfClosed(): void {
+    if (this.#lost) throw this.#lost;
+    if (this.#closing) throw lostError(this.target, new Error('it has been closed'));
+  }
+
   async #end(): Promise<void> {
-    const impatience = setTimeout(() => destroyClient(this.#client), closeWithinMs);
+    const impatience = setTimeout(() => socketOf(this.#client).destroy(), closeWithinMs);
     try {
       await this.#client.end();
     } finally {

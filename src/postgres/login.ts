@@ -47,14 +47,14 @@ export async function logIn(info: ConnInfo, security: Security, options: LoginOp
   connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
     if (parameterName === 'server_version') version = parameterValue;
   });
-  const abort = () => void connectionOf(client).stream.destroy(new Error('aborted'));
+  const abort = () => void socketOf(client).destroy(new Error('aborted'));
   options.signal?.addEventListener('abort', abort, { once: true });
   try {
     await client.connect();
     binding.check();
     return { client, serverVersion: parseVersionNumber(version) };
   } catch (error) {
-    connectionOf(client).stream.destroy();
+    socketOf(client).destroy();
     options.signal?.throwIfAborted();
     throw error;
   } finally {
@@ -62,9 +62,9 @@ export async function logIn(info: ConnInfo, security: Security, options: LoginOp
   }
 }
 
-/** Ends the session without waiting for anything. */
-export function destroyClient(client: Client): void {
-  connectionOf(client).stream.destroy();
+/** What carries the session: with TLS the encrypting socket. */
+export function socketOf(client: Client): Socket {
+  return connectionOf(client).stream;
 }
 
 /** `user@host:port/database`, for messages. */

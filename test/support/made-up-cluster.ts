@@ -123,7 +123,9 @@ const connection: PgConnection = {
       .filter(([said]) => said.test(sql))
       .map(([, row]) => row as Row)
       .slice(0, 1),
+  queryBytes: async () => [],
   onLost: () => {},
+  takeOver: () => Promise.reject(new Error('nobody has no socket')),
   close: async () => {},
   [Symbol.asyncDispose]: async () => {},
 };

@@ -8,6 +8,7 @@ import { connect } from '../../postgres/client.ts';
 import { resolveConninfo } from '../../postgres/conninfo.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import { findProgram, type ProgramSearch } from '../../postgres/programs.ts';
+import { readServerFacts, type ServerFacts } from '../../postgres/replication.ts';
 import { majorOf } from '../../postgres/versions.ts';
 import { checkWalSegment } from '../../postgres/wal-page.ts';
 import type { WalReceiverOptions } from '../options.ts';
@@ -20,7 +21,6 @@ import { firstBytes, lastReceived, mendPartials } from './partial-files.ts';
 import type { ReceiverStatus, WalHole, WalReceiver } from './receiver.ts';
 import { ReceivewalProcess, receivewalCommand } from './receivewal-process.ts';
 import { restartAfterHole, restartOnNewTimeline } from './restart-position.ts';
-import { readServerFacts, type ServerFacts } from './server-facts.ts';
 
 export interface PgReceivewalDeps {
   readonly site: string;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { followingTimeline } from './restart-position.ts';
-import { parseSize } from './server-facts.ts';
 
 const history = [
   { timeline: 1, switchLsn: 100n, reason: '' },
@@ -16,9 +15,4 @@ test('the timeline that followed is the next in the history, else the current on
 test('a timeline that is no ancestor is followed by none', () => {
   assert.equal(followingTimeline(3, history, 4), undefined);
   assert.equal(followingTimeline(1, [], 1), undefined);
-});
-
-test('sizes are read as SHOW prints them', () => {
-  const sizes = ['1MB', '16MB', '1GB', '512kB', '5B', '', '16', 'MB', '16 MB'].map(parseSize);
-  assert.deepEqual(sizes, [2 ** 20, 2 ** 24, 2 ** 30, 2 ** 19, 5, undefined, undefined, undefined, undefined]);
 });

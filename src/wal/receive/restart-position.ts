@@ -1,11 +1,11 @@
 import { OperatorError } from '../../lib/errors.ts';
 import type { PgConnection } from '../../postgres/client.ts';
-import { readTimelineHistory } from '../../postgres/replication.ts';
+import { readServerFacts, readTimelineHistory } from '../../postgres/replication.ts';
+import { reserveSlot } from '../../postgres/replication-slot.ts';
 import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
 import { nextWalName, parseWalName, walNameOf } from '../../postgres/wal-name.ts';
 import { lastReceived, plantStart } from './partial-files.ts';
 import type { WalHole } from './receiver.ts';
-import { readServerFacts, reserveSlot } from './server-facts.ts';
 import { compareWalPosition } from './wal-position.ts';
 
 /** Has pg_receivewal go on with the oldest WAL that the server certainly has: what the slot holds, else what it writes now. */
