@@ -2,9 +2,10 @@ import type { SiteConfig } from '../config/load.ts';
 import { explain, isOperatorError, messageOf, type OperatorError } from '../lib/errors.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { WalArchiver } from '../wal/archive.ts';
-import { IncomingWal } from '../wal/receive/incoming-wal.ts';
-import { PgReceivewal, type PgReceivewalDeps } from '../wal/receive/pg-receivewal.ts';
+import { IncomingWal, type IncomingWalDeps } from '../wal/receive/incoming-wal.ts';
+import { PgReceivewal } from '../wal/receive/pg-receivewal.ts';
 import type { WalHole, WalReceiver } from '../wal/receive/receiver.ts';
+import { SupervisedReceiver, type SupervisedReceiverDeps, type WayOfReceiving } from '../wal/receive/supervised-receiver.ts';
 import type { AlertName } from './alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -27,29 +28,44 @@ const connectionAlerts = ['authentication_error', 'configuration_error', 'versio
 
 /** What brings the WAL of a site here; undefined where the server sends it, or nobody. */
 export function receiverOf(own: ReceiverParts): WalReceiver | undefined {
-  const { parts, site, cluster, loop } = own;
-  const { alerts, log } = parts;
-  if (!site.active || site.active_backup_mode !== 'pg_receivexlog' || site.nodes.length === 0) return undefined;
-  const tell = (alerting: Promise<void>) =>
-    void alerting.catch((error: unknown) => log.error({ site: site.name }, `cannot write an alert file: ${explain(error)}`));
+  const way = own.site.active && own.site.nodes.length > 0 ? wayOfReceiving(own) : undefined;
+  return way && new SupervisedReceiver(supervisionDeps(own), way);
+}
+
+function wayOfReceiving(own: ReceiverParts): WayOfReceiving | undefined {
+  const { parts, site, cluster, spool } = own;
+  if (site.active_backup_mode !== 'pg_receivexlog') return undefined;
   return new PgReceivewal({
-    ...incomingDeps(own),
-    nodes: site.nodes,
+    site: site.name,
+    directory: spool.walIncomingDirectory,
     programs: {
       sitePath: site.pg_receivexlog_path ?? undefined,
       globalPath: parts.config.pg_receivexlog_path ?? undefined,
       binDirectory: site.pg_bin_directory ?? undefined,
     },
-    guard: site.pg_receivexlog,
     cluster: () => cluster.facts,
     onServer: (facts) => cluster.learn(facts),
+    clock: parts.clock,
+    log: parts.log,
+  });
+}
+
+function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
+  const { site, loop } = own;
+  const { alerts, log } = own.parts;
+  const tell = (alerting: Promise<void>) =>
+    void alerting.catch((error: unknown) => log.error({ site: site.name }, `cannot write an alert file: ${explain(error)}`));
+  return {
+    ...incomingDeps(own),
+    nodes: site.nodes,
+    guard: site.pg_receivexlog,
     onTrouble: (error) => tell(alerts.raise(alertOf(error), site.name, `WAL is not being received: ${messageOf(error)}`)),
     onRunning: () => {
       loop.lookAgain();
       tell(clearAll(own));
     },
     onHole: own.onHole,
-  });
+  };
 }
 
 /** Archives what a receiver left behind that does not run any more, because the site has another mode now. */
@@ -59,13 +75,11 @@ export async function archiveLeftBehind(own: ReceiverParts): Promise<void> {
   await incoming.settled();
 }
 
-function incomingDeps({ parts, site, spool, archiver, signal }: ReceiverParts): IncomingDeps {
+function incomingDeps({ parts, site, spool, archiver, signal }: ReceiverParts): IncomingWalDeps {
   const { clock, random, log } = parts;
   const archive = (name: string, path: string) => archiver.archive(name, path, signal);
   return { site: site.name, directory: spool.walIncomingDirectory, archive, clock, random, log, signal };
 }
-
-type IncomingDeps = Pick<PgReceivewalDeps, 'site' | 'directory' | 'archive' | 'clock' | 'random' | 'log' | 'signal'>;
 
 function alertOf(error: OperatorError): AlertName {
   if (isOperatorError(error, 'postgres-authentication')) return 'authentication_error';

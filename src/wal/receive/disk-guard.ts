@@ -1,7 +1,71 @@
 import { statfs } from 'node:fs/promises';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
 import type { WalReceiverOptions } from '../options.ts';
 
+/** Something that writes to the disk and can be told to wait. */
+export interface Pausable {
+  readonly isPaused: boolean;
+  pause(): void;
+  resume(): void;
+}
+
+export interface DiskGuardDeps {
+  readonly site: string;
+  readonly directory: string;
+  readonly guard: WalReceiverOptions;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface GuardChange {
+  readonly isPaused: boolean;
+  readonly because: string;
+}
+
 export type GuardStep = 'pause' | 'resume' | 'stay';
+
+/** Has a receiver wait before the disk it writes to is full. */
+export class DiskGuard {
+  readonly #deps: DiskGuardDeps;
+
+  constructor(deps: DiskGuardDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves once there is enough room to begin. `tell` is told why it does not yet. */
+  async waitForRoom(tell: (because: string) => void, signal: AbortSignal): Promise<void> {
+    const { guard, directory, clock, log, site } = this.#deps;
+    for (let isPaused = false; !signal.aborted; isPaused = true) {
+      const free = await freeBytesOf(directory);
+      const step = guardStep(isPaused, free, guard);
+      if (step === 'resume' || (step === 'stay' && !isPaused)) return;
+      tell(this.#lowDisk(free));
+      if (!isPaused) log.warn({ site }, this.#lowDisk(free));
+      await clock.sleep(guard.disk_space_check_interval * 1000, signal);
+    }
+  }
+
+  /** Looks at the disk, and pauses or resumes; resolves to what changed. */
+  async check(pausable: Pausable): Promise<GuardChange | undefined> {
+    const { guard, directory, log, site } = this.#deps;
+    const free = await freeBytesOf(directory);
+    const step = guardStep(pausable.isPaused, free, guard);
+    if (step === 'stay') return undefined;
+    if (step === 'pause') {
+      pausable.pause();
+      log.warn({ site }, this.#lowDisk(free));
+      return { isPaused: true, because: this.#lowDisk(free) };
+    }
+    pausable.resume();
+    log.info({ site, free }, 'receiving WAL again, there is room');
+    return { isPaused: false, because: 'receiving again after a pause' };
+  }
+
+  #lowDisk(free: number): string {
+    return `receiving of WAL is paused: only ${free} bytes are free in ${this.#deps.directory}`;
+  }
+}
 
 /** Between the two limits things stay as they are, so that receiving does not begin and end all the time. */
 export function guardStep(isPaused: boolean, freeBytes: number, options: WalReceiverOptions): GuardStep {

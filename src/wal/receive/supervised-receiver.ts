@@ -1,0 +1,228 @@
+import type { Clock } from '../../lib/clock.ts';
+import { explain, isOperatorError, messageOf, OperatorError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Random } from '../../lib/random.ts';
+import { backoffMs } from '../../lib/retry.ts';
+import { connect } from '../../postgres/client.ts';
+import type { PostgresNode } from '../../postgres/node.ts';
+import type { WalReceiverOptions } from '../options.ts';
+import { DiskGuard, type Pausable } from './disk-guard.ts';
+import { IncomingWal, type IncomingWalDeps } from './incoming-wal.ts';
+import type { ReceiverStatus, WalHole, WalReceiver } from './receiver.ts';
+import { restartAfterHole, restartOnNewTimeline } from './restart-position.ts';
+
+/** How WAL gets from a server into the directory; {@link SupervisedReceiver} does everything else. */
+export interface WayOfReceiving {
+  /** For the log. */
+  readonly program: string;
+  /** Receives as long as it goes. Resolves, or rejects, with why it ended. */
+  receive(node: PostgresNode, life: ReceivingLife): Promise<OperatorError>;
+}
+
+/** What one attempt to receive tells about itself. */
+export interface ReceivingLife {
+  readonly signal: AbortSignal;
+  /** Resolves once there is room to write to. */
+  waitForRoom(): Promise<void>;
+  /** From now on this is paused while the disk is nearly full. */
+  began(pausable: Pausable): void;
+  /** WAL arrives, `from` there on, in words. */
+  settled(from: string): void;
+}
+
+export interface SupervisedReceiverDeps extends IncomingWalDeps {
+  /** Where received files lie (`xlog_incoming`); made before the receiver starts. */
+  readonly directory: string;
+  readonly nodes: readonly PostgresNode[];
+  readonly guard: WalReceiverOptions;
+  /** A failure that a person should know of; it is repeated as long as it lasts. */
+  readonly onTrouble: (error: OperatorError) => void;
+  readonly onRunning: () => void;
+  /** WAL had to be left out. */
+  readonly onHole: (hole: WalHole) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+const restartPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 500, delayMsMax: 60_000 };
+const beatMs = 1000;
+/** What may pass by itself is worth an alert when it has not by then. */
+const failuresBeforeAlert = 3;
+
+/**
+ * Keeps receiving, and archives what has arrived whole.
+ *
+ * Every end is a failure with a cause; receiving is begun again after 0.5 s to 60 s, on the next node if there are several. Where WAL that it needs is
+ * gone from all of them, it goes on at once behind the hole.
+ */
+export class SupervisedReceiver implements WalReceiver {
+  readonly #deps: SupervisedReceiverDeps;
+  readonly #way: WayOfReceiving;
+  readonly #incoming: IncomingWal;
+  readonly #guard: DiskGuard;
+  readonly #end = new AbortController();
+  #work: Promise<void> = Promise.resolve();
+  #pausable: Pausable | undefined;
+  #node = 0;
+  /** In a row, without having streamed in between. */
+  #failures = 0;
+  #lastFailure: OperatorError | undefined;
+  #isRunning = false;
+  #latestActivity: Date;
+  #because = 'just started';
+
+  constructor(deps: SupervisedReceiverDeps, way: WayOfReceiving) {
+    this.#deps = deps;
+    this.#way = way;
+    this.#latestActivity = deps.clock.now();
+    this.#incoming = new IncomingWal(deps);
+    this.#guard = new DiskGuard(deps);
+  }
+
+  get status(): ReceiverStatus {
+    return {
+      running: this.#isRunning,
+      latestActivity: this.#latestActivity,
+      because: this.#because,
+      waiting: this.#incoming.waiting,
+      rejected: this.#incoming.rejected,
+    };
+  }
+
+  start(): void {
+    this.#work = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#work;
+    await this.#incoming.settled();
+  }
+
+  async #run(): Promise<void> {
+    await this.#incoming.open();
+    if (this.#deps.nodes.some(({ slot }) => slot === null)) this.#warnWithoutSlot();
+    const beats = [this.#again(beatMs, async () => this.#beat())];
+    const { min_disk_free_bytes: min, disk_space_check_interval: seconds } = this.#deps.guard;
+    if (min !== null) beats.push(this.#again(seconds * 1000, () => this.#guardDisk()));
+    await Promise.all([this.#supervise(), this.#incoming.run(this.#end.signal), ...beats]);
+  }
+
+  async #supervise(): Promise<void> {
+    const { clock, random, log, site, nodes } = this.#deps;
+    while (!this.#end.signal.aborted) {
+      const failure = await this.#receive();
+      this.#isRunning = false;
+      if (this.#end.signal.aborted) return;
+      this.#failures++;
+      if (await this.#wayOut(failure)) continue;
+      this.#report(failure);
+      this.#node = (this.#node + 1) % nodes.length;
+      const delayMs = backoffMs(Math.min(this.#failures, 10), restartPolicy, random);
+      log.debug({ site, delayMs: Math.round(delayMs) }, `${this.#way.program} is started again after a while`);
+      await clock.sleep(delayMs, this.#end.signal).catch(() => {});
+    }
+  }
+
+  /** Resolves to why WAL is not being received any more, or could not be. */
+  async #receive(): Promise<OperatorError> {
+    try {
+      return await this.#way.receive(this.#currentNode, this.#beginLife());
+    } catch (error) {
+      if (isOperatorError(error)) return error;
+      // Anything else must not end the supervision for good.
+      return new OperatorError('wal-receiver-failed', `${this.#way.program} could not be run`, { cause: error, retryable: true });
+    } finally {
+      this.#pausable = undefined;
+    }
+  }
+
+  #beginLife(): ReceivingLife {
+    let own: Pausable | undefined;
+    return {
+      signal: this.#end.signal,
+      waitForRoom: () => this.#guard.waitForRoom((because) => (this.#because = because), this.#end.signal),
+      began: (pausable) => (this.#pausable = own = pausable),
+      settled: (from) => {
+        if (own !== undefined && own === this.#pausable && !own.isPaused) this.#settled(from);
+      },
+    };
+  }
+
+  get #currentNode(): PostgresNode {
+    return this.#deps.nodes[this.#node] as PostgresNode;
+  }
+
+  /** Tries what can be done about a failure beside repeating; true where receiving shall begin again at once. */
+  async #wayOut(failure: OperatorError): Promise<boolean> {
+    const { nodes, directory, log, site, clock } = this.#deps;
+    const isRemoved = ['wal-removed', 'slot-lost'].includes(failure.code);
+    if (!isRemoved && failure.code !== 'wal-diverged') return false;
+    if (isRemoved && this.#failures < nodes.length) return false;
+    try {
+      const { conninfo, slot } = this.#currentNode;
+      await using connection = await connect(conninfo, { replication: true, applicationName: 'pghoard', signal: this.#end.signal });
+      if (isRemoved) {
+        this.#report(failure);
+        this.#deps.onHole(await restartAfterHole(connection, directory, slot, clock.now()));
+        return true;
+      }
+      const from = await restartOnNewTimeline(connection, directory, () => this.#incoming.clear());
+      log.warn({ site, from }, `${messageOf(failure)}; receiving goes on where the timeline of the server begins`);
+      return true;
+    } catch (error) {
+      if (!this.#end.signal.aborted) log.error({ site }, `cannot go on behind WAL that is gone: ${explain(error)}`);
+      return false;
+    }
+  }
+
+  #settled(from: string): void {
+    if (this.#isRunning) return;
+    const { log, site, onRunning } = this.#deps;
+    this.#isRunning = true;
+    this.#failures = 0;
+    this.#lastFailure = undefined;
+    this.#because = `receiving since ${from}`;
+    log.info({ site }, `receiving WAL from ${from}`);
+    onRunning();
+  }
+
+  /** Once in the log for each cause; the alert is kept up. */
+  #report(failure: OperatorError): void {
+    const { log, site, onTrouble } = this.#deps;
+    const isNew = this.#lastFailure?.code !== failure.code;
+    this.#lastFailure = failure;
+    this.#because = messageOf(failure);
+    if (isNew) log.error({ site }, `WAL is not being received: ${explain(failure)}`);
+    if (!failure.retryable || this.#failures >= failuresBeforeAlert) onTrouble(failure);
+  }
+
+  #beat(): void {
+    if (this.#isRunning) this.#latestActivity = this.#deps.clock.now();
+  }
+
+  /** Repeats `work` to the end, whatever comes of it. */
+  async #again(everyMs: number, work: () => Promise<void>): Promise<void> {
+    const { clock, log, site } = this.#deps;
+    while (!this.#end.signal.aborted) {
+      await work().catch((error: unknown) => log.error({ site }, `watching over the receiver failed: ${explain(error)}`));
+      await clock.sleep(everyMs, this.#end.signal).catch(() => {});
+    }
+  }
+
+  async #guardDisk(): Promise<void> {
+    const pausable = this.#pausable;
+    const change = pausable && (await this.#guard.check(pausable));
+    if (change === undefined) return;
+    this.#isRunning = !change.isPaused;
+    this.#because = change.because;
+  }
+
+  #warnWithoutSlot(): void {
+    this.#deps.log.warn(
+      { site: this.#deps.site },
+      'a node has no replication slot: while WAL is not being received the server keeps it only as long as wal_keep_size tells, then it is lost for the archive',
+    );
+  }
+}
