@@ -10,6 +10,7 @@ import type { RootLog } from '../lib/log.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts.ts';
+import { BackupLocation } from './backup-location.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
 import { ServedFiles } from './served-files.ts';
@@ -33,6 +34,7 @@ export class Daemon {
   readonly #startupTime: Date;
   readonly #end = new AbortController();
   #config: DaemonConfig;
+  #location: BackupLocation | undefined;
   #http: HttpServer | undefined;
   #stateWriting: Promise<void> = Promise.resolve();
   #reloading: Promise<void> = Promise.resolve();
@@ -42,7 +44,6 @@ export class Daemon {
     const config = await loadConfig(configFile, { forDaemon: true });
     deps.log.setLevel(config.log_level);
     for (const warning of config.warnings) deps.log.warn({}, warning);
-    await mkdir(config.backup_location, { recursive: true, mode: 0o700 });
     await mkdir(dirname(config.json_state_file_path), { recursive: true });
     const daemon = new Daemon(config, deps, await readStateFile(config.json_state_file_path));
     try {
@@ -102,8 +103,9 @@ export class Daemon {
 
   async #begin(): Promise<void> {
     const { http_address: address, http_port: port, webserver_username: username, webserver_password: password } = this.#config;
-    // Opening a site clears its spool of what a dead process left. If the port is taken that process lives, and needs it.
+    // Opening a site clears its spool of what a dead process left. A living one must not come to harm by that.
     await checkAddress({ address, port });
+    this.#location = await this.#occupy(this.#config);
     await this.#sites.open(this.#config);
     const readStatus = () => readFile(this.#config.json_state_file_path);
     await this.#writeState();
@@ -121,13 +123,31 @@ export class Daemon {
     const old = this.#config;
     const config = await loadConfig(old.file, { forDaemon: true });
     for (const warning of config.warnings) if (!old.warnings.includes(warning)) this.#deps.log.warn({}, warning);
-    await this.#sites.change(old, config);
+    await this.#move(old, config);
     this.#config = config;
     this.#deps.log.setLevel(config.log_level);
     this.#deps.log.info({ sites: [...this.#sites.byName.keys()].join(',') }, 'configuration reloaded');
     const needRestart = restartKeys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(config[key]));
     if (needRestart.length > 0)
       this.#deps.log.warn({ keys: needRestart.join(',') }, 'changes of these settings take effect at the next start');
+  }
+
+  /** The old place is left once the new one is in use. */
+  async #move(from: DaemonConfig, to: DaemonConfig): Promise<void> {
+    const moves = from.backup_location !== to.backup_location;
+    const location = moves ? await this.#occupy(to) : this.#location;
+    try {
+      await this.#sites.change(from, to);
+    } catch (error) {
+      if (moves) await location?.leave();
+      throw error;
+    }
+    if (moves) await this.#location?.leave();
+    this.#location = location;
+  }
+
+  async #occupy({ backup_location: path }: DaemonConfig): Promise<BackupLocation> {
+    return BackupLocation.occupy(path, this.#parts);
   }
 
   async #drain(forced: AbortSignal): Promise<void> {
@@ -145,8 +165,10 @@ export class Daemon {
     await this.#http?.close(0);
     await this.#sites.close();
     await this.#stateWriting;
-    await this.#writeState();
+    // Where the place belongs to another daemon, so does the state file.
+    if (this.#location) await this.#writeState();
     await Promise.all([this.#parts.pool.close(), this.#parts.walPool.close()]);
+    await this.#location?.leave();
   }
 
   async #keepWritingState(): Promise<void> {

@@ -5,6 +5,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { runOurs } from '../support/commands.ts';
 import { siteName } from '../support/daemon.ts';
 import { chunked, FaultSite } from '../support/fault-site.ts';
+import { freePort } from '../support/free-port.ts';
 import { limitFileSize } from '../support/small-disk.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -149,13 +150,31 @@ test('SIGHUP adds and removes sites and changes the log level under a running ba
   await site.restoreAndCompare();
 });
 
-test('a daemon whose port is taken says so and ends with 1, and leaves alone what the first one is about to store', async () => {
-  const inUse = join(site.daemon.spoolDirectory, 'xlog', '000000010000000000000001.abcdef012345.tmp');
-  await writeFile(inUse, 'unfinished');
-  const result = await runOurs('pghoard', ['--config', site.daemon.configFile]);
-  assert.equal(result.code, 1);
-  assert.match(result.stderr, new RegExp(`http-listen-failed: cannot listen at 127.0.0.1 port ${site.daemon.port}`));
-  assert.match(result.stderr, /EADDRINUSE|in use/);
-  await rm(inUse);
-  await site.settle();
-});
+const contenders: [what: string, change: (port: number) => Record<string, unknown>, refusal: RegExp][] = [
+  ['whose port is taken', () => ({}), /http-listen-failed: cannot listen at 127\.0\.0\.1 port \d+[^]*in use/],
+  [
+    'whose backup_location is in use',
+    (port) => ({ http_port: port }),
+    /backup-location-in-use: another pghoard uses backup_location .*: process \d+ on .+, since 2[^]*hint: /,
+  ],
+];
+for (const [what, change, refusal] of contenders) {
+  test(`a daemon ${what} says so and ends with 1, and leaves alone what the first one is about to store`, async () => {
+    const inUse = join(site.daemon.spoolDirectory, 'xlog', '000000010000000000000001.abcdef012345.tmp');
+    await writeFile(inUse, 'unfinished');
+    const config = JSON.parse(await readFile(site.daemon.configFile, 'utf8')) as ConfigFile;
+    const file = join(site.directory, 'contender.json');
+    await writeFile(file, JSON.stringify({ ...config, ...change(await freePort()) }));
+    const { startup_time: started } = await state();
+    const result = await runOurs('pghoard', ['--config', file]);
+    assert.equal(result.code, 1);
+    assert.match(result.stderr, refusal);
+    assert.equal((await state())['startup_time'], started, 'the state file is that of the first one');
+    await rm(inUse);
+    await site.settle();
+  });
+}
+
+async function state(): Promise<Record<string, unknown>> {
+  return (await (await site.daemon.request('GET', '/status')).json()) as Record<string, unknown>;
+}

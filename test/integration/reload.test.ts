@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { FileLock } from '../../src/lib/file-lock.ts';
 import { siteName, TestDaemon } from '../support/daemon.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -40,11 +42,25 @@ test('what is deprecated is said once, though the configuration is read again', 
 test('a configuration that is sound but cannot be put to work is taken back, and the old one goes on', async () => {
   await using scratch = await makeTemporaryDirectory();
   await using daemon = await TestDaemon.start({ directory: scratch.path });
-  await assert.rejects(
-    daemon.reconfigure({ global: { backup_location: join(daemon.configFile, 'spool') } }),
-    /spool-unusable|cannot make the spool directory/,
-  );
+  await writeFile(join(scratch.path, 'spool', 'taken'), '');
+  await assert.rejects(daemon.reconfigure({ site: { prefix: 'taken' } }), /cannot make the spool directory/);
+  await assert.rejects(daemon.reconfigure({ global: { backup_location: join(daemon.configFile, 'spool') } }), /cannot use backup_location/);
   const { status, headers } = await daemon.request('HEAD', `/${siteName}/archive/000000010000000000000001`);
   assert.deepEqual([status, headers.get('x-pghoard-code')], [404, 'wal-missing']);
   assert.doesNotMatch(daemon.log, /cannot go back/);
+});
+
+test('backup_location belongs to one daemon, also after a move', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  await using daemon = await TestDaemon.start({ directory: scratch.path });
+  const [old, next] = ['spool', 'elsewhere'].map((name) => join(scratch.path, name)) as [string, string];
+  const take = async (location: string) => {
+    await using lock = await FileLock.take(join(location, 'pghoard.lock'));
+    return lock !== undefined;
+  };
+  assert.equal(await take(old), false);
+  await daemon.reconfigure({ global: { backup_location: next } });
+  assert.deepEqual([await take(old), await take(next)], [true, false]);
+  await daemon.reconfigure({ global: { backup_location: old } });
+  assert.deepEqual([await take(old), await take(next)], [false, true]);
 });
