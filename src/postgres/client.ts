@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Client, QueryResult } from 'pg';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { type ConnInfo, resolveConninfo, splitHosts } from './conninfo.ts';
@@ -36,7 +36,7 @@ export interface PgConnection extends AsyncDisposable {
    * Hands over the logged-in socket, paused, once running statements are through, the last of which must have succeeded (otherwise the end of its
    * answer may still be on its way). From then on the connection is closed to its owner, and the socket somebody else's to close.
    */
-  takeOver(): Promise<Socket>;
+  takeOver(): Promise<Duplex>;
   /** Ends the session; a running statement fails. */
   close(): Promise<void>;
 }
@@ -179,7 +179,7 @@ class Session implements PgConnection {
     else this.#listeners.push(callback);
   }
 
-  takeOver(): Promise<Socket> {
+  takeOver(): Promise<Duplex> {
     const taken = this.#previous.then(() => {
       this.#throwIfClosed();
       this.#closing = Promise.resolve();

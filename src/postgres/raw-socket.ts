@@ -1,11 +1,11 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Client } from 'pg';
 import { socketOf } from './login.ts';
 import { FrameBuffer } from './protocol/framing.ts';
 import { fromServer, parseDataRow } from './protocol/messages.ts';
 
 /** Takes the socket away from `pg`, which hears nothing of it any more but its end; paused, so that nothing is lost until somebody listens. */
-export function takeSocket(client: Client): Socket {
+export function takeSocket(client: Client): Duplex {
   const socket = socketOf(client);
   socket.pause();
   socket.removeAllListeners('data');
@@ -14,7 +14,7 @@ export function takeSocket(client: Client): Socket {
 
 /** Keeps what arrives while `pg` runs a statement, for what `pg` would decode. Meant for short answers. */
 export class RowTap {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #chunks: Buffer[] = [];
   readonly #hear = (chunk: Buffer): void => void this.#chunks.push(chunk);
 

@@ -53,7 +53,8 @@ export async function startReplication(
   }
 }
 
-type Phase = 'starting' | 'streaming' | 'ended';
+/** `ending`: the server has ended the timeline and tells what follows. */
+type Phase = 'starting' | 'streaming' | 'ending' | 'ended';
 
 class WalStream implements ReplicationStream {
   readonly #target: string;
@@ -62,7 +63,7 @@ class WalStream implements ReplicationStream {
   readonly #clock: Clock;
   readonly #silenceMsMax: number;
   readonly #signal: AbortSignal | undefined;
-  readonly #closing = new AbortController();
+  readonly #over = new AbortController();
   #phase: Phase = 'starting';
   #failure: OperatorError | undefined;
   /** Where the next WAL must begin. */
@@ -112,10 +113,13 @@ class WalStream implements ReplicationStream {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#signal?.removeEventListener('abort', this.#abort);
-    this.#closing.abort();
-    const farewell = this.#phase === 'streaming' ? [messages.copyDoneMessage, messages.terminateMessage] : [messages.terminateMessage];
-    await this.#socket.close(Buffer.concat(farewell), closeWithinMs);
+    this.#letGo();
+    await this.#socket.close(Buffer.concat([...this.#lastWords(), messages.terminateMessage]), closeWithinMs);
+  }
+
+  #lastWords(): Buffer[] {
+    if (this.#phase !== 'streaming') return [];
+    return this.#isStatusDue ? [this.#takeStatus(), messages.copyDoneMessage] : [messages.copyDoneMessage];
   }
 
   /** After a failure of the server there is nothing to be polite about. */
@@ -127,9 +131,15 @@ class WalStream implements ReplicationStream {
     } catch (error) {
       this.#signal?.throwIfAborted();
       this.#failure = isOperatorError(error) ? error : lostError(this.#target, this.#remark ?? error);
+      this.#letGo();
       this.#socket.destroy();
       throw this.#failure;
     }
+  }
+
+  #letGo(): void {
+    this.#signal?.removeEventListener('abort', this.#abort);
+    this.#over.abort();
   }
 
   async #awaitCopy(): Promise<void> {
@@ -170,7 +180,7 @@ class WalStream implements ReplicationStream {
 
   /** The row that says what follows the timeline, then the end of the command. */
   async #awaitEnd(): Promise<void> {
-    this.#phase = 'ended';
+    this.#phase = 'ending';
     for (;;) {
       const frame = await this.#receive();
       switch (frame.type) {
@@ -181,6 +191,7 @@ class WalStream implements ReplicationStream {
           this.#end = this.#checkedEnd(messages.parseTimelineEnd(frame.body));
           break;
         case fromServer.readyForQuery:
+          this.#phase = 'ended';
           return;
         default:
           throw unexpected(frame, 'the end of the timeline');
@@ -216,17 +227,21 @@ class WalStream implements ReplicationStream {
     this.#isStatusDue = this.#isWriting;
     if (this.#isWriting) return;
     this.#isWriting = true;
+    this.#socket.write(this.#takeStatus(), () => {
+      this.#isWriting = false;
+      if (this.#isStatusDue && !this.#over.signal.aborted) this.#report();
+    });
+  }
+
+  #takeStatus(): Buffer {
     const message = messages.statusMessage(this.#status, this.#clock.now(), this.#isReplyWanted);
     this.#isReplyWanted = false;
-    this.#socket.write(message, () => {
-      this.#isWriting = false;
-      if (this.#isStatusDue && !this.#closing.signal.aborted) this.#report();
-    });
+    return message;
   }
 
   /** Has a server that says nothing give a sign of life, and gives up one that does not. */
   async #watch(): Promise<void> {
-    const { signal } = this.#closing;
+    const { signal } = this.#over;
     let isAsked = false;
     while (!signal.aborted) {
       const { silentMs } = this.#socket;

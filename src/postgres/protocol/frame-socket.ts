@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../lib/clock.ts';
 import { type Frame, FrameBuffer } from './framing.ts';
 
@@ -7,7 +7,7 @@ const readAheadMax = 4;
 
 /** Frames from a logged-in socket, which belongs to this object from now on. No faster than they are asked for. */
 export class FrameSocket {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #clock: Clock;
   readonly #frames = new FrameBuffer();
   /** Why nothing more is to be had: what arrived before is still delivered. */
@@ -15,10 +15,11 @@ export class FrameSocket {
   /** Why nothing is delivered any more. */
   #failure: Error | undefined;
   #waiter: { readonly resolve: (frame: Frame) => void; readonly reject: (why: Error) => void } | undefined;
+  #closing: Promise<void> | undefined;
   /** Since when the waiter has heard nothing. */
   #silentSinceMs = 0;
 
-  constructor(socket: Socket, clock: Clock) {
+  constructor(socket: Duplex, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
     socket.on('data', (chunk: Buffer) => this.#hear(chunk));
@@ -61,7 +62,12 @@ export class FrameSocket {
   }
 
   /** Says `farewell` and waits for the server to close, discarding what still comes, but not for longer than `withinMs`. */
-  async close(farewell: Buffer, withinMs: number): Promise<void> {
+  close(farewell: Buffer, withinMs: number): Promise<void> {
+    this.#closing ??= this.#close(farewell, withinMs);
+    return this.#closing;
+  }
+
+  async #close(farewell: Buffer, withinMs: number): Promise<void> {
     this.fail(new Error('it has been closed'));
     if (this.#socket.closed) return;
     const impatience = new AbortController();
