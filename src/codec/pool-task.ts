@@ -1,17 +1,21 @@
+import { Urgency, type Urgent } from '../lib/urgency.ts';
 import type { Job } from './job.ts';
 
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Gets what the job reports while it runs. */
   readonly onReport?: ((message: unknown) => void) | undefined;
+  /** Default: not urgent. */
+  readonly urgency?: Urgency | undefined;
 }
 
 /** A job with its input, and the promise of its caller. An aborted one rejects with the signal's reason, however it ended. */
-export class PoolTask {
+export class PoolTask implements Urgent {
   readonly module: string;
   readonly name: string;
   readonly input: unknown;
   readonly promise: Promise<unknown>;
+  readonly urgency: Urgency;
   readonly #options: RunOptions;
   readonly #resolve: (result: unknown) => void;
   readonly #reject: (reason: unknown) => void;
@@ -23,6 +27,7 @@ export class PoolTask {
     this.name = job.name;
     this.input = input;
     this.promise = promise;
+    this.urgency = options.urgency ?? new Urgency(false);
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;

@@ -39,6 +39,10 @@ export class PoolWorker {
     this.#worker.unref();
   }
 
+  get task(): PoolTask | undefined {
+    return this.#task;
+  }
+
   get isIdle(): boolean {
     return this.#task === undefined && !this.#gone;
   }

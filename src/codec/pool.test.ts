@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explain, isOperatorError, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { runProgram } from '../lib/subprocess.ts';
+import { Urgency, urgent } from '../lib/urgency.ts';
 import type { Job } from './job.ts';
 import {
   countTo,
@@ -57,6 +58,25 @@ test('waiting jobs run in the order they came, on threads that are used again', 
     order.map((number) => number * 2),
   );
   assert.equal(new Set(results.map(({ threadId }) => threadId)).size, 1);
+});
+
+test('an urgent job overtakes those that wait, and has a thread more where only others run', async () => {
+  await using pool = new CodecPool(1);
+  const slow = await begin(pool, untilAborted);
+  const order: string[] = [];
+  const add = async (name: string, urgency: Urgency) => {
+    await pool.run(double, 1, { urgency });
+    order.push(name);
+  };
+  const hurried = new Urgency(false);
+  const waiting = [add('whenever', new Urgency(false)), add('hurried later', hurried)];
+  await add('urgent', urgent);
+  hurried.hurry();
+  await waiting[1];
+  assert.deepEqual(order, ['urgent', 'hurried later'], 'the one that nobody waits for has to wait for the slow one');
+  slow.abort.abort(new Error('enough'));
+  await assert.rejects(slow.result, /enough/);
+  await Promise.all(waiting);
 });
 
 test('no more threads are started than are needed', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import type { Clock } from '../lib/clock.ts';
+import { nextToBegin } from '../lib/urgency.ts';
 import type { Job } from './job.ts';
 import { PoolTask, type RunOptions } from './pool-task.ts';
 import { PoolWorker } from './pool-worker.ts';
@@ -16,8 +17,9 @@ export interface PoolSettings {
 
 /**
  * Worker threads for jobs that read, compress, encrypt and write. At most `threads` jobs run at once, each on a thread of its own,
- * the others wait in the order they came. Threads are started when first needed; one that dies rejects its job with `worker-died` and is
- * replaced. An idle pool does not keep the process alive.
+ * the others wait in the order they came. Urgent ones overtake them, and find one thread more where others than urgent ones have all of them.
+ * Threads are started when first needed; one that dies rejects its job with `worker-died` and is replaced. An idle pool does not keep the
+ * process alive.
  */
 export class CodecPool implements AsyncDisposable {
   readonly threads: number;
@@ -50,7 +52,11 @@ export class CodecPool implements AsyncDisposable {
     this.#queue.push(task);
     task.onAbort(() => this.#leaveQueue(task));
     this.#unsettled.add(task.promise);
-    const settled = () => void this.#unsettled.delete(task.promise);
+    const forget = task.urgency.onHurry(() => this.#assign());
+    const settled = () => {
+      forget();
+      this.#unsettled.delete(task.promise);
+    };
     task.promise.then(settled, settled);
     this.#assign();
     return task.promise as Promise<R>;
@@ -73,16 +79,17 @@ export class CodecPool implements AsyncDisposable {
   }
 
   #assign(): void {
-    while (this.#queue.length > 0) {
+    for (;;) {
+      const running = [...this.#workers].flatMap(({ task }) => task ?? []);
+      const at = nextToBegin(this.#queue, running, this.threads);
+      if (at === undefined) return;
       const worker = [...this.#workers].find((candidate) => candidate.isIdle) ?? this.#startWorker();
-      if (!worker) return;
-      const task = this.#queue.shift();
-      if (task) worker.start(task);
+      const [task] = this.#queue.splice(at, 1) as [PoolTask];
+      worker.start(task);
     }
   }
 
-  #startWorker(): PoolWorker | undefined {
-    if (this.#workers.size >= this.threads) return undefined;
+  #startWorker(): PoolWorker {
     this.#started += 1;
     const events = {
       onIdle: () => this.#assign(),

@@ -1,20 +1,62 @@
-import { BoundedQueue } from './bounded-queue.ts';
+import { nextToBegin, Urgency, type Urgent } from './urgency.ts';
 
-/** Lets at most `max` pieces of work run at once; the others wait in the order they came. */
+interface Turn extends Urgent {
+  readonly begin: () => void;
+}
+
+/**
+ * Lets at most `max` pieces of work run at once; the others wait in the order they came. Urgent work overtakes what waits, and has one place more
+ * where others than urgent ones take all of them.
+ */
 export class Limiter {
-  readonly #permits: BoundedQueue<undefined>;
+  readonly #max: number;
+  readonly #waiting: Turn[] = [];
+  readonly #running = new Set<Turn>();
 
   constructor(max: number) {
-    this.#permits = new BoundedQueue(max);
-    for (let i = 0; i < max; i++) this.#permits.offer(undefined);
+    this.#max = max;
   }
 
-  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    await this.#permits.take(signal);
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal, urgency: Urgency = new Urgency(false)): Promise<T> {
+    const turn = await this.#turn(urgency, signal);
     try {
       return await work();
     } finally {
-      this.#permits.offer(undefined);
+      this.#running.delete(turn);
+      this.#beginNext();
+    }
+  }
+
+  async #turn(urgency: Urgency, signal: AbortSignal | undefined): Promise<Turn> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const turn: Turn = { urgency, begin: resolve };
+    this.#waiting.push(turn);
+    const leave = () => {
+      const at = this.#waiting.indexOf(turn);
+      if (at < 0) return;
+      this.#waiting.splice(at, 1);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', leave, { once: true });
+    const forget = urgency.onHurry(() => this.#beginNext());
+    this.#beginNext();
+    try {
+      await promise;
+    } finally {
+      forget();
+      signal?.removeEventListener('abort', leave);
+    }
+    return turn;
+  }
+
+  #beginNext(): void {
+    for (;;) {
+      const at = nextToBegin(this.#waiting, [...this.#running], this.#max);
+      if (at === undefined) return;
+      const [turn] = this.#waiting.splice(at, 1) as [Turn];
+      this.#running.add(turn);
+      turn.begin();
     }
   }
 }

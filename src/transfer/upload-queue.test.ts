@@ -4,6 +4,7 @@ import { FaultyStore } from '../../test/support/store.ts';
 import type { Clock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { silentLog } from '../lib/log.ts';
+import { urgent } from '../lib/urgency.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
 import { UploadQueue, type UploadRequest } from './upload-queue.ts';
@@ -211,6 +212,28 @@ test('uploads that are refused again and again are trouble too; objects that exi
   at.store.heal();
   await at.upload('again');
   assert.equal(at.told.at(-1), 'site recovered');
+});
+
+test('what is not to be repeated fails at once, and is no trouble', async () => {
+  const at = new TestQueue();
+  at.store.inject({ operation: 'put', how: 'refuse' });
+  for (let n = 0; n < 5; n++) await assert.rejects(at.upload(`ahead ${n}`, { isRepeated: false }), { code: 'store-unreachable' });
+  assert.deepEqual(at.told, []);
+  assert.equal(at.store.count('put'), 5);
+});
+
+test('urgent uploads go before others', async () => {
+  const at = new TestQueue(1);
+  const released = Promise.withResolvers<void>();
+  at.store.inject({ operation: 'put', key: /blocks/, how: 'wait', until: released.promise });
+  const blocking = ['blocks 1', 'blocks 2'].map((key) => at.upload(key, { urgency: urgent }));
+  const others = [at.upload('one'), at.upload('two'), at.upload('three', { urgency: urgent })];
+  released.resolve();
+  await Promise.all([...blocking, ...others]);
+  assert.deepEqual(
+    at.store.calls.map(({ key }) => key),
+    ['blocks 1', 'blocks 2', 'three', 'one', 'two'],
+  );
 });
 
 test('drain waits for all, also for what fails and what comes in meanwhile', async () => {

@@ -4,6 +4,7 @@ import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
+import type { Urgency } from '../lib/urgency.ts';
 import type { Metadata, ObjectEntry, ObjectSource, ObjectStore } from '../storage/object-store.ts';
 import type { UploadFileType } from './file-type.ts';
 import { SealingStats } from './sealing-stats.ts';
@@ -38,13 +39,20 @@ export interface UploadRequest {
   readonly createOnly?: boolean;
   readonly fileType: UploadFileType;
   readonly signal?: AbortSignal | undefined;
+  /** Default: not urgent. */
+  readonly urgency?: Urgency | undefined;
+  /** False: the first failure is the end of it, and raises no alert. Default: true. */
+  readonly isRepeated?: boolean;
 }
 
 /**
- * Everything that goes to a store goes through here: a limited number at once, first come first served. A retryable failure is repeated until
- * it succeeds or its signal is aborted; while an upload waits for its next attempt it holds no place, and then it queues at the end.
+ * Everything that goes to a store goes through here: a limited number at once, first come first served, but urgent ones before others (see
+ * {@link Limiter}). A retryable failure is repeated until it succeeds or its signal is aborted; while an upload waits for its next attempt it
+ * holds no place, and then it queues at the end.
  */
 export class UploadQueue {
+  /** Uploads at once. */
+  readonly threads: number;
   readonly stats: TransferStats;
   readonly sealing = new SealingStats();
   readonly #options: UploadQueueOptions;
@@ -55,6 +63,7 @@ export class UploadQueue {
 
   constructor(options: UploadQueueOptions) {
     this.#options = options;
+    this.threads = options.threads;
     this.#clock = options.clock ?? systemClock;
     this.#limiter = new Limiter(options.threads);
     this.#trouble = new TroubleWatch(options);
@@ -90,24 +99,25 @@ export class UploadQueue {
   }
 
   async #repeat(request: UploadRequest): Promise<ObjectEntry> {
-    const { site, key, signal } = request;
+    const { site, key, signal, urgency, isRepeated = true } = request;
     const upload = this.#trouble.begin(site, key);
-    const { retry: policy = uploadRetryPolicy, random = systemRandom, log } = this.#options;
+    const { retry: repeating = uploadRetryPolicy, random = systemRandom, log } = this.#options;
+    const policy = isRepeated ? repeating : { ...repeating, attemptsMax: 1 };
     const onRetry = (error: unknown, attempt: number, delayMs: number) =>
       log.warn({ site, key, attempt, delayMs: Math.round(delayMs), error: messageOf(error) }, 'upload failed, will be repeated');
     try {
-      const work = () => this.#limiter.run(() => this.#attempt(request, upload), signal);
+      const work = () => this.#limiter.run(() => this.#attempt(request, upload), signal, urgency);
       const entry = await retry(work, policy, { signal, clock: this.#clock, random, onRetry });
       upload.succeeded();
       return entry;
     } catch (error) {
-      upload.gaveUp(isOrdinary(error, signal) ? undefined : error);
+      upload.gaveUp(isOrdinary(error, signal) || !isRepeated ? undefined : error);
       throw error;
     }
   }
 
   async #attempt(request: UploadRequest, upload: ReturnType<TroubleWatch['begin']>): Promise<ObjectEntry> {
-    const { site, store, key, source, metadata, createOnly = false, fileType, signal } = request;
+    const { site, store, key, source, metadata, createOnly = false, fileType, signal, isRepeated = true } = request;
     const startMs = this.#clock.monotonicMs();
     try {
       const entry = await store.put(key, source, { metadata, createOnly, signal });
@@ -118,7 +128,7 @@ export class UploadQueue {
     } catch (error) {
       if (!isOrdinary(error, signal)) {
         this.stats.failed(site, 'upload', fileType);
-        if (isOperatorError(error) && error.retryable) upload.failed(error);
+        if (isRepeated && isOperatorError(error) && error.retryable) upload.failed(error);
       }
       throw error;
     }
