@@ -1,6 +1,6 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fsyncDirectory, publishFile, writeFileAtomic } from '../lib/atomic-file.ts';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
@@ -95,17 +95,22 @@ export class Spool {
     }
   }
 
-  /** Makes a finished, fsynced file and its metadata a pair that survives a crash: {@link pendingWal} finds it from now on. */
+  /**
+   * Makes a finished, fsynced file and its metadata a pair that survives a crash: {@link pendingWal} finds it from now on. Both names are made
+   * durable by one fsync of their directory; until then a crash may leave either alone, and neither means anything without the other.
+   */
   async publish(temporary: string, path: string, metadata: Metadata): Promise<void> {
-    await publishFile(temporary, path);
+    await rename(temporary, path);
     await writeFileAtomic(metadataFileOf(path), formatSidecar(metadata));
   }
 
-  /** Removes a pair that is stored. Metadata goes last: alone it means nothing. */
+  /**
+   * Removes a pair that is stored. Metadata goes last: alone it means nothing. Not made durable: what a power cut brings back is compared with
+   * what is stored, and removed again.
+   */
   async remove(path: string): Promise<void> {
     await rm(path, { force: true });
     await rm(metadataFileOf(path), { force: true });
-    await fsyncDirectory(dirname(path));
   }
 
   /** Complete pairs that a crash has left, segments before history files, each in ascending order. */
