@@ -7,6 +7,7 @@ import { openStore } from '../storage/drivers.ts';
 import { Spool } from '../transfer/spool.ts';
 import { WalArchiver } from '../wal/archive.ts';
 import { WalFetcher } from '../wal/fetch.ts';
+import { filesAheadMax, ReadyAhead } from '../wal/ready-ahead.ts';
 import type { WalReceiver } from '../wal/receive/receiver.ts';
 import type { WalSource } from '../wal/stored-wal.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
@@ -23,13 +24,15 @@ import { archiveLeftBehind, type ReceiverParts, receiverOf } from './wal-receive
 export class Site implements SiteServices {
   readonly config: SiteConfig;
   readonly catalogs: readonly [Catalog, ...Catalog[]];
-  readonly archiver: WalArchiver;
+  readonly archiver: Pick<WalArchiver, 'archive'>;
   readonly fetcher: WalFetcher;
   readonly loop: SiteLoop;
   /** Where the site receives its WAL itself. */
   readonly receiver: WalReceiver | undefined;
   readonly gaps: WalGaps;
   readonly #receiverParts: ReceiverParts;
+  readonly #walArchiver: WalArchiver;
+  readonly #readyAhead: ReadyAhead | undefined;
   readonly #parts: DaemonParts;
   readonly #cluster: ClusterWatch;
   /** Ends uploads; the loop has its own end. */
@@ -52,7 +55,7 @@ export class Site implements SiteServices {
     this.#cluster = new ClusterWatch({ site, alerts, log });
     this.config = site;
     this.catalogs = [catalog, ...moved.map((source) => source.catalog)];
-    this.archiver = new WalArchiver({
+    const archiver = new WalArchiver({
       site: site.name,
       catalog,
       spool,
@@ -65,6 +68,19 @@ export class Site implements SiteServices {
       log,
       signal: this.#stop.signal,
     });
+    if (site.active && site.active_backup_mode === 'archive_command') {
+      const filesMax = filesAheadMax(pool.threads, uploads.threads);
+      this.#readyAhead = new ReadyAhead({
+        site: site.name,
+        archiver,
+        cluster: () => this.#cluster.facts,
+        filesMax,
+        log,
+        clock: parts.clock,
+      });
+    }
+    this.#walArchiver = archiver;
+    this.archiver = this.#readyAhead ?? archiver;
     this.fetcher = new WalFetcher({
       sources,
       pool,
@@ -76,7 +92,7 @@ export class Site implements SiteServices {
     const walObstacle = () => obstacleOf(this.receiver);
     this.loop = new SiteLoop({ parts, site, catalogs: this.catalogs, spool, cluster: this.#cluster, walObstacle });
     this.gaps = new WalGaps({ parts, site, loop: this.loop, rejected: () => this.receiver?.status.rejected ?? [] });
-    const { archiver, loop, gaps } = this;
+    const { loop, gaps } = this;
     const onHole = gaps.report.bind(gaps);
     this.#receiverParts = { parts, site, spool, archiver, cluster: this.#cluster, loop, onHole, signal: this.#stop.signal };
     this.receiver = receiverOf(this.#receiverParts);
@@ -93,7 +109,7 @@ export class Site implements SiteServices {
     const tell = (error: unknown) => {
       if (!this.#stop.signal.aborted) this.#parts.log.error({ site: this.name }, explain(error));
     };
-    this.archiver.resume(this.#stop.signal).catch(tell);
+    this.#walArchiver.resume(this.#stop.signal).catch(tell);
     if (this.receiver) this.receiver.start();
     else archiveLeftBehind(this.#receiverParts).catch(tell);
   }
@@ -109,15 +125,17 @@ export class Site implements SiteServices {
 
   /** Ends a running base backup, and waits until the WAL that is on its way has arrived. */
   async drain(): Promise<void> {
+    this.#readyAhead?.stop();
     await Promise.all([this.loop.stop(), this.gaps.stop(), this.receiver?.stop()]);
-    await this.archiver.settled();
+    await this.#walArchiver.settled();
   }
 
   /** Lets go of everything. What had not been stored waits in the spool. */
   async close(): Promise<void> {
     this.#stop.abort(shuttingDown(`site ${this.name}`));
+    this.#readyAhead?.stop();
     await Promise.all([this.loop.stop(), this.gaps.stop(), this.receiver?.stop()]);
-    await this.archiver.settled();
+    await this.#walArchiver.settled();
     await this.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
   }

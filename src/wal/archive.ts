@@ -8,6 +8,7 @@ import { cannotWrite } from '../codec/sink-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
+import { type Urgency, urgent } from '../lib/urgency.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
 import type { ObjectEntry } from '../storage/object-store.ts';
@@ -50,6 +51,16 @@ export interface WalArchiverDeps {
 
 export type ArchiveResult = 'stored' | 'already-stored' | 'ignored';
 
+/** A file to archive, and for whom. */
+interface Order {
+  readonly name: string;
+  readonly path: string;
+  readonly urgency: Urgency;
+  /** Whether the upload is repeated until it succeeds. */
+  readonly isRepeated: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** How many spooled files are handed to the upload queue at once. */
 const resumedAtOnceMax = 8;
 
@@ -80,11 +91,16 @@ export class WalArchiver {
     const kind = classifyWalFile(name);
     if (kind === undefined) throw new OperatorError('wal-name-invalid', `${JSON.stringify(name)} is not the name of a WAL file`);
     if (kind === 'backup-label') return 'ignored';
-    this.#deps.signal.throwIfAborted();
-    return untilAborted(
-      this.#archives.run(name, () => this.#archive(name, path)),
-      signal,
-    );
+    const order: Order = { name, path, urgency: urgent, isRepeated: true, signal: this.#deps.signal };
+    return untilAborted(this.#run(order), signal);
+  }
+
+  /**
+   * The same for a segment that nobody has asked for yet: it waits for what is urgent until `urgency` is hurried, and rejects also with the first
+   * failure of the store. `signal` ends it, and nothing of it stays.
+   */
+  async archiveAhead(name: string, path: string, urgency: Urgency, signal: AbortSignal): Promise<ArchiveResult> {
+    return this.#run({ name, path, urgency, isRepeated: false, signal: AbortSignal.any([this.#deps.signal, signal]) });
   }
 
   /**
@@ -118,12 +134,18 @@ export class WalArchiver {
     await this.#resumes.settled();
   }
 
-  async #archive(name: string, path: string): Promise<ArchiveResult> {
+  #run(order: Order): Promise<ArchiveResult> {
+    order.signal.throwIfAborted();
+    return this.#archives.run(order.name, () => this.#archive(order));
+  }
+
+  async #archive(order: Order): Promise<ArchiveResult> {
+    const { name } = order;
     await this.#uploadLeft(name);
-    const ours: HashOfOurs = (algorithm) => this.#hash(name, path, algorithm);
-    const stored = await this.#alreadyStored(name);
+    const ours: HashOfOurs = (algorithm) => this.#hash(order, algorithm);
+    const stored = await this.#alreadyStored(order);
     if (stored) await this.#expectSame(name, ours, stored);
-    const result = stored ? 'already-stored' : await this.#sealAndUpload(name, path, ours);
+    const result = stored ? 'already-stored' : await this.#sealAndUpload(order, ours);
     this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file');
     return result;
   }
@@ -133,25 +155,27 @@ export class WalArchiver {
     await this.#resumes.run(name, async () => {
       const left = await readSpooledWal(name, this.#spoolPath(name));
       if (!left) return;
-      const result = await this.#upload(left, (algorithm) => this.#hashOfSpooled(left, algorithm));
+      const { signal } = this.#deps;
+      const order = { urgency: urgent, isRepeated: true, signal };
+      const result = await this.#upload(left, order, (algorithm) => this.#hashOfSpooled(left, algorithm));
       this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file that an earlier run left in the spool');
     });
   }
 
   /** A store that does not answer is the upload queue's business, which goes on trying and raises the alert: the upload itself finds out. */
-  async #alreadyStored(name: string): Promise<ObjectEntry | undefined> {
+  async #alreadyStored({ name, signal }: Order): Promise<ObjectEntry | undefined> {
     try {
-      return await this.#deps.catalog.findWal(name, this.#deps.signal);
+      return await this.#deps.catalog.findWal(name, signal);
     } catch (error) {
       if (isOperatorError(error) && error.retryable) return undefined;
       throw error;
     }
   }
 
-  async #sealAndUpload(name: string, path: string, ours: HashOfOurs): Promise<ArchiveResult> {
-    const spooled = await this.#seal(name, path);
+  async #sealAndUpload(order: Order, ours: HashOfOurs): Promise<ArchiveResult> {
+    const spooled = await this.#seal(order);
     try {
-      return await this.#upload(spooled, async (algorithm) => hashInMetadata(spooled, algorithm) ?? (await ours(algorithm)));
+      return await this.#upload(spooled, order, async (algorithm) => hashInMetadata(spooled, algorithm) ?? (await ours(algorithm)));
     } catch (error) {
       // PostgreSQL still has the file; what contradicts the store must not wait in the spool to be tried again at each start.
       if (!this.#deps.signal.aborted) await this.#deps.spool.remove(spooled.path);
@@ -160,14 +184,14 @@ export class WalArchiver {
   }
 
   /** Resolves once the file is in the spool with its metadata, durably. */
-  async #seal(name: string, path: string): Promise<SpooledWal> {
-    const { pool, spool, sealing, host, signal } = this.#deps;
+  async #seal({ name, path, urgency, signal }: Order): Promise<SpooledWal> {
+    const { pool, spool, sealing, host } = this.#deps;
     const { encryption, compression, hashAlgorithm } = sealing;
     const cluster = this.#deps.cluster();
     const spoolPath = this.#spoolPath(name);
     const sealedPath = spool.temporaryFor(spoolPath);
     const seal = { compression, plainHash: hashAlgorithms[hashAlgorithm], ...(encryption && { publicKey: encryption.publicKey }) };
-    const { plainBytes, sealedBytes, plainHash } = await pool.run(sealWal, { name, path, cluster, sealedPath, seal }, { signal });
+    const { plainBytes, sealedBytes, plainHash } = await pool.run(sealWal, { name, path, cluster, sealedPath, seal }, { signal, urgency });
     const metadata = walMetadata({
       compression,
       plainBytes,
@@ -187,17 +211,17 @@ export class WalArchiver {
     return { name, path: spoolPath, size: sealedBytes, metadata };
   }
 
-  async #upload(spooled: SpooledWal, ours: HashOfOurs): Promise<ArchiveResult> {
-    const { site, uploads, catalog, spool, signal } = this.#deps;
+  async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: HashOfOurs): Promise<ArchiveResult> {
+    const { site, uploads, catalog, spool } = this.#deps;
     const { name, path, size, metadata } = spooled;
-    const fileType = fileTypeOf(name);
+    const { urgency, isRepeated, signal } = how;
+    const target = { site, store: catalog.store, key: catalog.walKey(name), fileType: fileTypeOf(name) };
     let result: ArchiveResult = 'stored';
     try {
-      const source = sourceOfFile(path, size);
-      await uploads.upload({ site, store: catalog.store, key: catalog.walKey(name), source, metadata, createOnly: true, fileType, signal });
+      await uploads.upload({ ...target, source: sourceOfFile(path, size), metadata, createOnly: true, urgency, isRepeated, signal });
     } catch (error) {
       if (!isOperatorError(error, 'object-exists')) throw error;
-      await this.#expectSame(name, ours, await catalog.store.head(catalog.walKey(name), { signal }));
+      await this.#expectSame(name, ours, await catalog.store.head(target.key, { signal }));
       result = 'already-stored';
     }
     await spool.remove(path);
@@ -215,9 +239,8 @@ export class WalArchiver {
     );
   }
 
-  async #hash(name: string, path: string, algorithm: string): Promise<string> {
-    const { pool, signal } = this.#deps;
-    return pool.run(hashWal, { name, path, cluster: this.#deps.cluster(), hash: algorithm }, { signal });
+  async #hash({ name, path, urgency, signal }: Order, algorithm: string): Promise<string> {
+    return this.#deps.pool.run(hashWal, { name, path, cluster: this.#deps.cluster(), hash: algorithm }, { signal, urgency });
   }
 
   async #hashOfSpooled(spooled: SpooledWal, algorithm: string): Promise<string> {

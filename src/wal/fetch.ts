@@ -8,7 +8,7 @@ import { type RetryPolicy, retry } from '../lib/retry.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { type FetchedWal, placeFile } from './fetched-wal.ts';
-import { namesAhead } from './prefetch-window.ts';
+import { namesAhead } from './names-ahead.ts';
 import { Prefetcher } from './prefetcher.ts';
 import { type OpenedWal, openStoredWal, type ReceivedWal, receiveWal, type WalSource } from './stored-wal.ts';
 import { verifyWal } from './unseal-wal.job.ts';
@@ -34,6 +34,8 @@ export interface WalFetcherDeps {
 /** The store repeats single requests by itself; this is for whole files, such as one that broke off too often. */
 const retryPolicyDefault: RetryPolicy = { attemptsMax: 3, delayMsFirst: 500, delayMsMax: 2_000 };
 const idleMsMaxDefault = 10 * 60_000;
+/** Disk space that files fetched ahead may take, whatever `restore_prefetch` says. */
+const prefetchBytesMax = 2 * 1024 ** 3;
 /** Transfers ahead of being asked for, at the same time. */
 const aheadAtOnceMax = 4;
 /** Digest for checking files again where the store has none. */
@@ -181,7 +183,8 @@ export class WalFetcher {
   }
 
   #lookAhead(name: string, segmentBytes: number): void {
-    const names = namesAhead(name, segmentBytes, this.#deps.segmentsAhead);
+    const fitting = Math.max(1, Math.floor(prefetchBytesMax / segmentBytes));
+    const names = namesAhead(name, segmentBytes, Math.min(this.#deps.segmentsAhead, fitting));
     void this.#evict((slot) => slot.name !== name && !names.includes(slot.name));
     this.#prefetcher.want(names);
   }

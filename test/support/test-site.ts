@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { archiveCommandTo, TestDaemon, type TestDaemonOptions } from './daemon.ts';
 import { freePort } from './free-port.ts';
@@ -5,6 +6,7 @@ import { type StartOnOptions, TestPostgres, type TestPostgresOptions } from './p
 import { hasDebianPostgres, type PostgresVersion } from './postgres-binaries.ts';
 import { clientProgram } from './postgres-programs.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
+import { waitFor } from './wait-for.ts';
 
 export interface TestSiteOptions
   extends Pick<TestPostgresOptions, 'version' | 'settings' | 'initdb' | 'hba'>,
@@ -61,10 +63,15 @@ export class TestSite implements AsyncDisposable {
     return this.daemon.basebackup();
   }
 
-  /** Resolves once all that was committed until now is in the store; returns the name of the segment that was ended for it. */
+  /** Resolves once all that was committed until now is in the store, and PostgreSQL knows it; returns the name of the segment that was ended for it. */
   async archiveAll(): Promise<string> {
     const name = await this.postgres.switchWal();
     await this.daemon.archived(name);
+    const mark = join(this.postgres.dataDirectory, 'pg_wal', 'archive_status', `${name}.ready`);
+    await waitFor(() => !existsSync(mark), {
+      withinMs: 60_000,
+      what: () => `PostgreSQL knows that ${name} is archived:\n${this.postgres.log()}`,
+    });
     return name;
   }
 

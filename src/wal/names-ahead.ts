@@ -1,14 +1,10 @@
 import { isOperatorError } from '../lib/errors.ts';
 import { nextWalName } from '../postgres/wal-name.ts';
 
-/** Disk space that files fetched ahead may take, whatever `restore_prefetch` says. */
-export const prefetchBytesMax = 2 * 1024 ** 3;
-
-/** The segments that PostgreSQL will ask for after `name`, in order: at most `count`, and at most {@link prefetchBytesMax}, but one in any case. */
+/** The segments that come after `name` on its timeline, in order: `count`, or as many as there can be. */
 export function namesAhead(name: string, segmentBytes: number, count: number): readonly string[] {
-  const fitting = Math.max(1, Math.floor(prefetchBytesMax / segmentBytes));
   const names: string[] = [];
-  for (let last = name; names.length < Math.min(count, fitting); ) {
+  for (let last = name; names.length < count; ) {
     const next = nextOf(last, segmentBytes);
     if (next === undefined) break;
     names.push(next);
