@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
+import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Alerts } from './alerts.ts';
 import type { ServedFiles } from './served-files.ts';
 
@@ -31,6 +32,8 @@ export interface DaemonParts {
   readonly uploads: UploadQueue;
   readonly alerts: Alerts;
   readonly servedFiles: ServedFiles;
+  /** What the state file of an earlier life tells of a site. */
+  readonly previouslyFlushed: (site: string) => RememberedPosition | undefined;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;

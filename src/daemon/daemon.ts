@@ -15,7 +15,7 @@ import type { DaemonParts } from './daemon-parts.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
 import { ServedFiles } from './served-files.ts';
 import { SiteSet } from './site-set.ts';
-import { previousTransfers, readStateFile, writeStateFile } from './state-file.ts';
+import { previousFlushed, previousTransfers, readStateFile, writeStateFile } from './state-file.ts';
 
 const stateMs = 5_000;
 
@@ -75,7 +75,8 @@ export class Daemon {
     this.#deps = deps;
     this.#startupTime = clock.now();
     const servedFiles = new ServedFiles(clock);
-    this.#parts = { pool, walPool, uploads, alerts, servedFiles, log, clock, random, host: hostname(), version };
+    const previouslyFlushed = (site: string) => previousFlushed(previousState, site);
+    this.#parts = { pool, walPool, uploads, alerts, servedFiles, previouslyFlushed, log, clock, random, host: hostname(), version };
     this.#sites = new SiteSet(this.#parts);
   }
 

@@ -72,10 +72,6 @@ export class SiteSet {
     this.#sites.set(name, site);
     this.#settings.set(name, settingsOf(config, name) ?? '');
     if (siteConfig.active) await this.#parts.alerts.clear('upload_retries_warning', name);
-    if (siteConfig.active && siteConfig.active_backup_mode === 'walreceiver') {
-      const message = 'active_backup_mode walreceiver is not served by this version: WAL must come through archive_command';
-      this.#parts.log.warn({ site: name }, message);
-    }
     return site;
   }
 }

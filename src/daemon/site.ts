@@ -94,7 +94,17 @@ export class Site implements SiteServices {
     this.gaps = new WalGaps({ parts, site, loop: this.loop, rejected: () => this.receiver?.status.rejected ?? [] });
     const { loop, gaps } = this;
     const onHole = gaps.report.bind(gaps);
-    this.#receiverParts = { parts, site, spool, archiver, cluster: this.#cluster, loop, onHole, signal: this.#stop.signal };
+    this.#receiverParts = {
+      parts,
+      site,
+      catalogs: this.catalogs,
+      spool,
+      archiver,
+      cluster: this.#cluster,
+      loop,
+      onHole,
+      signal: this.#stop.signal,
+    };
     this.receiver = receiverOf(this.#receiverParts);
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import { parseBasebackupEntry } from '../catalog/basebackup-entry.ts';
-import { type DaemonState, describeState, previousTransfers } from './state-file.ts';
+import { type DaemonState, describeState, previousFlushed, previousTransfers } from './state-file.ts';
 
 const nothing: DaemonState = {
   startupTime: new Date('2016-06-23T14:53:25.840Z'),
@@ -96,17 +96,33 @@ for (const [what, state, transfers] of lives) {
   });
 }
 
-test('a receiver is described where the original had it, with its reasons in a place of ours', () => {
-  const latestActivity = new Date('2016-06-23T12:00:00Z');
-  const reasons = { because: 'receiving', waiting: [], rejected: ['000000010000000000000003'] };
-  const receiver = { status: { running: true, latestActivity, ...reasons } };
-  const { pg_receivexlogs: common, pghoard } = describeState({
-    ...nothing,
-    sites: [
+for (const [mode, own, other] of [
+  ['pg_receivexlog', 'pg_receivexlogs', 'walreceivers'],
+  ['walreceiver', 'walreceivers', 'pg_receivexlogs'],
+] as const) {
+  test(`a ${mode} is described where the original had it, with its reasons in a place of ours`, () => {
+    const latestActivity = new Date('2016-06-23T12:00:00Z');
+    const reasons = { because: 'receiving', waiting: [], rejected: ['000000010000000000000003'] };
+    const receiver = { status: { mode, running: true, latestActivity, lastFlushed: 0x3000000n, ...reasons } };
+    const sites = [
       { ...siteWith([]), receiver },
       { ...siteWith([]), name: 'other' },
-    ],
+    ];
+    const state = describeState({ ...nothing, sites });
+    const flushed = mode === 'walreceiver' ? { last_flushed_lsn: 0x3000000 } : {};
+    assert.deepEqual([state[own], state[other]], [{ main: { latest_activity: latestActivity, running: true, ...flushed } }, {}]);
+    assert.deepEqual((state['pghoard'] as Record<string, unknown>)['wal_receivers'], { main: reasons });
   });
-  assert.deepEqual(common, { main: { latest_activity: latestActivity, running: true } });
-  assert.deepEqual((pghoard as Record<string, unknown>)['wal_receivers'], { main: reasons });
-});
+}
+
+for (const [what, state, expected] of [
+  ['of the original', { walreceivers: { main: { last_flushed_lsn: 50331648 } } }, { lsn: 0x3000000n, byOriginal: true }],
+  ['of ours', { walreceivers: { main: { last_flushed_lsn: 50331648 } }, pghoard: {} }, { lsn: 0x3000000n, byOriginal: false }],
+  ['that flushed nothing', { walreceivers: { main: { last_flushed_lsn: null } } }, undefined],
+  ['of something else', { walreceivers: { main: { last_flushed_lsn: -1.5 } } }, undefined],
+  ['of another site', { walreceivers: { other: { last_flushed_lsn: 50331648 } } }, undefined],
+  ['without receivers', { walreceivers: null }, undefined],
+  ['that is not there', undefined, undefined],
+] as const) {
+  test(`how far WAL was received, from a state file ${what}`, () => assert.deepEqual(previousFlushed(state, 'main'), expected));
+}

@@ -7,6 +7,7 @@ import { formatJson } from '../lib/json.ts';
 import type { SealingState } from '../transfer/sealing-stats.ts';
 import type { TransferState } from '../transfer/transfer-stats.ts';
 import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
+import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Alerts } from './alerts.ts';
 import { normalizedBackupTime } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';
@@ -38,14 +39,18 @@ export function describeState(state: DaemonState): Record<string, unknown> {
   const perSite = <T>(value: (loop: DaemonState['sites'][number]['loop']) => T | undefined) =>
     Object.fromEntries(state.sites.map(({ name, loop }) => [name, value(loop)] as const).filter(([, found]) => found !== undefined));
   const receivers = (value: (status: ReceiverStatus) => unknown) =>
-    Object.fromEntries(state.sites.flatMap(({ name, receiver }) => (receiver ? [[name, value(receiver.status)]] : [])));
+    Object.fromEntries(
+      state.sites.flatMap(({ name, receiver }) => (receiver ? [[name, value(receiver.status)] as const] : [])).filter(([, found]) => found),
+    );
   return {
     startup_time: state.startupTime.toISOString().slice(0, -1),
     backup_sites: perSite((loop) => ({
       basebackups: (loop.listing?.entries ?? []).map((entry) => describeBasebackup(entry, loop)),
     })),
-    walreceivers: {},
-    pg_receivexlogs: receivers(({ running, latestActivity }) => ({ latest_activity: latestActivity, running })),
+    walreceivers: receivers(
+      (status) => status.mode === 'walreceiver' && { ...describeActivity(status), last_flushed_lsn: flushedLsn(status) },
+    ),
+    pg_receivexlogs: receivers((status) => status.mode === 'pg_receivexlog' && describeActivity(status)),
     pg_basebackups: perSite(
       ({ backupActivity: activity }) => activity && { latest_activity: activity.latestActivity, running: activity.running },
     ),
@@ -93,7 +98,24 @@ function describeSite(loop: DaemonState['sites'][number]['loop']): Record<string
   };
 }
 
+function describeActivity({ latestActivity, running }: ReceiverStatus): Record<string, unknown> {
+  return { latest_activity: latestActivity, running };
+}
+
+/** A number, as the original has it: 2^53 bytes of WAL are more than a cluster writes in its life. */
+function flushedLsn({ lastFlushed }: ReceiverStatus): number | null {
+  return lastFlushed === undefined ? null : Number(lastFlushed);
+}
+
 const times = ['start-time', 'end-time', 'backup-decision-time'];
+
+/** How far the WAL of a site had been received, according to a state file of any version. Ours have a part of their own. */
+export function previousFlushed(previous: Record<string, unknown> | undefined, site: string): RememberedPosition | undefined {
+  const receivers = previous?.['walreceivers'] as Record<string, Record<string, unknown> | null> | null | undefined;
+  const lsn = receivers?.[site]?.['last_flushed_lsn'];
+  if (typeof lsn !== 'number' || !Number.isSafeInteger(lsn) || lsn <= 0) return undefined;
+  return { lsn: BigInt(lsn), byOriginal: previous?.['pghoard'] === undefined };
+}
 
 /** What old versions did not store is filled in, as the scheduler does. */
 function describeBasebackup(

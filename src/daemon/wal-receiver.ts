@@ -1,11 +1,15 @@
+import type { Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, isOperatorError, messageOf, type OperatorError } from '../lib/errors.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { WalArchiver } from '../wal/archive.ts';
+import { localDurability } from '../wal/receive/durability.ts';
 import { IncomingWal, type IncomingWalDeps } from '../wal/receive/incoming-wal.ts';
 import { PgReceivewal } from '../wal/receive/pg-receivewal.ts';
 import type { WalHole, WalReceiver } from '../wal/receive/receiver.ts';
 import { SupervisedReceiver, type SupervisedReceiverDeps, type WayOfReceiving } from '../wal/receive/supervised-receiver.ts';
+import { Walreceiver } from '../wal/receive/walreceiver.ts';
+import type { ClusterFacts } from '../wal/wal-source.ts';
 import type { AlertName } from './alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -14,6 +18,7 @@ import type { SiteLoop } from './site-loop.ts';
 export interface ReceiverParts {
   readonly parts: DaemonParts;
   readonly site: SiteConfig;
+  readonly catalogs: readonly [Catalog, ...Catalog[]];
   readonly spool: Spool;
   readonly archiver: WalArchiver;
   readonly cluster: ClusterWatch;
@@ -33,21 +38,30 @@ export function receiverOf(own: ReceiverParts): WalReceiver | undefined {
 }
 
 function wayOfReceiving(own: ReceiverParts): WayOfReceiving | undefined {
-  const { parts, site, cluster, spool } = own;
-  if (site.active_backup_mode !== 'pg_receivexlog') return undefined;
-  return new PgReceivewal({
+  const { parts, site, cluster, spool, catalogs } = own;
+  const common = {
     site: site.name,
     directory: spool.walIncomingDirectory,
-    programs: {
-      sitePath: site.pg_receivexlog_path ?? undefined,
-      globalPath: parts.config.pg_receivexlog_path ?? undefined,
-      binDirectory: site.pg_bin_directory ?? undefined,
-    },
     cluster: () => cluster.facts,
-    onServer: (facts) => cluster.learn(facts),
+    onServer: (facts: ClusterFacts) => cluster.learn(facts),
     clock: parts.clock,
     log: parts.log,
-  });
+  };
+  switch (site.active_backup_mode) {
+    case 'pg_receivexlog':
+      return new PgReceivewal({
+        ...common,
+        programs: {
+          sitePath: site.pg_receivexlog_path ?? undefined,
+          globalPath: parts.config.pg_receivexlog_path ?? undefined,
+          binDirectory: site.pg_bin_directory ?? undefined,
+        },
+      });
+    case 'walreceiver':
+      return new Walreceiver({ ...common, catalogs, durability: localDurability, remembered: parts.previouslyFlushed(site.name) });
+    default:
+      return undefined;
+  }
 }
 
 function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { nextWalName } from '../../src/postgres/wal-name.ts';
 import { siteName, TestDaemon } from './daemon.ts';
 import { TestPostgres } from './postgres.ts';
+import type { PostgresVersion } from './postgres-binaries.ts';
 import { descendantsOf } from './process-tree.ts';
 import { makeTemporaryDirectory } from './temporary-directory.ts';
 import { waitFor } from './wait-for.ts';
@@ -12,6 +13,11 @@ const settings = { archive_mode: 'off', min_wal_size: '2MB', max_wal_size: '4MB'
 export const segmentBytes = 1024 * 1024;
 
 export interface ReceivingSiteOptions {
+  /** Default: `pg_receivexlog`. A `walreceiver` makes its slot itself. */
+  readonly mode?: 'pg_receivexlog' | 'walreceiver';
+  readonly version?: PostgresVersion;
+  /** For the server, beside or instead of ours. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Null: the node has none. */
   readonly slot?: string | null;
   /** For the node, instead of the server's own. */
@@ -26,12 +32,14 @@ export interface ReceivingSiteOptions {
 export interface ReceiverState {
   readonly running: boolean;
   readonly latest_activity: string | null;
+  /** Of a walreceiver. */
+  readonly last_flushed_lsn?: number | null;
   readonly because: string;
   readonly rejected: readonly string[];
   readonly waiting: readonly { name: string; because: string }[];
 }
 
-/** A server with segments of 1 MB, and a daemon that receives its WAL with pg_receivewal. */
+/** A server with segments of 1 MB, and a daemon that receives its WAL. */
 export class ReceivingSite implements AsyncDisposable {
   readonly directory: string;
   readonly postgres: TestPostgres;
@@ -41,12 +49,27 @@ export class ReceivingSite implements AsyncDisposable {
   static async start(options: ReceivingSiteOptions = {}): Promise<ReceivingSite> {
     await using stack = new AsyncDisposableStack();
     const { path } = stack.use(await makeTemporaryDirectory());
-    const { slot = 'pghoard', dsn = (server: TestPostgres) => server.dsn, site, hba = [], prepare } = options;
-    const postgres = stack.use(await TestPostgres.start({ initdb: ['--wal-segsize=1'], settings, hba }));
+    const {
+      mode = 'pg_receivexlog',
+      slot = 'pghoard',
+      dsn = (server: TestPostgres) => server.dsn,
+      site,
+      hba = [],
+      prepare,
+      version,
+    } = options;
+    const postgres = stack.use(
+      await TestPostgres.start({
+        ...(version && { version }),
+        initdb: ['--wal-segsize=1'],
+        settings: { ...settings, ...options.settings },
+        hba,
+      }),
+    );
     await postgres.query('CREATE TABLE ledger (id int PRIMARY KEY, entry text NOT NULL)');
     const node = slot === null ? dsn(postgres) : { connection_string: dsn(postgres), slot };
-    const receiving = { active_backup_mode: 'pg_receivexlog', basebackup_interval_hours: null, nodes: [node], ...site };
-    if (slot !== null) await postgres.query(`SELECT pg_create_physical_replication_slot('${slot}', true)`);
+    const receiving = { active_backup_mode: mode, basebackup_interval_hours: null, nodes: [node], ...site };
+    if (slot !== null && mode === 'pg_receivexlog') await postgres.query(`SELECT pg_create_physical_replication_slot('${slot}', true)`);
     const directory = join(path, 'pghoard');
     if (prepare) stack.use(await prepare(directory));
     const daemon = stack.use(await TestDaemon.start({ directory, postgres, site: receiving }));
@@ -72,9 +95,10 @@ export class ReceivingSite implements AsyncDisposable {
   async state(): Promise<ReceiverState | undefined> {
     const state = JSON.parse(await readFile(join(this.daemon.directory, 'state.json'), 'utf8')) as {
       pg_receivexlogs: Record<string, ReceiverState>;
+      walreceivers: Record<string, ReceiverState>;
       pghoard: { wal_receivers: Record<string, ReceiverState> };
     };
-    const [common, ours] = [state.pg_receivexlogs[siteName], state.pghoard.wal_receivers[siteName]];
+    const [common, ours] = [state.walreceivers[siteName] ?? state.pg_receivexlogs[siteName], state.pghoard.wal_receivers[siteName]];
     return common && ours && { ...common, ...ours };
   }
 

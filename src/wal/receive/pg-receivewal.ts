@@ -6,9 +6,10 @@ import type { PostgresNode } from '../../postgres/node.ts';
 import { findProgram, type ProgramSearch } from '../../postgres/programs.ts';
 import type { ServerFacts } from '../../postgres/replication.ts';
 import { majorOf } from '../../postgres/versions.ts';
+import { nextWalName } from '../../postgres/wal-name.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { endLeftoverReceivers } from './leftover-receivers.ts';
-import { mendPartials } from './partial-files.ts';
+import { lastReceived, mendPartials } from './partial-files.ts';
 import { ReceivewalProcess, receivewalCommand } from './receivewal-process.ts';
 import { connectToServer, type ReceivingServerDeps } from './receiving-server.ts';
 import type { ReceivingLife, WayOfReceiving } from './supervised-receiver.ts';
@@ -25,11 +26,18 @@ const settleMs = 1000;
 
 /** `active_backup_mode: pg_receivexlog`: a pg_receivewal as a child. Every end of it is a failure with a cause. */
 export class PgReceivewal implements WayOfReceiving {
+  readonly mode = 'pg_receivexlog';
   readonly program = 'pg_receivewal';
   readonly #deps: PgReceivewalDeps;
 
   constructor(deps: PgReceivewalDeps) {
     this.#deps = deps;
+  }
+
+  /** It goes on behind the files in the directory. */
+  async missingFrom(segmentBytes: number): Promise<string | undefined> {
+    const last = await lastReceived(this.#deps.directory);
+    return last && (last.isPartial ? last.name : nextWalName(last.name, segmentBytes));
   }
 
   async receive(node: PostgresNode, life: ReceivingLife): Promise<OperatorError> {

@@ -1,3 +1,5 @@
+import type { Lsn } from '../../postgres/lsn.ts';
+
 /** Something that brings a site's WAL here by itself. */
 export interface WalReceiver {
   readonly status: ReceiverStatus;
@@ -8,10 +10,14 @@ export interface WalReceiver {
 
 /** For the state file. */
 export interface ReceiverStatus {
+  /** As in `active_backup_mode`. */
+  readonly mode: 'pg_receivexlog' | 'walreceiver';
   /** WAL arrives, or would if the server wrote any. */
   readonly running: boolean;
   /** When it was last seen running, or was made. */
   readonly latestActivity: Date;
+  /** What the server was told to be safe, where it is us who tell it. */
+  readonly lastFlushed: Lsn | undefined;
   /** Why it is as it is. */
   readonly because: string;
   /** Files that wait for another attempt to be archived, with the reason. */

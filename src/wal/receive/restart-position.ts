@@ -1,19 +1,27 @@
 import { OperatorError } from '../../lib/errors.ts';
 import type { PgConnection } from '../../postgres/client.ts';
-import { readServerFacts, readTimelineHistory } from '../../postgres/replication.ts';
+import { identifySystem, readServerFacts, readTimelineHistory } from '../../postgres/replication.ts';
 import { reserveSlot } from '../../postgres/replication-slot.ts';
 import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
-import { nextWalName, parseWalName, walNameOf } from '../../postgres/wal-name.ts';
+import { parseWalName, walNameOf } from '../../postgres/wal-name.ts';
 import { lastReceived, plantStart } from './partial-files.ts';
 import type { WalHole } from './receiver.ts';
 import { compareWalPosition } from './wal-position.ts';
 
-/** Has pg_receivewal go on with the oldest WAL that the server certainly has: what the slot holds, else what it writes now. */
-export async function restartAfterHole(connection: PgConnection, directory: string, slot: string | null, now: Date): Promise<WalHole> {
+export interface LostPlace {
+  readonly directory: string;
+  readonly slot: string | null;
+  /** The segment that cannot be had any more; undefined where nothing is known of the time before. */
+  readonly missingFrom: (segmentBytes: number) => Promise<string | undefined>;
+  readonly now: Date;
+}
+
+/** Has receiving go on with the oldest WAL that the server certainly has: what the slot holds, else what it writes now. */
+export async function restartAfterHole(connection: PgConnection, { directory, slot, missingFrom, now }: LostPlace): Promise<WalHole> {
+  const { segmentBytes } = await readServerFacts(connection);
+  const from = await missingFrom(segmentBytes);
   const held = slot === null ? undefined : await reserveSlot(connection, slot);
-  const { position, timeline, segmentBytes } = await readServerFacts(connection);
-  const last = await lastReceived(directory);
-  const from = last && (last.isPartial ? last.name : nextWalName(last.name, segmentBytes));
+  const { timeline, position } = await identifySystem(connection);
   const candidates = [held, position].filter((lsn) => lsn !== undefined).map((lsn) => walNameOf(lsn, timeline, segmentBytes));
   const to = candidates.find((name) => from === undefined || compareWalPosition(name, from) > 0);
   if (to === undefined) {
@@ -29,7 +37,7 @@ export async function restartAfterHole(connection: PgConnection, directory: stri
   return { from, to, noticed: now };
 }
 
-/** Has pg_receivewal go on where the server's timeline left the one that was received. Resolves to the segment. */
+/** Has receiving go on where the server's timeline left the one that was received. Resolves to the segment. */
 export async function restartOnNewTimeline(connection: PgConnection, directory: string, clear: () => Promise<void>): Promise<string> {
   const { timeline, segmentBytes } = await readServerFacts(connection);
   const last = await lastReceived(directory);

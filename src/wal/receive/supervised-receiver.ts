@@ -4,17 +4,27 @@ import type { Log } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import { backoffMs } from '../../lib/retry.ts';
 import { connect } from '../../postgres/client.ts';
+import type { Lsn } from '../../postgres/lsn.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import type { WalReceiverOptions } from '../options.ts';
 import { DiskGuard, type Pausable } from './disk-guard.ts';
 import { IncomingWal, type IncomingWalDeps } from './incoming-wal.ts';
 import type { ReceiverStatus, WalHole, WalReceiver } from './receiver.ts';
 import { restartAfterHole, restartOnNewTimeline } from './restart-position.ts';
+import { nameSlotHolder } from './slot-holder.ts';
 
 /** How WAL gets from a server into the directory; {@link SupervisedReceiver} does everything else. */
 export interface WayOfReceiving {
+  readonly mode: ReceiverStatus['mode'];
   /** For the log. */
   readonly program: string;
+  /** What the server was told to be safe. */
+  readonly lastFlushed?: Lsn | undefined;
+  /**
+   * The segment with which it would go on; undefined where nothing was received yet. Throws a retryable OperatorError while that is not certain: then
+   * nothing may be left out.
+   */
+  missingFrom(segmentBytes: number): Promise<string | undefined>;
   /** Receives as long as it goes. Resolves, or rejects, with why it ended. */
   receive(node: PostgresNode, life: ReceivingLife): Promise<OperatorError>;
 }
@@ -82,6 +92,8 @@ export class SupervisedReceiver implements WalReceiver {
 
   get status(): ReceiverStatus {
     return {
+      mode: this.#way.mode,
+      lastFlushed: this.#way.lastFlushed,
       running: this.#isRunning,
       latestActivity: this.#latestActivity,
       because: this.#because,
@@ -127,6 +139,11 @@ export class SupervisedReceiver implements WalReceiver {
 
   /** Resolves to why WAL is not being received any more, or could not be. */
   async #receive(): Promise<OperatorError> {
+    const failure = await this.#live();
+    return failure.code === 'slot-in-use' ? nameSlotHolder(failure, this.#currentNode, this.#end.signal) : failure;
+  }
+
+  async #live(): Promise<OperatorError> {
     try {
       return await this.#way.receive(this.#currentNode, this.#beginLife());
     } catch (error) {
@@ -165,7 +182,8 @@ export class SupervisedReceiver implements WalReceiver {
       await using connection = await connect(conninfo, { replication: true, applicationName: 'pghoard', signal: this.#end.signal });
       if (isRemoved) {
         this.#report(failure);
-        this.#deps.onHole(await restartAfterHole(connection, directory, slot, clock.now()));
+        const missingFrom = (segmentBytes: number) => this.#way.missingFrom(segmentBytes);
+        this.#deps.onHole(await restartAfterHole(connection, { directory, slot, missingFrom, now: clock.now() }));
         return true;
       }
       const from = await restartOnNewTimeline(connection, directory, () => this.#incoming.clear());

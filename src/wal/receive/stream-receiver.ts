@@ -1,0 +1,123 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { ReplicationStream, TimelineEnd } from '../../postgres/replication-stream.ts';
+import { untilAborted } from '../until-aborted.ts';
+import type { Pausable } from './disk-guard.ts';
+import type { FollowedWal } from './durability.ts';
+import type { SegmentWriter } from './segment-writer.ts';
+
+export interface StreamReceiverDeps {
+  readonly stream: ReplicationStream;
+  readonly writer: SegmentWriter;
+  readonly followed: FollowedWal;
+  /** The server answers, and sends WAL as it comes. */
+  readonly onMessage: () => void;
+  readonly clock: Clock;
+}
+
+/** What is on its way all the time is made durable so often; otherwise as soon as nothing more is there. */
+const flushEveryMs = 100;
+/** Also for a server that gives up silent receivers soon (`wal_sender_timeout`). */
+const statusEveryMs = 1000;
+
+/**
+ * Writes what a server streams. One fsync serves everything that has arrived by then. The server hears at once what is safe by now, and once a second
+ * in any case: also in a pause, in which nothing is read from the connection, and while nothing can be stored.
+ */
+export class StreamReceiver implements Pausable {
+  readonly #deps: StreamReceiverDeps;
+  #flushedAtMs: number;
+  #pause: PromiseWithResolvers<void> | undefined;
+
+  constructor(deps: StreamReceiverDeps) {
+    this.#deps = deps;
+    this.#flushedAtMs = deps.clock.monotonicMs();
+  }
+
+  get isPaused(): boolean {
+    return this.#pause !== undefined;
+  }
+
+  pause(): void {
+    this.#pause ??= Promise.withResolvers();
+  }
+
+  resume(): void {
+    this.#pause?.resolve();
+    this.#pause = undefined;
+  }
+
+  /** Tells the server how far we are. */
+  report(): void {
+    const { stream, writer, followed } = this.#deps;
+    // Nothing is ever applied here: with synchronous_commit = remote_apply a commit must not return because of us.
+    stream.sendStatus({ written: writer.written, flushed: followed.durable, applied: 0n });
+  }
+
+  /** Resolves at the end of the timeline to what follows; to undefined where the server stops. Rejects with what the stream and the disk say. */
+  async run(signal: AbortSignal): Promise<TimelineEnd | undefined> {
+    const end = new AbortController();
+    const reporting = this.#keepReporting(end.signal);
+    try {
+      await this.#receiveAll(signal);
+      await this.#flush();
+      return await this.#deps.stream.end();
+    } finally {
+      end.abort();
+      await reporting;
+    }
+  }
+
+  async #receiveAll(signal: AbortSignal): Promise<void> {
+    const { stream, writer, onMessage } = this.#deps;
+    for (;;) {
+      const next = stream.next();
+      if (this.#isFlushDue() || !(await isHere(next))) await this.#flush(next);
+      const message = await next;
+      if (message === undefined) return;
+      onMessage();
+      if (message.kind === 'wal') await writer.write(message.bytes);
+      else if (message.replyRequested) this.report();
+      if (this.#pause) await this.#waitWhilePaused(this.#pause.promise, signal);
+    }
+  }
+
+  #isFlushDue(): boolean {
+    return this.#deps.clock.monotonicMs() - this.#flushedAtMs >= flushEveryMs;
+  }
+
+  /** What `next` may fail with meanwhile is for whoever waits for it. */
+  async #flush(next?: Promise<unknown>): Promise<void> {
+    const { writer, followed, clock } = this.#deps;
+    next?.catch(() => {});
+    await writer.flush();
+    this.#flushedAtMs = clock.monotonicMs();
+    followed.received(writer.flushed);
+  }
+
+  async #waitWhilePaused(resumed: Promise<void>, signal: AbortSignal): Promise<void> {
+    await this.#flush();
+    await untilAborted(resumed, signal);
+  }
+
+  async #keepReporting(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.report();
+      await this.#deps.clock.sleep(statusEveryMs, signal).catch(() => {});
+    }
+  }
+}
+
+/** Whether it is settled by the time that all which has arrived at the socket is read. */
+async function isHere(next: Promise<unknown>): Promise<boolean> {
+  const settled = next.then(
+    () => true,
+    () => true,
+  );
+  return Promise.race([settled, turns()]);
+}
+
+/** Two turns of the event loop: the first may end before the socket was looked at. */
+async function turns(): Promise<false> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+  return false;
+}

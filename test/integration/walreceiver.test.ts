@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { parseLsn } from '../../src/postgres/lsn.ts';
+import { walNameOf } from '../../src/postgres/wal-name.ts';
+import { afterEvents } from '../support/after-events.ts';
+import { siteName } from '../support/daemon.ts';
+import { Load, wholeLedger } from '../support/load.ts';
+import { connectionFlags, runClientProgram } from '../support/postgres-programs.ts';
+import { ReceivingSite, segmentBytes } from '../support/receiving-site.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { startPgReceivewal } from '../support/start-pg-receivewal.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+/** The server gives up a receiver that is silent for so long. */
+const silenceSecondsMax = 2;
+
+describe('WAL received over the replication protocol', () => {
+  let site: ReceivingSite;
+
+  before(async () => {
+    site = await ReceivingSite.start({ mode: 'walreceiver', settings: { wal_sender_timeout: `${silenceSecondsMax}s` } });
+    await site.logged(/receiving WAL from/);
+    await runClientProgram('pgbench', '15', [...connectionFlags(site.postgres), '--initialize', '--quiet', 'postgres']);
+    await site.daemon.basebackup();
+  });
+  after(() => site?.[Symbol.asyncDispose]());
+
+  test('the slot is made, and holds WAL; the state file shows how far receiving is', async () => {
+    const slots = await site.postgres.query('SELECT slot_type, active, restart_lsn IS NOT NULL AS holds FROM pg_replication_slots');
+    assert.deepEqual(slots, [{ slot_type: 'physical', active: true, holds: true }]);
+    await site.addSegment();
+    const reached = await position();
+    const isShown = async () => {
+      const state = await site.state();
+      return state?.running === true && BigInt(state.last_flushed_lsn ?? 0) >= reached;
+    };
+    await waitFor(isShown, { withinMs: 15_000, what: 'the state file tells what is flushed' });
+  });
+
+  test('beside what is being received only the last raw file stays, as pg_receivewal would leave it', async () => {
+    const last = await site.addSegment();
+    await site.postgres.query('CHECKPOINT');
+    const remaining = async () => {
+      const [first, second, ...others] = (await readdir(site.incomingDirectory)).toSorted();
+      return first === last && second?.endsWith('.partial') && others.length === 0;
+    };
+    await waitFor(remaining, { withinMs: 5000, what: 'all but the last file are removed' });
+  });
+
+  test('while nothing can be stored, commits that wait for us return and the connection is kept', async () => {
+    await alterSystem(`SET synchronous_standby_names = 'pghoard_walreceiver'`);
+    const sender = await waitFor(async () => walSender(`sync_state = 'sync'`), { withinMs: 5000, what: 'we are the synchronous standby' });
+    const [wal, aside] = [join(site.daemon.storeDirectory, siteName, 'xlog'), join(site.directory, 'aside')];
+    await rename(wal, aside);
+    await writeFile(wal, 'in the way');
+    const logged = site.daemon.log.length;
+    const name = await site.endSegment();
+    await site.logged(/cannot archive received WAL file/, logged);
+    const isLate = `now() > '${String(sender['now'])}'::timestamptz + interval '${silenceSecondsMax + 1} seconds'`;
+    const [, later] = await Promise.all([site.endSegment(), waitFor(() => walSender(isLate), { withinMs: 10_000, what: 'time goes by' })]);
+    assert.equal(later['pid'], sender['pid']);
+    await rm(wal);
+    await rename(aside, wal);
+    await alterSystem('RESET synchronous_standby_names');
+    await site.daemon.archived(name);
+    await site.assertNoHole();
+  });
+
+  test('a slot that somebody else uses is left to him, who is named', async () => {
+    await site.postgres.query(`SELECT pg_create_physical_replication_slot('other', true)`);
+    const logged = site.daemon.log.length;
+    {
+      await using other = await startPgReceivewal(site.postgres, 'other');
+      await site.daemon.reconfigure({ site: { nodes: [{ connection_string: site.postgres.dsn, slot: 'other' }] } });
+      await site.logged(/the replication slot other is used by pg_receivewal on 127\.0\.0\.1, process \d+ of the server/, logged);
+      assert.equal(other.exitCode, null);
+    }
+    await site.logged(/receiving WAL from/, logged);
+    await site.addSegment();
+    await site.daemon.reconfigure({ site: { nodes: [{ connection_string: site.postgres.dsn, slot: 'pghoard' }] } });
+    await site.addSegment();
+    await site.assertNoHole();
+  });
+
+  test('the mode can be changed, and changed back: each goes on with the files of the other', async () => {
+    for (const active_backup_mode of ['pg_receivexlog', 'walreceiver']) {
+      await site.postgres.query(`INSERT INTO ledger SELECT max(id) + 1, md5((max(id) + 1)::text) FROM ledger`);
+      const logged = site.daemon.log.length;
+      await site.daemon.reconfigure({ site: { active_backup_mode } });
+      await site.logged(/receiving WAL from/, logged);
+      await site.addSegment();
+      await site.assertNoHole();
+    }
+  });
+
+  test('a slot that was dropped while the daemon was down is made anew, and nothing is lost that the server still has', async () => {
+    await site.daemon.stop();
+    await site.postgres.query(`SELECT pg_drop_replication_slot('pghoard')`);
+    await site.endSegment();
+    await site.endSegment();
+    await site.daemon.launch();
+    await site.addSegment();
+    await site.assertNoHole();
+    assert.equal((await site.postgres.query(`SELECT FROM pg_replication_slots WHERE slot_name = 'pghoard' AND active`)).length, 1);
+  });
+
+  test('a daemon that is killed -9 at any moment under load loses nothing', async (t) => {
+    const random = new SeededRandom();
+    t.diagnostic(`PGHOARD_TEST_SEED=${random.seed}`);
+    await site.daemon.basebackup();
+    await using load = await Load.start(site.postgres, '15');
+    for (let kill = 0; kill < 3; kill++) {
+      const killed = afterEvents([site.incomingDirectory], random.between(1, 40), () => process.kill(site.daemon.pid ?? 0, 'SIGKILL'));
+      await site.postgres.switchWal();
+      t.diagnostic(`kill ${kill}: ${await killed}`);
+      await site.daemon.kill9();
+      await load.goesOn();
+      await site.postgres.switchWal();
+      await site.daemon.launch();
+    }
+    await load.stop();
+    await site.daemon.archived(await site.postgres.switchWal());
+    await site.assertNoHole();
+    await using restored = await site.restored('after-kills');
+    assert.equal(await wholeLedger(restored), load.lastCommitted);
+  });
+
+  test('the state file of the original tells where to begin, if nothing else does', async () => {
+    const flushed = await position();
+    await site.endSegment();
+    await site.endSegment();
+    await site.daemon.stop();
+    await rm(site.incomingDirectory, { recursive: true });
+    await rm(join(site.daemon.storeDirectory, siteName), { recursive: true });
+    const left = {
+      walreceivers: { [siteName]: { latest_activity: '2016-06-23T14:53:25.840787Z', running: true, last_flushed_lsn: Number(flushed) } },
+    };
+    await writeFile(join(site.daemon.directory, 'state.json'), JSON.stringify(left));
+    await site.daemon.launch();
+    await site.addSegment();
+    await site.daemon.archived(walNameOf(flushed, 1, segmentBytes));
+    await site.assertNoHole();
+    assert.equal((await site.storedWal())[0], walNameOf(flushed, 1, segmentBytes));
+    assert.match(await readFile(join(site.daemon.directory, 'state.json'), 'utf8'), /"walreceivers": \{\s+"main"/);
+  });
+
+  async function position(): Promise<bigint> {
+    return parseLsn((await site.postgres.query('SELECT pg_current_wal_flush_lsn()::text AS lsn'))[0]?.['lsn'] as string);
+  }
+
+  async function walSender(condition: string) {
+    const ours = `SELECT pid, now()::text FROM pg_stat_replication WHERE application_name = 'pghoard_walreceiver'`;
+    return (await site.postgres.query(`${ours} AND ${condition}`))[0];
+  }
+
+  async function alterSystem(change: string): Promise<void> {
+    await site.postgres.query(`ALTER SYSTEM ${change}`);
+    await site.postgres.query('SELECT pg_reload_conf()');
+  }
+});
