@@ -32,6 +32,18 @@ export interface OrphanOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface WalFilesOptions {
+  /** Names, both included. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface NamedObject {
+  /** Without the folder. */
+  readonly name: string;
+}
+
 /** What one site has in its store. Knows nothing but what the store says: it can be lost and made anew at any time. */
 export class Catalog {
   readonly store: ObjectStore;
@@ -89,6 +101,17 @@ export class Catalog {
   /** Of a segment, history file or partial segment. `undefined` only where the store said that it has none. */
   async findWal(name: string, signal?: AbortSignal): Promise<ObjectEntry | undefined> {
     return this.#head(this.walKey(name), signal);
+  }
+
+  /** Segments or history files in ascending order of their names. */
+  async *walFiles(kind: 'segment' | 'history', { from = '', to, signal }: WalFilesOptions = {}): AsyncGenerator<ObjectInfo & NamedObject> {
+    const prefix = kind === 'segment' ? this.keys.walPrefix : this.keys.historyPrefix;
+    const after = from === '' ? {} : { after: prefix + from.slice(0, -1) };
+    for await (const info of this.store.list(prefix, { signal, ...after })) {
+      const name = info.key.slice(prefix.length);
+      if (to !== undefined && name > to) return;
+      if (name >= from && classifyWalFile(name) === kind) yield { ...info, name };
+    }
   }
 
   /** Rejects names that are not stored as WAL with `wal-name-invalid`. */

@@ -61,6 +61,11 @@ export class SiteLoop {
     return this.#listing;
   }
 
+  /** The base backups have changed since they were listed, by what this loop did itself. */
+  get isListingOld(): boolean {
+    return this.#listedAtMs === Number.NEGATIVE_INFINITY;
+  }
+
   /** The base backup of this site that is being taken, or the last one that was; undefined before the first. */
   get backupActivity(): { readonly running: boolean; readonly latestActivity: Date; readonly progress?: BasebackupProgress } | undefined {
     if (this.#lastActivity === undefined) return undefined;
@@ -179,6 +184,9 @@ export class SiteLoop {
     const { basebackups, postponed } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
     if (postponed !== undefined && postponed !== this.#prunePostponed) deps.log.info({}, postponed);
     this.#prunePostponed = postponed;
+    // Their WAL is gone with them, so nobody must take it for missing.
+    const stays = (entry: BasebackupEntry) => elsewhere.includes(entry) || !basebackups.includes(entry.name);
+    if (basebackups.length > 0 && this.#listing) this.#listing = { ...this.#listing, entries: this.#listing.entries.filter(stays) };
     if (postponed === undefined) this.#pruneAllWal = false;
     if (postponed !== undefined || basebackups.length > 0) this.#listedAtMs = Number.NEGATIVE_INFINITY;
   }

@@ -17,7 +17,8 @@ import type { DaemonParts, SettingsForSites } from './daemon-parts.ts';
 import type { SiteServices } from './http/site-services.ts';
 import { privateKeyFinder, relatedSites, sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
-import { WalGaps } from './wal-gaps.ts';
+import type { WalGaps } from './wal-gaps.ts';
+import { walGapsOf } from './wal-gaps-of-site.ts';
 import { archiveLeftBehind, type ReceiverParts, receiverOf } from './wal-receiver.ts';
 
 /** One site at work: everything that belongs to it, opened together and closed together. */
@@ -29,7 +30,8 @@ export class Site implements SiteServices {
   readonly loop: SiteLoop;
   /** Where the site receives its WAL itself. */
   readonly receiver: WalReceiver | undefined;
-  readonly gaps: WalGaps;
+  /** Where its WAL is archived. */
+  readonly gaps: WalGaps | undefined;
   readonly #receiverParts: ReceiverParts;
   readonly #walArchiver: WalArchiver;
   readonly #readyAhead: ReadyAhead | undefined;
@@ -65,6 +67,7 @@ export class Site implements SiteServices {
       privateKeyOf,
       host,
       cluster: () => this.#cluster.facts,
+      onStored: (file) => this.gaps?.stored(file),
       log,
       signal: this.#stop.signal,
     });
@@ -91,9 +94,11 @@ export class Site implements SiteServices {
     });
     const walObstacle = () => obstacleOf(this.receiver);
     this.loop = new SiteLoop({ parts, site, catalogs: this.catalogs, spool, cluster: this.#cluster, walObstacle });
-    this.gaps = new WalGaps({ parts, site, loop: this.loop, rejected: () => this.receiver?.status.rejected ?? [] });
-    const { loop, gaps } = this;
-    const onHole = gaps.report.bind(gaps);
+    const { loop } = this;
+    const rejected = () => this.receiver?.status.rejected ?? [];
+    this.gaps = walGapsOf({ parts, site, sources, spool, archiver, cluster: this.#cluster, loop, rejected, closing: this.#stop.signal });
+    const { gaps } = this;
+    const onHole: ReceiverParts['onHole'] = (hole) => gaps?.report(hole);
     this.#receiverParts = {
       parts,
       site,
@@ -115,7 +120,7 @@ export class Site implements SiteServices {
   /** Begins what the site does by itself. */
   start(): void {
     this.loop.start();
-    if (this.config.active) this.gaps.start();
+    this.gaps?.start();
     const tell = (error: unknown) => {
       if (!this.#stop.signal.aborted) this.#parts.log.error({ site: this.name }, explain(error));
     };
@@ -136,7 +141,7 @@ export class Site implements SiteServices {
   /** Ends a running base backup, and waits until the WAL that is on its way has arrived. */
   async drain(): Promise<void> {
     this.#readyAhead?.stop();
-    await Promise.all([this.loop.stop(), this.gaps.stop(), this.receiver?.stop()]);
+    await Promise.all([this.loop.stop(), this.gaps?.stop(), this.receiver?.stop()]);
     await this.#walArchiver.settled();
   }
 
@@ -144,7 +149,7 @@ export class Site implements SiteServices {
   async close(): Promise<void> {
     this.#stop.abort(shuttingDown(`site ${this.name}`));
     this.#readyAhead?.stop();
-    await Promise.all([this.loop.stop(), this.gaps.stop(), this.receiver?.stop()]);
+    await Promise.all([this.loop.stop(), this.gaps?.stop(), this.receiver?.stop()]);
     await this.#walArchiver.settled();
     await this.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));

@@ -13,6 +13,7 @@ import { normalizedBackupTime } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';
 import type { SiteLoop } from './site-loop.ts';
 import type { WalGaps } from './wal-gaps.ts';
+import { describeWal } from './wal-gaps-state.ts';
 
 /** Monitoring runs as another user. */
 const stateFileMode = 0o644;
@@ -24,7 +25,7 @@ export interface DaemonState {
     readonly name: string;
     readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'preserved' | 'schedule'>;
     readonly receiver?: Pick<WalReceiver, 'status'> | undefined;
-    readonly gaps?: Pick<WalGaps, 'hole'>;
+    readonly gaps?: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'> | undefined;
   }[];
   readonly compressionQueue: number;
   readonly transferQueue: number;
@@ -63,7 +64,9 @@ export function describeState(state: DaemonState): Record<string, unknown> {
       version: state.version,
       alerts: state.alerts.active,
       wal_receivers: receivers(({ because, waiting, rejected }) => ({ because, waiting, rejected })),
-      sites: Object.fromEntries(state.sites.map(({ name, loop, gaps }) => [name, { ...describeSite(loop), hole: gaps?.hole ?? null }])),
+      sites: Object.fromEntries(
+        state.sites.map(({ name, loop, gaps }) => [name, { ...describeSite(loop), wal: gaps ? describeWal(gaps) : null }]),
+      ),
     },
   };
 }

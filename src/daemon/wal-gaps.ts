@@ -1,35 +1,82 @@
+import type { BasebackupListing } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain } from '../lib/errors.ts';
+import type { ArchiveMap } from '../wal/gaps/archive-map.ts';
+import type { ArchiveWatch } from '../wal/gaps/archive-watch.ts';
+import { findGaps, type Gaps, type WalArchiveView } from '../wal/gaps/gaps.ts';
+import type { MendDeps } from '../wal/gaps/mend.ts';
+import { Mender } from '../wal/gaps/mender.ts';
+import { needyBackups } from '../wal/gaps/needy-backups.ts';
+import { type Trouble, troublesOf } from '../wal/gaps/trouble.ts';
+import { type KnownTrouble, TroubleBook } from '../wal/gaps/trouble-book.ts';
 import type { WalHole } from '../wal/receive/receiver.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteLoop } from './site-loop.ts';
 
 export interface WalGapsDeps {
   readonly parts: Pick<DaemonParts, 'alerts' | 'clock' | 'log'>;
-  readonly site: SiteConfig;
-  readonly loop: Pick<SiteLoop, 'listing' | 'requestBasebackup'>;
+  readonly site: Pick<SiteConfig, 'name' | 'basebackup_interval_hours' | 'basebackup_after_wal_gap'>;
+  readonly loop: Pick<SiteLoop, 'listing' | 'isListingOld' | 'requestBasebackup' | 'backupActivity'>;
+  readonly map: ArchiveMap;
+  readonly watch: ArchiveWatch;
+  readonly mending: MendDeps;
+  /** Names of files that are being archived, or wait here for it. */
+  readonly here: () => Promise<readonly string[]>;
   /** Received files that were set aside. */
   readonly rejected: () => readonly string[];
+  /** Ends everything that the others do here. */
+  readonly end: AbortController;
 }
 
 const beatMs = 1000;
+/** Looking for more suspects than this one by one costs more than listing everything. */
+const lookAgainMax = 20;
+const shownMax = 5;
 
-/** Keeps the holes of a site in view: an alert as long as what was written behind one cannot be restored, and a base backup that ends that. */
+/**
+ * Keeps what is missing in a site's archive in view: as an alert and in the state as long as nothing written behind it can be restored; has it fetched from
+ * wherever it still is; and where nobody has it, has a base backup taken.
+ */
 export class WalGaps {
   readonly #deps: WalGapsDeps;
-  readonly #end = new AbortController();
+  readonly #end: AbortController;
+  readonly #book = new TroubleBook();
+  readonly #mender: Mender;
   #running: Promise<void> = Promise.resolve();
-  #hole: WalHole | undefined;
-  #isRequested = false;
+  #gaps: Gaps | undefined;
+  /** What {@link #gaps} was found from. */
+  #found: { readonly version: number; readonly listing: BasebackupListing } | undefined;
+  /** Told by a receiver, and not to be seen in the store yet. */
+  #reported: WalHole | undefined;
+  /** The trouble for which a base backup was asked for last. */
+  #requestedFor: string | undefined;
   /** What was told last; null before anything was. */
   #told: string | undefined | null = null;
 
   constructor(deps: WalGapsDeps) {
+    const { parts, site, mending, end } = deps;
     this.#deps = deps;
+    this.#end = end;
+    this.#mender = new Mender({ ...mending, ...parts, site: site.name, book: this.#book });
   }
 
-  get hole(): WalHole | undefined {
-    return this.#hole;
+  /** Undefined as long as it is not known what is stored. */
+  get gaps(): Gaps | undefined {
+    return this.#gaps;
+  }
+
+  /** What is stored, or why that is not known. */
+  get view(): WalArchiveView | string {
+    return this.#deps.map.view;
+  }
+
+  /** When the whole store was listed last. */
+  get listed(): Date | undefined {
+    return this.#deps.watch.surveyed;
+  }
+
+  get troubles(): readonly KnownTrouble[] {
+    return this.#book.known;
   }
 
   start(): void {
@@ -39,27 +86,85 @@ export class WalGaps {
   async stop(): Promise<void> {
     this.#end.abort();
     await this.#running;
+    await this.#mender.settled();
   }
 
-  /** A receiver had to leave out WAL. */
+  /** A file has certainly been stored. */
+  stored(name: string): void {
+    this.#deps.map.stored(name, this.#deps.parts.clock.now());
+  }
+
+  /** A receiver had to leave out WAL: whatever the store has, the server had written all up to there. */
   report(hole: WalHole): void {
-    const { parts, site } = this.#deps;
-    // One that is still open reaches from its beginning to the end of this one.
-    this.#hole = this.#hole === undefined ? hole : { ...hole, from: this.#hole.from };
-    this.#isRequested = false;
-    parts.log.error({ site: site.name, from: hole.from, to: hole.to }, `${inWords(this.#hole)}; receiving goes on behind it`);
+    const { parts, site, map } = this.#deps;
+    parts.log.error({ site: site.name, from: hole.from, to: hole.to }, `${inWords(hole)}; receiving goes on behind it`);
+    this.#reported = hole;
+    map.reached(hole.to, new Date(0));
   }
 
   async #run(): Promise<void> {
     const { clock, log } = this.#deps.parts;
     while (!this.#end.signal.aborted) {
-      await this.#look().catch((error: unknown) => log.error({ site: this.#deps.site.name }, explain(error)));
+      await this.#look().catch((error: unknown) => {
+        if (!this.#end.signal.aborted) log.error({ site: this.#deps.site.name }, `a look for holes in the WAL failed: ${explain(error)}`);
+      });
       await clock.sleep(beatMs, this.#end.signal).catch(() => {});
     }
   }
 
   async #look(): Promise<void> {
-    if (this.#hole !== undefined) this.#lookAt(this.#hole);
+    await this.#deps.watch.refresh();
+    await this.#weigh();
+    await this.#tell();
+    this.#mender.begin();
+    this.#requestIfLost();
+  }
+
+  async #weigh(): Promise<void> {
+    const { parts, here } = this.#deps;
+    let troubles = this.#find();
+    // What is not known now is not gone.
+    if (troubles === undefined) return;
+    const suspects = this.#book.suspects(troubles, await here(), parts.clock.now());
+    if (suspects.length > 0) {
+      await this.#lookAgain(suspects);
+      troubles = this.#find();
+      if (troubles === undefined) return;
+    }
+    const changes = this.#book.update(troubles, new Set(suspects.map(({ key }) => key)), parts.clock.now());
+    const site = this.#deps.site.name;
+    for (const { isOpen, words } of changes.noticed) parts.log[isOpen ? 'error' : 'warn']({ site }, words);
+    for (const { words } of changes.harmless)
+      parts.log.info({ site }, `a base backup from after the hole in the WAL is complete (${words})`);
+    for (const { words } of changes.gone) parts.log.info({ site }, `not so any more: ${words}`);
+    if (changes.noticed.length > 0) this.#mender.again();
+  }
+
+  /** Only what has changed is worth finding out again. */
+  #find(): readonly Trouble[] | undefined {
+    const { map, loop } = this.#deps;
+    const { view, version } = map;
+    const { listing } = loop;
+    if (typeof view === 'string' || listing === undefined) return undefined;
+    if (this.#gaps === undefined || this.#found?.version !== version || this.#found.listing !== listing) {
+      this.#gaps = findGaps(view, needyBackups(listing.entries, view.segmentBytes));
+      this.#found = { version, listing };
+      this.#reported = undefined;
+    }
+    return troublesOf(this.#gaps);
+  }
+
+  /** Somebody else may have stored it. */
+  async #lookAgain(suspects: readonly Trouble[]): Promise<void> {
+    const { map, watch } = this.#deps;
+    if (suspects.length > lookAgainMax) return watch.survey();
+    for (const { missing } of suspects) {
+      if (typeof missing === 'number') await map.lookForHistories();
+      else if (missing !== undefined) await map.lookAgain(missing);
+    }
+  }
+
+  async #tell(): Promise<void> {
     const because = this.#inWords();
     if (because === this.#told) return;
     const { parts, site } = this.#deps;
@@ -67,35 +172,55 @@ export class WalGaps {
     await (because === undefined ? parts.alerts.clear('wal_gap', site.name) : parts.alerts.raise('wal_gap', site.name, because));
   }
 
-  #lookAt(hole: WalHole): void {
-    const { parts, site, loop } = this.#deps;
-    const isHarmless = loop.listing?.entries.some(({ startTime }) => startTime > hole.noticed);
-    if (isHarmless) {
-      this.#hole = undefined;
-      parts.log.info({ site: site.name, ...hole }, 'a base backup from after the hole in the WAL is complete');
-    } else if (isHarmless === false && !this.#isRequested) {
-      this.#isRequested = true;
-      this.#requestBasebackup();
-    }
+  #inWords(): string | undefined {
+    const open = this.#book.known.map(({ trouble }) => trouble).filter(({ isOpen }) => isOpen);
+    const late = open.filter(({ kind }) => kind === 'end').map(({ words }) => words);
+    const holes = open.filter(({ kind }) => kind !== 'end').map(({ words }) => words);
+    if (this.#reported) holes.push(inWords(this.#reported));
+    const rejected = this.#deps.rejected();
+    const parts = [
+      ...(holes.length === 0
+        ? []
+        : [`${listOf(holes)}: what was written behind it cannot be restored until a new base backup is complete`]),
+      ...late,
+      ...(rejected.length === 0 ? [] : [`${rejected.length} received WAL files were set aside: ${listOf(rejected)}`]),
+    ];
+    return parts.length === 0 ? undefined : parts.join('; ');
+  }
+
+  /** Once for each: what was asked for is the site loop's business from then on. */
+  #requestIfLost(): void {
+    const { loop } = this.#deps;
+    const lost = this.#book.known.filter(({ trouble, sought }) => {
+      const mayCome = trouble.kind === 'end' || (trouble.missing !== undefined && sought?.isLost !== true);
+      return trouble.isOpen && !mayCome;
+    });
+    const newest = lost.at(-1)?.trouble;
+    if (newest === undefined || newest.key === this.#requestedFor) return;
+    // It may be what is wanted.
+    if (loop.backupActivity?.running === true || loop.isListingOld) return;
+    this.#requestedFor = newest.key;
+    this.#requestBasebackup(newest);
   }
 
   /** Whoever takes base backups by hand is told to. */
-  #requestBasebackup(): void {
+  #requestBasebackup({ words }: Trouble): void {
     const { parts, site, loop } = this.#deps;
-    if (site.basebackup_interval_hours !== null) loop.requestBasebackup();
-    else parts.log.error({ site: site.name }, 'take a base backup: WAL before it is missing, and basebackup_interval_hours is null');
-  }
-
-  #inWords(): string | undefined {
-    const rejected = this.#deps.rejected();
-    const parts = [
-      ...(this.#hole === undefined ? [] : [inWords(this.#hole)]),
-      ...(rejected.length === 0 ? [] : [`${rejected.length} received WAL files were set aside: ${rejected.slice(0, 5).join(', ')}`]),
-    ];
-    return parts.length === 0 ? undefined : parts.join('; ');
+    const setting = site.basebackup_after_wal_gap ? 'basebackup_interval_hours is null' : 'basebackup_after_wal_gap is false';
+    if (!site.basebackup_after_wal_gap || site.basebackup_interval_hours === null) {
+      parts.log.error({ site: site.name }, `take a base backup: ${words}, and ${setting}`);
+      return;
+    }
+    parts.log.info({ site: site.name }, `a base backup is taken because ${words}`);
+    loop.requestBasebackup();
   }
 }
 
 function inWords({ from, to }: WalHole): string {
-  return `WAL is missing from ${from ?? 'an unknown segment'} until ${to}: nothing between can be restored, until a new base backup is complete`;
+  return `WAL is missing from ${from ?? 'an unknown segment'} until ${to}`;
+}
+
+function listOf(texts: readonly string[]): string {
+  const shown = texts.slice(-shownMax).join('; ');
+  return texts.length > shownMax ? `${shown} and ${texts.length - shownMax} more` : shown;
 }

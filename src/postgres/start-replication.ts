@@ -242,18 +242,17 @@ class WalStream implements ReplicationStream {
   /** Has a server that says nothing give a sign of life, and gives up one that does not. */
   async #watch(): Promise<void> {
     const { signal } = this.#over;
-    /** The silence for which it was asked. */
-    let askedIn: number | undefined;
+    let isAsked = false;
     while (!signal.aborted) {
-      const { silentSinceMs } = this.#socket;
-      const silentMs = silentSinceMs === undefined ? 0 : this.#clock.monotonicMs() - silentSinceMs;
+      const { silentMs } = this.#socket;
       if (silentMs >= this.#silenceMsMax) this.#socket.fail(this.#silence());
-      if (silentMs >= this.#silenceMsMax / 2 && askedIn !== silentSinceMs) {
-        askedIn = silentSinceMs;
+      const mustAsk = silentMs >= this.#silenceMsMax / 2;
+      if (mustAsk && !isAsked) {
         this.#isReplyWanted = true;
         this.#report();
       }
-      const deadlineMs = silentMs < this.#silenceMsMax / 2 ? this.#silenceMsMax / 2 : this.#silenceMsMax;
+      isAsked = mustAsk;
+      const deadlineMs = isAsked ? this.#silenceMsMax : this.#silenceMsMax / 2;
       await this.#clock.sleep(Math.max(deadlineMs - silentMs, 1), signal).catch(() => {});
     }
   }

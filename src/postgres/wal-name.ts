@@ -61,6 +61,11 @@ export function walNameOf(lsn: Lsn, timeline: number, segmentBytes: number): str
   return formatWalName({ timeline, number: lsn / BigInt(segmentBytes) }, segmentBytes);
 }
 
+/** Name of the file that tells where a timeline comes from. */
+export function historyNameOf(timeline: number): string {
+  return `${hex8(BigInt(timeline))}.history`;
+}
+
 /** Where the segment begins. */
 export function startLsnOf(name: string, segmentBytes: number): Lsn {
   return parseWalName(name, segmentBytes).number * BigInt(segmentBytes);

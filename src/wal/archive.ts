@@ -45,6 +45,8 @@ export interface WalArchiverDeps {
   /** What is known of the cluster by now; asked anew for each file. */
   readonly cluster: () => ClusterFacts;
   readonly log: Log;
+  /** Told of every file that is certainly stored. */
+  readonly onStored?: ((name: string) => void) | undefined;
   /** Ends everything that runs; spooled files stay for {@link WalArchiver.resume}. */
   readonly signal: AbortSignal;
 }
@@ -128,6 +130,11 @@ export class WalArchiver {
     });
   }
 
+  /** Names of the files that are being archived. */
+  get underWay(): readonly string[] {
+    return [...this.#archives.names, ...this.#resumes.names];
+  }
+
   /** Resolves once nothing runs any more. */
   async settled(): Promise<void> {
     await this.#archives.settled();
@@ -147,6 +154,7 @@ export class WalArchiver {
     if (stored) await this.#expectSame(name, ours, stored);
     const result = stored ? 'already-stored' : await this.#sealAndUpload(order, ours);
     this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file');
+    this.#deps.onStored?.(name);
     return result;
   }
 
@@ -159,6 +167,7 @@ export class WalArchiver {
       const order = { urgency: urgent, isRepeated: true, signal };
       const result = await this.#upload(left, order, (algorithm) => this.#hashOfSpooled(left, algorithm));
       this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file that an earlier run left in the spool');
+      this.#deps.onStored?.(name);
     });
   }
 

@@ -56,6 +56,15 @@ export const walSiteOptions = optionGroup({
         'How WAL arrives: `pg_receivexlog` (pg_receivewal as a child process), `archive_command` (the server sends it), `walreceiver` (received by the ' +
         'daemon itself), `standalone_hot_backup` (none, each base backup carries what it needs), `basic` (none).',
     }),
+  basebackup_after_wal_gap: z
+    .boolean()
+    .default(true)
+    .meta({
+      description:
+        'Take a base backup where WAL is missing in the archive and cannot be fetched from anywhere: what was written behind the hole cannot be restored ' +
+        'without one. Without effect where `basebackup_interval_hours` is null.',
+      since: '3.0',
+    }),
   pg_receivexlog: walReceiverOptions.prefault({}).meta({
     description: 'Pauses receiving of WAL before the disk is full.',
     since: '2.1.1',

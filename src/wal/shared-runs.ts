@@ -10,6 +10,10 @@ export class SharedRuns<T> {
     return started;
   }
 
+  get names(): Iterable<string> {
+    return this.#running.keys();
+  }
+
   has(name: string): boolean {
     return this.#running.has(name);
   }

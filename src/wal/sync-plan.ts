@@ -1,7 +1,7 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { ControlFile } from '../postgres/control-file.ts';
 import type { Lsn } from '../postgres/lsn.ts';
-import { classifyWalFile, type WalSegment } from '../postgres/wal-name.ts';
+import { classifyWalFile, historyNameOf, type WalSegment } from '../postgres/wal-name.ts';
 import type { TimelineLine } from './timeline-line.ts';
 
 /** What is known before the archive is asked. */
@@ -50,7 +50,7 @@ export function localWalToSync(view: SyncView): string[] {
 
 /** Names that must be in the archive for a recovery from `neededFrom` to where the server is, from the newest back; the segment that is being written is not among them. */
 export function* walToVerify(line: TimelineLine, start: WalSegment): Generator<string> {
-  if (start.timeline < line.current.timeline) yield historyName(line.current.timeline);
+  if (start.timeline < line.current.timeline) yield historyNameOf(line.current.timeline);
   for (let number = line.current.number - 1n; number >= start.number; number--) {
     const name = line.nameAt(number);
     if (name !== undefined) yield name;
@@ -62,10 +62,6 @@ function isFinishedSegment(name: string, { line, unfinishedFrom, neededFrom = 0n
   const segment = line.parse(isPartial ? name.slice(0, -'.partial'.length) : name);
   if (segment === undefined || segment.number < neededFrom || segment.number >= unfinishedFrom) return false;
   return isPartial ? segment.timeline !== line.current.timeline && line.touches(segment) : line.includes(name);
-}
-
-function historyName(timeline: number): string {
-  return `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
 }
 
 /** Behind its timeline, a name sorts by position. */

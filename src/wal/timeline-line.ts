@@ -19,6 +19,13 @@ interface Stretch {
   readonly last: bigint;
 }
 
+/** Segments that are needed under the name of one timeline: from `first` up to, not including, `end`. */
+export interface NamedStretch {
+  readonly timeline: number;
+  readonly first: bigint;
+  readonly end: bigint;
+}
+
 /**
  * The segments that lead to where a server is, over all timelines. The segment in which a timeline was left has its continuation in the new
  * timeline, under the new timeline's name and with a copy of what came before: so each number has one name on the line, the newest.
@@ -39,6 +46,14 @@ export class TimelineLine {
       first: numberAt(ends[index - 1]?.end ?? 0n),
       last: numberAt(each.end),
     }));
+  }
+
+  /** All that is finished, oldest first; the segment that is being written is not among it. */
+  *finished(): Generator<NamedStretch> {
+    for (const [index, { timeline, first }] of this.#stretches.entries()) {
+      const end = this.#stretches[index + 1]?.first ?? this.current.number;
+      if (first < end) yield { timeline, first, end };
+    }
   }
 
   /** The name under which the segment is needed; undefined beyond the current one. */

@@ -1,0 +1,58 @@
+import type { SiteConfig } from '../config/load.ts';
+import type { Spool } from '../transfer/spool.ts';
+import type { WalArchiver } from '../wal/archive.ts';
+import { ArchiveMap } from '../wal/gaps/archive-map.ts';
+import { ArchiveWatch } from '../wal/gaps/archive-watch.ts';
+import { historyReader } from '../wal/gaps/history-reader.ts';
+import { namesIn } from '../wal/gaps/on-its-way.ts';
+import type { WalSource } from '../wal/stored-wal.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
+import type { DaemonParts } from './daemon-parts.ts';
+import type { SiteLoop } from './site-loop.ts';
+import { WalGaps } from './wal-gaps.ts';
+
+export interface WalGapsParts {
+  readonly parts: DaemonParts;
+  readonly site: SiteConfig;
+  readonly sources: readonly [WalSource, ...WalSource[]];
+  readonly spool: Spool;
+  readonly archiver: WalArchiver;
+  readonly cluster: ClusterWatch;
+  readonly loop: SiteLoop;
+  readonly rejected: () => readonly string[];
+  readonly closing: AbortSignal;
+}
+
+/** Puts together what looks after the holes of a site; undefined where no WAL is archived, so that there are none. */
+export function walGapsOf({ parts, site, sources, spool, archiver, cluster, loop, rejected, closing }: WalGapsParts): WalGaps | undefined {
+  if (!site.active || ['basic', 'standalone_hot_backup'].includes(site.active_backup_mode)) return undefined;
+  const { clock, log, walPool: pool } = parts;
+  const end = new AbortController();
+  const signal = AbortSignal.any([closing, end.signal]);
+  const [own, ...moved] = sources;
+  const { pg_data_directory: dataDirectory, nodes } = site;
+  const server = { dataDirectory, nodes, cluster: () => cluster.facts };
+  const map = new ArchiveMap({
+    catalogs: [own.catalog, ...moved.map(({ catalog }) => catalog)],
+    segmentBytes: () => cluster.facts.segmentBytes,
+    readHistory: historyReader({
+      ...server,
+      sources,
+      receiving: { pool, directory: spool.prefetchDirectory, hashAlgorithm: 'sha1', signal },
+      log,
+    }),
+    signal,
+  });
+  const archivingDirectory = site.active_backup_mode === 'archive_command' ? (dataDirectory ?? undefined) : undefined;
+  return new WalGaps({
+    parts,
+    site,
+    loop,
+    map,
+    watch: new ArchiveWatch({ site: site.name, map, archivingDirectory, clock, log, signal }),
+    mending: { ...server, directory: spool.prefetchDirectory, archive: (name, path) => archiver.archive(name, path, signal), signal },
+    here: async () => [...archiver.underWay, ...(await namesIn([spool.walDirectory, spool.historyDirectory, spool.walIncomingDirectory]))],
+    rejected,
+    end,
+  });
+}

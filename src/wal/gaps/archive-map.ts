@@ -1,0 +1,175 @@
+import type { Catalog, WalFilesOptions } from '../../catalog/catalog.ts';
+import { classifyWalFile, formatWalName, parseWalName, type WalSegment } from '../../postgres/wal-name.ts';
+import type { Hole, Reached, StoredHistory, WalArchiveView } from './gaps.ts';
+import { type HistoryReader, readHistories } from './histories.ts';
+import { sizeOf, sizeOfFirst } from './stored-size.ts';
+import { WalRanges } from './wal-ranges.ts';
+
+export interface ArchiveMapDeps {
+  /** Of the site itself, then of the sites that it was moved from. */
+  readonly catalogs: readonly [Catalog, ...Catalog[]];
+  /** WAL segment size of the cluster, as far as it is known. */
+  readonly segmentBytes: () => number | undefined;
+  readonly readHistory: HistoryReader;
+  readonly signal: AbortSignal;
+}
+
+interface Surveyed {
+  readonly segmentBytes: number;
+  readonly ranges: WalRanges;
+  readonly histories: Map<number, StoredHistory>;
+}
+
+/**
+ * Which WAL is stored, from listings: all of it is listed now and then, and in between what we store ourselves is followed. What is deleted because no
+ * base backup needs it stays on the map until the next listing: nobody looks there.
+ */
+export class ArchiveMap {
+  readonly #deps: ArchiveMapDeps;
+  #surveyed: Surveyed | undefined;
+  /** Under way: told what is stored meanwhile, as its listing may be past it. */
+  #surveying: Surveyed | undefined;
+  readonly #reached = new Map<number, Reached>();
+  #obstacle = 'the store has not been listed yet';
+  #version = 0;
+  #hasNewHistory = false;
+
+  constructor(deps: ArchiveMapDeps) {
+    this.#deps = deps;
+  }
+
+  /** What is stored, or why that is not known. */
+  get view(): WalArchiveView | string {
+    return this.#surveyed === undefined ? this.#obstacle : { ...this.#surveyed, reached: this.#reached };
+  }
+
+  /** A history is stored that nobody has tried to read. */
+  get hasNewHistory(): boolean {
+    return this.#hasNewHistory;
+  }
+
+  /** Grows with each change. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Lists everything, a page at a time. Rejects with the store's errors, and then nothing changes. */
+  async survey(): Promise<void> {
+    const { catalogs, segmentBytes, signal } = this.#deps;
+    const size = segmentBytes() ?? (await sizeOfFirst(catalogs, signal));
+    if (size === undefined) return this.#giveUp('the size of WAL segments is not known');
+    const surveyed = { segmentBytes: size, ranges: new WalRanges(), histories: new Map<number, StoredHistory>() };
+    this.#surveying = surveyed;
+    try {
+      await this.#listSegments(surveyed);
+      await this.#listHistories(surveyed);
+      const newest = newestName(surveyed);
+      const found = newest && (await sizeOf(newest, catalogs, signal));
+      if (found !== undefined && found !== size) {
+        return this.#giveUp(`WAL segments of ${size} bytes are expected, but ${newest} has ${found}`);
+      }
+      if (newest === undefined && (await catalogs[0].isEmpty(signal))) return this.#giveUp('the store has nothing of the site');
+      this.#surveyed = surveyed;
+      this.#hasNewHistory = true;
+      this.#version++;
+    } finally {
+      this.#surveying = undefined;
+    }
+  }
+
+  /** Follows what becomes of our own uploads. */
+  stored(name: string, now: Date): void {
+    for (const surveyed of [this.#surveyed, this.#surveying]) {
+      if (surveyed === undefined) continue;
+      const segment = parse(name, surveyed.segmentBytes);
+      if (segment !== undefined) surveyed.ranges.add(segment, now);
+      if (classifyWalFile(name) === 'history') this.#addHistory(surveyed, name, now);
+    }
+    this.#version++;
+  }
+
+  /** All WAL of the timeline before this segment has been finished, whatever the store has of it. */
+  reached(name: string, since: Date): void {
+    const segmentBytes = this.#surveyed?.segmentBytes ?? this.#deps.segmentBytes();
+    const segment = segmentBytes === undefined ? undefined : parse(name, segmentBytes);
+    if (segment === undefined || segment.number <= (this.#reached.get(segment.timeline)?.end ?? -1n)) return;
+    this.#reached.set(segment.timeline, { end: segment.number, since });
+    this.#version++;
+  }
+
+  /** Reads the histories whose content is not known yet. */
+  async readHistories(): Promise<void> {
+    const histories = this.#surveyed?.histories;
+    if (histories === undefined) return;
+    this.#hasNewHistory = false;
+    if (await readHistories(histories, this.#deps.readHistory)) this.#version++;
+  }
+
+  /** Lists the place of a hole again: somebody else may have filled it. */
+  async lookAgain({ line, first, last }: Pick<Hole, 'line' | 'first' | 'last'>): Promise<void> {
+    const surveyed = this.#surveyed;
+    if (surveyed === undefined) return;
+    for (const stretch of line.finished()) {
+      const from = stretch.first > first ? stretch.first : first;
+      const to = stretch.end <= last ? stretch.end - 1n : last;
+      if (from <= to) await this.#listSegments(surveyed, { from: line.nameAt(from), to: line.nameAt(to) });
+    }
+    this.#version++;
+  }
+
+  /** Lists the histories again. */
+  async lookForHistories(): Promise<void> {
+    if (this.#surveyed !== undefined) await this.#listHistories(this.#surveyed);
+    this.#version++;
+  }
+
+  async #listSegments({ segmentBytes, ranges }: Surveyed, between: WalFilesOptions = {}): Promise<void> {
+    const { catalogs, signal } = this.#deps;
+    for (const catalog of catalogs) {
+      for await (const { name, lastModified } of catalog.walFiles('segment', { ...between, signal })) {
+        const segment = parse(name, segmentBytes);
+        if (segment !== undefined) ranges.add(segment, lastModified);
+      }
+    }
+  }
+
+  async #listHistories(surveyed: Surveyed): Promise<void> {
+    const { catalogs, signal } = this.#deps;
+    for (const catalog of catalogs) {
+      for await (const { name, lastModified } of catalog.walFiles('history', { signal })) this.#addHistory(surveyed, name, lastModified);
+    }
+    // A history never changes: what was read of it before is still right.
+    for (const [timeline, { switches }] of this.#surveyed?.histories ?? []) {
+      const listed = surveyed.histories.get(timeline);
+      if (listed !== undefined) surveyed.histories.set(timeline, { ...listed, switches });
+    }
+  }
+
+  #addHistory({ histories }: Surveyed, name: string, since: Date): void {
+    const timeline = Number.parseInt(name.slice(0, 8), 16);
+    if (histories.has(timeline)) return;
+    histories.set(timeline, { switches: undefined, since });
+    this.#hasNewHistory = true;
+  }
+
+  #giveUp(why: string): void {
+    this.#surveyed = undefined;
+    this.#obstacle = why;
+    this.#version++;
+  }
+}
+
+/** Undefined for what is no segment of this size. */
+function parse(name: string, segmentBytes: number): WalSegment | undefined {
+  try {
+    return classifyWalFile(name) === 'segment' ? parseWalName(name, segmentBytes) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function newestName({ ranges, segmentBytes }: Surveyed): string | undefined {
+  const timeline = ranges.timelines.at(-1);
+  const last = timeline === undefined ? undefined : ranges.of(timeline).at(-1);
+  return last && formatWalName({ timeline: timeline ?? 0, number: last.last }, segmentBytes);
+}

@@ -1,0 +1,82 @@
+import type { Clock } from '../../lib/clock.ts';
+import { explain } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { ArchiveMap } from './archive-map.ts';
+import { archivedUpTo } from './local-wal.ts';
+
+export interface ArchiveWatchDeps {
+  readonly site: string;
+  readonly map: ArchiveMap;
+  /** Of a server on this host that archives to the site with archive_command: it knows what it has handed over. */
+  readonly archivingDirectory: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** The store is listed as a whole so often; what we store ourselves is known at once. */
+const surveyMs = 6 * 3_600_000;
+const retryMs = 60_000;
+const localMs = 60_000;
+
+/** Keeps an {@link ArchiveMap} current. */
+export class ArchiveWatch {
+  readonly #deps: ArchiveWatchDeps;
+  #surveyAtMs = Number.NEGATIVE_INFINITY;
+  #historiesAtMs = Number.NEGATIVE_INFINITY;
+  #localAtMs = Number.NEGATIVE_INFINITY;
+  #surveyed: Date | undefined;
+
+  constructor(deps: ArchiveWatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** When everything was listed last. */
+  get surveyed(): Date | undefined {
+    return this.#surveyed;
+  }
+
+  /** Does what is due. What fails is told, and tried again after a while. */
+  async refresh(): Promise<void> {
+    const { map, clock } = this.#deps;
+    const now = clock.monotonicMs();
+    if (now >= this.#surveyAtMs) this.#surveyAtMs = (await this.#attempt(() => this.survey())) ? now + surveyMs : now + retryMs;
+    if (typeof map.view === 'string') {
+      this.#surveyAtMs = Math.min(this.#surveyAtMs, now + retryMs);
+      return;
+    }
+    if (map.hasNewHistory || now >= this.#historiesAtMs) {
+      await this.#attempt(() => map.readHistories());
+      this.#historiesAtMs = now + retryMs;
+    }
+    if (now >= this.#localAtMs) {
+      await this.#attempt(() => this.#lookAtServer());
+      this.#localAtMs = now + localMs;
+    }
+  }
+
+  async survey(): Promise<void> {
+    const { map, clock, log, site } = this.#deps;
+    const begun = clock.monotonicMs();
+    await map.survey();
+    this.#surveyed = clock.now();
+    log.debug({ site, ms: Math.round(clock.monotonicMs() - begun) }, 'listed the WAL that is stored');
+  }
+
+  async #lookAtServer(): Promise<void> {
+    const { archivingDirectory, map } = this.#deps;
+    const archived = archivingDirectory === undefined ? undefined : await archivedUpTo(archivingDirectory);
+    if (archived !== undefined) map.reached(archived.next, archived.since);
+  }
+
+  async #attempt(work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      const { log, site, signal } = this.#deps;
+      if (!signal.aborted) log.warn({ site }, `cannot find out which WAL is stored: ${explain(error)}`);
+      return false;
+    }
+  }
+}
