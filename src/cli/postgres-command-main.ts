@@ -8,7 +8,8 @@ import { type ParsedCommand, type PostgresCommandOptions, parseCommand, UsageErr
 import { ContentError, type PromisedContent, writeOutput } from './postgres-command-output.ts';
 
 /**
- * archive_command and restore_command. Started once per WAL file, so it loads little.
+ * archive_command and restore_command, for what `bin/pghoard_postgres_command` does not do by itself in bash: its exit codes and messages are
+ * these. Started once per WAL file where it is needed at all, so it loads little.
  *
  * PostgreSQL takes 1 to 125 from restore_command as "there is no such file", ends recovery and promotes the server; above 125 it stops.
  * So 4 is said only if the server bears witness that the store has no such file, and whatever else goes wrong is {@link exitCode.abort}.
@@ -18,6 +19,7 @@ const exitCode = { ok: 0, unexpected: 2, archiveFailed: 3, notFound: 4, standbyR
 
 const name = 'pghoard_postgres_command';
 const attemptsMax = 3;
+const stranger = 'the answer does not come from a pghoard that this command understands';
 
 /** One attempt to restore: done with an exit code, or failed in a way that may pass. */
 type Outcome = { readonly code: number; readonly message?: string } | { readonly retryBecause: string };
@@ -60,8 +62,8 @@ async function archive(options: PostgresCommandOptions): Promise<number> {
   if (xlog.endsWith('.backup')) return print(`${name}: NOTICE: ${xlog} is a backup history file, which pghoard does not need: skipped`);
   const answer = await ask(options, 'PUT', pathOf(options));
   const text = await textOf(options, answer);
-  if (answer.statusCode === 201) return exitCode.ok;
-  complain(`archiving ${xlog} failed with HTTP status ${answer.statusCode}: ${text}`);
+  if (answer.statusCode === 201 && isFromPghoard(answer)) return exitCode.ok;
+  complain(answer.statusCode === 201 ? stranger : `archiving ${xlog} failed with HTTP status ${answer.statusCode}: ${text}`);
   return exitCode.archiveFailed;
 }
 
@@ -85,8 +87,7 @@ async function tryRestore(options: PostgresCommandOptions): Promise<Outcome> {
     const answer = await ask(options, 'GET', pathOf(options), { headers: { accept: 'application/octet-stream' } });
     if (answer.statusCode !== 200) return await judge(options, answer);
     const promised = promisedContent(answer);
-    if (promised === undefined)
-      return { code: abortCode(), message: 'the answer does not come from a pghoard that this command understands' };
+    if (promised === undefined) return { code: abortCode(), message: stranger };
     await writeOutput(resolve(options.output), bodyOf(options, answer), promised);
     return { code: exitCode.ok };
   } catch (error) {
@@ -105,10 +106,16 @@ async function judge(options: PostgresCommandOptions, answer: IncomingMessage): 
   const text = await textOf(options, answer);
   const status = answer.statusCode ?? 0;
   const code = answer.headers['x-pghoard-code'];
-  if (status === 200) return { code: exitCode.ok };
+  if (status === 200) return isFromPghoard(answer) ? { code: exitCode.ok } : { code: abortCode(), message: stranger };
   if (status === 404 && code === 'wal-missing') return { code: exitCode.notFound, message: `${options.xlog} not found from archive` };
   const message = `restoring ${options.xlog} failed with HTTP status ${status}: ${text || String(code ?? 'no reason given')}`;
   return status >= 500 || status === 408 || status === 429 ? { retryBecause: message } : { code: abortCode(), message };
+}
+
+/** Other servers have successes of their own, and without a length nobody knows whether an answer broke off. */
+function isFromPghoard({ httpVersion, headers }: IncomingMessage): boolean {
+  const hasEnd = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return httpVersion === '1.1' && String(headers.server).startsWith('pghoard/') && hasEnd;
 }
 
 function promisedContent({ headers }: IncomingMessage): PromisedContent | undefined {

@@ -52,13 +52,13 @@ async function writeVerified(path: string, content: AsyncIterable<Uint8Array>, p
   await file.sync();
 }
 
-/** PostgreSQL may kill this command at any time; what it was writing then is removed by the next one. */
+/** PostgreSQL may kill this command, or its sister in bash, at any time; what it was writing then is removed by the next one. */
 async function removeLeftovers(path: string): Promise<void> {
   const prefix = `${basename(path)}.`;
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(prefix) || !name.endsWith(temporarySuffix)) continue;
-    const pid = name.slice(prefix.length, -temporarySuffix.length);
-    if (/^\d+$/.test(pid) && !isRunning(Number(pid))) await rm(join(dirname(path), name), { force: true });
+    const pid = /^(\d+)(-\d+)?$/.exec(name.slice(prefix.length, -temporarySuffix.length))?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(dirname(path), name), { force: true });
   }
 }
 

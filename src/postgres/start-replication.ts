@@ -242,17 +242,18 @@ class WalStream implements ReplicationStream {
   /** Has a server that says nothing give a sign of life, and gives up one that does not. */
   async #watch(): Promise<void> {
     const { signal } = this.#over;
-    let isAsked = false;
+    /** The silence for which it was asked. */
+    let askedIn: number | undefined;
     while (!signal.aborted) {
-      const { silentMs } = this.#socket;
+      const { silentSinceMs } = this.#socket;
+      const silentMs = silentSinceMs === undefined ? 0 : this.#clock.monotonicMs() - silentSinceMs;
       if (silentMs >= this.#silenceMsMax) this.#socket.fail(this.#silence());
-      const mustAsk = silentMs >= this.#silenceMsMax / 2;
-      if (mustAsk && !isAsked) {
+      if (silentMs >= this.#silenceMsMax / 2 && askedIn !== silentSinceMs) {
+        askedIn = silentSinceMs;
         this.#isReplyWanted = true;
         this.#report();
       }
-      isAsked = mustAsk;
-      const deadlineMs = isAsked ? this.#silenceMsMax : this.#silenceMsMax / 2;
+      const deadlineMs = silentMs < this.#silenceMsMax / 2 ? this.#silenceMsMax / 2 : this.#silenceMsMax;
       await this.#clock.sleep(Math.max(deadlineMs - silentMs, 1), signal).catch(() => {});
     }
   }

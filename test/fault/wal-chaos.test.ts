@@ -16,17 +16,18 @@ import { SeededRandom } from '../support/seeded-random.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Of kills; a long run takes 180. */
-const seconds = Number(process.env['PGHOARD_TEST_CHAOS_SECONDS'] ?? 12);
+const seconds = Number(process.env['PGHOARD_TEST_CHAOS_SECONDS'] ?? 8);
 const segmentBytes = 1024 * 1024;
 
-const modes = ['archive_command', 'pg_receivexlog'] as const;
+const modes = ['archive_command', 'pg_receivexlog', 'walreceiver'] as const;
 type Mode = (typeof modes)[number];
-type Event = 'kill the daemon' | 'kill the receiver' | 'kill PostgreSQL' | 'checkpoint' | 'switch segments';
+type Event = 'kill the daemon' | 'kill the receiver' | 'cut the connection' | 'kill PostgreSQL' | 'checkpoint' | 'switch segments';
 
 /** As often as it stands here. */
 const eventsOf: Readonly<Record<Mode, readonly Event[]>> = {
   archive_command: ['kill the daemon', 'kill the daemon', 'kill PostgreSQL', 'checkpoint', 'switch segments'],
   pg_receivexlog: ['kill the daemon', 'kill the receiver', 'kill PostgreSQL', 'checkpoint', 'switch segments'],
+  walreceiver: ['kill the daemon', 'cut the connection', 'kill PostgreSQL', 'checkpoint', 'switch segments'],
 };
 
 test('whoever is killed -9 and whenever, the archive has all WAL and no transaction is lost', { concurrency: true }, async (t) => {
@@ -144,6 +145,9 @@ class ChaosSite implements AsyncDisposable {
         return this.#daemon.launch();
       case 'kill the receiver':
         for (const pid of descendantsOf(this.#daemon.pid ?? 0)) signalProcess(pid, 'SIGKILL');
+        return;
+      case 'cut the connection':
+        await this.#postgres.query('SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
         return;
       case 'kill PostgreSQL':
         await this.#postgres.kill9();

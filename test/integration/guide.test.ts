@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runProgram } from '../../src/lib/subprocess.ts';
 import { freePort } from '../support/free-port.ts';
 import { packageRoot } from '../support/package-root.ts';
 import { TestPostgres } from '../support/postgres.ts';
+import { startRawServer } from '../support/raw-server.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -43,12 +44,11 @@ test('what the guide says, done in its order, ends in restored clusters', async 
   await postgres.query('CREATE TABLE kept AS SELECT generate_series(1, 100) AS id');
   const [{ moment } = {}] = await postgres.query(`SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' AS moment`);
   await postgres.query('DROP TABLE kept');
-  const last = await postgres.switchWal();
-  const isArchived = async () => {
-    const rows = await postgres.query('SELECT last_archived_wal >= $1 AS done FROM pg_stat_archiver', [last]);
-    return rows[0]?.['done'] === true;
-  };
-  await waitFor(isArchived, { withinMs: 30_000, what: `PostgreSQL has archived ${last}:\n${postgres.log()}` });
+  await assertArchives(postgres);
+  await postgres.query(`ALTER SYSTEM SET archive_command = '${here(curlLine('archive_command')).replaceAll("'", "''")}'`);
+  await postgres.query('SELECT pg_reload_conf()');
+  const last = await assertArchives(postgres);
+  await assertCurlRestores(here(curlLine('restore_command')), { scratch: scratch.path, port, postgres }, last);
 
   const commands = here(block('Restore', 'sh'))
     .replaceAll('\\\n', ' ')
@@ -66,6 +66,58 @@ test('what the guide says, done in its order, ends in restored clusters', async 
     else assert.equal(rows[0]?.['standby'], !command.includes('--restore-to-primary'));
   }
 });
+
+async function assertArchives(postgres: TestPostgres): Promise<string> {
+  const last = await postgres.switchWal();
+  const isArchived = async () => {
+    const rows = await postgres.query('SELECT last_archived_wal >= $1 AS done FROM pg_stat_archiver', [last]);
+    return rows[0]?.['done'] === true;
+  };
+  await waitFor(isArchived, { withinMs: 30_000, what: () => `PostgreSQL has archived ${last}:\n${postgres.log()}` });
+  return last;
+}
+
+function curlLine(setting: string): string {
+  const line = new RegExp(`^${setting} = '(.*)'$`, 'm').exec(block('With `curl` alone', ''))?.[1];
+  assert(line);
+  return line;
+}
+
+/** The line as PostgreSQL starts it, where it can have its file and where it cannot. */
+async function assertCurlRestores(line: string, { scratch, port, postgres }: Surroundings, name: string): Promise<void> {
+  const data = join(scratch, 'curl');
+  const wal = join(postgres.dataDirectory, 'pg_wal');
+  await mkdir(data);
+  await symlink(wal, join(data, 'pg_wal'));
+  const restore = async (file: string, script = line) => {
+    const command = script.replaceAll('%f', file).replaceAll('%p', 'pg_wal/RECOVERYXLOG');
+    return (await runProgram('/bin/sh', ['-c', command], { cwd: data })).code;
+  };
+  const missing = '0000000100000FFF00000001';
+  assert.equal(await restore(name), 0);
+  assert.deepEqual(await readFile(join(wal, 'RECOVERYXLOG')), await readFile(join(wal, name)));
+  await rm(join(wal, 'RECOVERYXLOG'));
+  const answers = [
+    'HTTP/1.1 503 No\r\n\r\n',
+    'HTTP/1.1 201 Created\r\nserver: other\r\n\r\n',
+    'HTTP/1.1 404 No\r\n\r\n',
+    'HTTP/1.1 201',
+    '',
+  ];
+  const half = 'HTTP/1.1 201 Created\r\nserver: pghoard/1\r\ncontent-length: 9\r\n\r\n';
+  let answer = '';
+  await using other = await startRawServer((socket) => socket.end(answer));
+  const elsewhere = line.replace(`:${port}/`, `:${other.port}/`);
+  for (const [signal, code] of [
+    ['recovery.signal', 255],
+    ['standby.signal', 5],
+  ] as const) {
+    await writeFile(join(data, signal), '');
+    assert.equal(await restore(missing), 4);
+    assert.equal(await restore(name, line.replace('/main/', '/typo/')), code);
+    for (answer of [...answers, half]) assert.equal(await restore(name, elsewhere), code, answer);
+  }
+}
 
 interface Surroundings {
   readonly scratch: string;

@@ -1,13 +1,15 @@
 import { OperatorError } from '../../lib/errors.ts';
 import type { ApiRequest } from './api-request.ts';
 import { createdReply, type Reply } from './reply.ts';
+import { checkReservedTarget } from './reserved-target.ts';
 import type { SiteServices, WaitLimits } from './site-services.ts';
 import { confineTargetPath } from './target-path.ts';
 import { within } from './within.ts';
 
 /**
- * `GET /SITE/archive/NAME` (restore_command). Our own client accepts `application/octet-stream` and gets the bytes; the original's names
- * a path on this host in `x-pghoard-target-path` and gets 201 once the file is there.
+ * `GET /SITE/archive/NAME` (restore_command). The original's client names a path on this host in `x-pghoard-target-path` and gets 201 once the
+ * file is there. So does our own where it can make a file there that the daemon sees (`x-pghoard-target-reserved`); elsewhere it accepts
+ * `application/octet-stream` and gets the bytes.
  */
 export async function getArchive(site: SiteServices, name: string, request: ApiRequest, limits: WaitLimits): Promise<Reply> {
   const target = request.header('x-pghoard-target-path');
@@ -17,7 +19,9 @@ export async function getArchive(site: SiteServices, name: string, request: ApiR
       hint: 'Or ask for the bytes with "Accept: application/octet-stream".',
     });
   }
-  const path = target === undefined ? undefined : await confineTargetPath(target, name, await site.walDirectory());
+  const isReserved = request.header('x-pghoard-target-reserved') !== undefined;
+  const place = async (path: string) => (isReserved ? checkReservedTarget(path) : confineTargetPath(path, name, await site.walDirectory()));
+  const path = target === undefined ? undefined : await place(target);
   const wal = await within(limits.restoreWaitMsMax, request.signal, `fetching ${name}`, (signal) => site.fetcher.fetch(name, signal));
   if (path !== undefined) {
     await wal.moveTo(path);

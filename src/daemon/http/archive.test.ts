@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startHttpBench } from '../../../test/support/http-bench.ts';
@@ -8,6 +8,7 @@ import { makeHistory, makeWalSegment } from '../../../test/support/wal-segment.t
 import { CodecPool } from '../../codec/pool.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { sourceOfBytes } from '../../storage/object-source.ts';
+import { checkReservedTarget } from './reserved-target.ts';
 
 const pool = new CodecPool(2);
 after(() => pool.close());
@@ -130,6 +131,43 @@ test('restore: a Python client names its target in the WAL directory, also where
     assert.deepEqual(await readFile(target), makeWalSegment(segment));
   }
   assert.deepEqual((await readdir(real)).toSorted(), [segment, 'RECOVERYXLOG']);
+});
+
+test('restore: our own client gets its file where it has made an empty one, in any directory of the same user', async () => {
+  await using bench = await startHttpBench(pool);
+  await bench.site.archiveNew([segment]);
+  const { directory } = bench.site;
+  await symlink('.', join(directory, 'link'));
+  const get = (path: string) =>
+    bench.ask('GET', `/main/archive/${segment}`, { 'x-pghoard-target-path': path, 'x-pghoard-target-reserved': 'yes' });
+  for (const path of [join(directory, 'pgdata/pg_wal/RECOVERYXLOG.1-2.pghoard.tmp'), join(directory, 'link/a b.3-4.pghoard.tmp')]) {
+    await writeFile(path, '');
+    assert.deepEqual(await get(path).then(({ status, text }) => [status, text]), [201, ''], path);
+    assert.deepEqual(await readFile(path), makeWalSegment(segment));
+    assert.equal((await get(path)).status, 417, 'it is not empty any more');
+  }
+  const before = await readdir(directory);
+  await writeFile(join(directory, 'victim'), '');
+  await symlink('victim', join(directory, 'x.pghoard.tmp'));
+  await writeFile(join(directory, 'twice.pghoard.tmp'), '');
+  await link(join(directory, 'twice.pghoard.tmp'), join(directory, 'other'));
+  for (const name of [
+    'victim',
+    'x.pghoard.tmp',
+    'twice.pghoard.tmp',
+    'absent.pghoard.tmp',
+    'no/such/y.pghoard.tmp',
+    'victim/y.pghoard.tmp',
+  ]) {
+    const { status, headers } = await get(join(directory, name));
+    assert.deepEqual([status, headers['x-pghoard-code']], [417, 'target-not-reserved'], name);
+  }
+  assert.equal((await get('twice.pghoard.tmp')).status, 417);
+  assert.deepEqual((await readdir(directory)).toSorted(), [...before, 'victim', 'x.pghoard.tmp', 'twice.pghoard.tmp', 'other'].toSorted());
+  assert.deepEqual(await readFile(join(directory, 'victim')), Buffer.alloc(0));
+  await writeFile(join(directory, 'y.pghoard.tmp'), '');
+  const somebodyElse = (process.geteuid?.() ?? 0) + 1;
+  await assert.rejects(checkReservedTarget(join(directory, 'y.pghoard.tmp'), somebodyElse), { code: 'target-not-reserved' });
 });
 
 test('restore: nothing outside the WAL directory can be written', async () => {

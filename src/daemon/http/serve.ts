@@ -19,6 +19,8 @@ export interface Serving {
   readonly end: AbortSignal;
 }
 
+/** Said all day long: "not stored", and "ask for the bytes". */
+const ordinary = [404, 417];
 /** Bodies are ignored; one that is longer than this is not even read to its end. */
 const bodyBytesMax = 1024 * 1024;
 
@@ -96,6 +98,6 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
 
 function logReply(log: Log, request: IncomingMessage, { status, body }: Reply): void {
   const fields = { method: request.method, url: request.url, status };
-  const level = status >= 500 ? 'error' : status >= 400 && status !== 404 ? 'warn' : 'debug';
+  const level = status >= 500 ? 'error' : status >= 400 && !ordinary.includes(status) ? 'warn' : 'debug';
   log[level](status >= 400 && typeof body === 'string' ? { ...fields, answer: body.trimEnd() } : fields, 'HTTP request');
 }

@@ -29,9 +29,9 @@ export class FrameSocket {
     socket.resume();
   }
 
-  /** How long somebody has been waiting without anything having arrived; 0 while nobody waits. */
-  get silentMs(): number {
-    return this.#waiter === undefined ? 0 : this.#clock.monotonicMs() - this.#silentSinceMs;
+  /** Since when (of the clock's monotonic time) somebody has been waiting without anything having arrived; undefined while nobody waits. */
+  get silentSinceMs(): number | undefined {
+    return this.#waiter === undefined ? undefined : this.#silentSinceMs;
   }
 
   /** One at a time. Rejects with `postgres-protocol`, what was given to {@link fail}, or what the socket says. */
