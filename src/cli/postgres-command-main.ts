@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask, bodyOf, ConnectionError, textOf } from './daemon-request.ts';
 import { packageVersion, runCommand } from './main.ts';
@@ -34,7 +34,7 @@ async function main(argv: string[]): Promise<number> {
   if (command.do === 'show-help') return print(usage.trimEnd());
   if (command.do === 'show-version') return print(`${name} ${packageVersion()}`);
   const { options } = command;
-  const unexpected = options.mode === 'archive' ? exitCode.unexpected : abortCode();
+  const unexpected = options.mode === 'archive' ? exitCode.unexpected : abortCode(options.xlog);
   process.on('uncaughtException', (error) => {
     complain(String(error));
     process.exit(unexpected);
@@ -75,7 +75,7 @@ async function restore(options: PostgresCommandOptions): Promise<number> {
       return outcome.code;
     }
     complain(outcome.retryBecause);
-    if (attempt === attemptsMax) return abortCode();
+    if (attempt === attemptsMax) return abortCode(options.xlog);
     console.log(`${name}: retrying in ${options.retryIntervalMs / 1000} s (attempt ${attempt} of ${attemptsMax} failed)`);
     await delay(options.retryIntervalMs);
   }
@@ -87,7 +87,7 @@ async function tryRestore(options: PostgresCommandOptions): Promise<Outcome> {
     const answer = await ask(options, 'GET', pathOf(options), { headers: { accept: 'application/octet-stream' } });
     if (answer.statusCode !== 200) return await judge(options, answer);
     const promised = promisedContent(answer);
-    if (promised === undefined) return { code: abortCode(), message: stranger };
+    if (promised === undefined) return { code: abortCode(options.xlog), message: stranger };
     await writeOutput(resolve(options.output), bodyOf(options, answer), promised);
     return { code: exitCode.ok };
   } catch (error) {
@@ -106,10 +106,10 @@ async function judge(options: PostgresCommandOptions, answer: IncomingMessage): 
   const text = await textOf(options, answer);
   const status = answer.statusCode ?? 0;
   const code = answer.headers['x-pghoard-code'];
-  if (status === 200) return isFromPghoard(answer) ? { code: exitCode.ok } : { code: abortCode(), message: stranger };
+  if (status === 200) return isFromPghoard(answer) ? { code: exitCode.ok } : { code: abortCode(options.xlog), message: stranger };
   if (status === 404 && code === 'wal-missing') return { code: exitCode.notFound, message: `${options.xlog} not found from archive` };
   const message = `restoring ${options.xlog} failed with HTTP status ${status}: ${text || String(code ?? 'no reason given')}`;
-  return status >= 500 || status === 408 || status === 429 ? { retryBecause: message } : { code: abortCode(), message };
+  return status >= 500 || status === 408 || status === 429 ? { retryBecause: message } : { code: abortCode(options.xlog), message };
 }
 
 /** Other servers have successes of their own, and without a length nobody knows whether an answer broke off. */
@@ -126,9 +126,17 @@ function promisedContent({ headers }: IncomingMessage): PromisedContent | undefi
   return { bytes, hash, hashAlgorithm };
 }
 
-/** PostgreSQL starts restore_command in its data directory. */
-function abortCode(): number {
-  return existsSync('standby.signal') ? exitCode.standbyRetry : exitCode.abort;
+/** PostgreSQL starts restore_command in its data directory. A standby asks again by itself. */
+function abortCode(xlog: string): number {
+  return existsSync('standby.signal') || isBeingPromoted(xlog) ? exitCode.standbyRetry : exitCode.abort;
+}
+
+/**
+ * A server on which recovery has ended asks once more for the history of its timeline, after its signal files are gone. Were it stopped then, it
+ * would come up again on the old timeline. If it does not get the history, it reads the copy that it has.
+ */
+function isBeingPromoted(xlog: string): boolean {
+  return xlog.endsWith('.history') && existsSync(join('pg_wal', xlog)) && !existsSync('recovery.signal');
 }
 
 function complain(text: string): void {

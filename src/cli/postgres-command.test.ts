@@ -159,6 +159,20 @@ for (const client of all.both) {
     assert.equal((await restore('--site', 'main')).code, 255, 'a mistake in the command line');
   });
 
+  test(`${client.name}: restore on a server that has just been promoted: it has its own copy of its history`, async () => {
+    await using scratch = await makeTemporaryDirectory();
+    const place = (name: string) => join(scratch.path, name);
+    await mkdir(place('pg_wal'));
+    await writeFile(place('pg_wal/00000002.history'), '');
+    const restore = async (xlog: string) => {
+      const flags = ['--mode', 'restore', '--port', '1', '--site', 'main', '--xlog', xlog, '--output', 'pg_wal/RECOVERYHISTORY'];
+      return (await client.run(flags, { cwd: scratch.path })).code;
+    };
+    assert.deepEqual([await restore('00000002.history'), await restore('00000003.history'), await restore(segment)], [5, 255, 255]);
+    await writeFile(place('recovery.signal'), '');
+    assert.equal(await restore('00000002.history'), 255, 'recovery has not ended');
+  });
+
   test(`${client.name}: credentials are sent, from the flags or from the environment`, async () => {
     await using bench = await startBench({ username: 'ann', password: 'se:cret' });
     await bench.site.archiveNew([segment]);

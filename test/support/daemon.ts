@@ -10,6 +10,7 @@ import type { ProgramResult } from '../../src/lib/subprocess.ts';
 import { openStore } from '../../src/storage/drivers.ts';
 import { commandLine, runOurs } from './commands.ts';
 import { freePort } from './free-port.ts';
+import { packageRoot } from './package-root.ts';
 import type { TestPostgres } from './postgres.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -214,9 +215,18 @@ export class TestDaemon implements AsyncDisposable {
   }
 }
 
+/** As it is installed. */
+const postgresCommand = join(packageRoot, 'bin/pghoard_postgres_command');
+
 /** Value of archive_command for a daemon that listens, or will listen, on that port. */
 export function archiveCommandTo(port: number, site = siteName): string {
-  return [...commandLine('postgres-command'), '--mode', 'archive', '--site', site, '--port', String(port), '--xlog', '%f'].join(' ');
+  return [postgresCommand, '--mode', 'archive', '--site', site, '--port', String(port), '--xlog', '%f'].join(' ');
+}
+
+/** The same for restore_command. */
+export function restoreCommandTo(port: number, site = siteName): string {
+  const flags = ['--mode', 'restore', '--site', site, '--port', String(port), '--xlog', '%f', '--output', '%p'];
+  return [postgresCommand, ...flags].join(' ');
 }
 
 async function configOf(
