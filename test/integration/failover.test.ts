@@ -140,10 +140,8 @@ class Cluster implements AsyncDisposable {
   async restore({ name, timeline, last }: Point, t: TestContext): Promise<void> {
     const target = join(this.#directory, `restored ${name}`);
     const [member] = this.members;
-    await member?.daemon.restore(target, [
-      '--restore-to-primary',
-      ...['--recovery-target-name', name, '--recovery-target-timeline', String(timeline)],
-    ]);
+    const point = ['--recovery-target-name', name, '--recovery-target-timeline', String(timeline)];
+    await member?.daemon.restore(target, ['--restore-to-primary', ...point]);
     await using restored = await TestPostgres.startOn(target, { archive_mode: 'off' });
     await restored.promoted();
     assert.equal(await wholeChain(restored), last);
