@@ -11,6 +11,11 @@ import { securitiesToTry } from './tls.ts';
 export interface ConnectOptions extends LoginOptions {
   /** Where PG* variables come from; those of the process by default. */
   readonly env?: NodeJS.ProcessEnv | undefined;
+  /**
+   * How long a statement may stay unanswered before the connection counts as lost: without that a network that has stopped to forward holds
+   * the caller for ever. Statements take as long as they take, but replication commands no time: one minute for those unless given.
+   */
+  readonly answerMsMax?: number | undefined;
   /** Told why a password file was ignored. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -43,6 +48,7 @@ export interface PgConnection extends AsyncDisposable {
 
 /** How long a server may take to say goodbye. */
 const closeWithinMs = 5000;
+const replicationAnswerMsMax = 60_000;
 
 /**
  * Connects as libpq would: service, environment, password file, several hosts in their order, `sslmode`, `target_session_attrs`.
@@ -98,7 +104,7 @@ async function logInSomehow(info: ConnInfo, options: ConnectOptions): Promise<Se
   for (const security of await securitiesToTry(info)) {
     try {
       const { client, serverVersion } = await logIn(info, security, options);
-      return new Session(client, serverVersion, target);
+      return new Session(client, serverVersion, target, options.answerMsMax ?? (options.replication ? replicationAnswerMsMax : undefined));
     } catch (error) {
       options.signal?.throwIfAborted();
       const failure = isWithoutTls(error) ? tlsError(target, error) : connectError(target, error);
@@ -135,13 +141,15 @@ class Session implements PgConnection {
   readonly serverVersion: number;
   readonly target: string;
   readonly #client: Client;
+  readonly #answerMsMax: number | undefined;
   readonly #listeners: ((error: OperatorError) => void)[] = [];
   #previous: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #lost: OperatorError | undefined;
 
-  constructor(client: Client, serverVersion: number, target: string) {
+  constructor(client: Client, serverVersion: number, target: string, answerMsMax: number | undefined) {
     this.#client = client;
+    this.#answerMsMax = answerMsMax;
     this.serverVersion = serverVersion;
     this.target = target;
     client.on('error', (error) => this.#lose(error));
@@ -200,13 +208,21 @@ class Session implements PgConnection {
 
   async #run<Row extends object>(sql: string, params?: readonly unknown[]): Promise<Row[]> {
     this.#throwIfClosed();
+    const impatience = this.#loseAfter(this.#answerMsMax);
     try {
       const values = params === undefined || params.length === 0 ? undefined : [...params];
       const result = (await this.#client.query<Row>(sql, values)) as QueryResult<Row> | QueryResult<Row>[];
       return (Array.isArray(result) ? result.at(-1) : result)?.rows ?? [];
     } catch (error) {
       throw statementError(this.target, error);
+    } finally {
+      clearTimeout(impatience);
     }
+  }
+
+  #loseAfter(ms: number | undefined): NodeJS.Timeout | undefined {
+    if (ms === undefined) return undefined;
+    return setTimeout(() => socketOf(this.#client).destroy(new Error(`there was no answer for ${ms / 1000} seconds`)), ms);
   }
 
   #throwIfClosed(): void {

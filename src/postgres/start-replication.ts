@@ -35,9 +35,7 @@ export async function startReplication(
   start: StreamStart,
   options: ReplicationOptions = {},
 ): Promise<ReplicationStream> {
-  options.signal?.throwIfAborted();
-  // A statement that succeeds ends with ReadyForQuery: nothing of an earlier one can be on its way when the socket changes hands.
-  await identifySystem(connection);
+  await settle(connection, options.signal);
   const stream = new WalStream(
     connection.target,
     new FrameSocket(await connection.takeOver(), options.clock ?? systemClock),
@@ -50,6 +48,21 @@ export async function startReplication(
   } catch (error) {
     await stream[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/** A statement that succeeds ends with ReadyForQuery: nothing of an earlier one can be on its way when the socket changes hands then. */
+async function settle(connection: PgConnection, signal: AbortSignal | undefined): Promise<void> {
+  const abort = () => void connection.close();
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await identifySystem(connection);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 

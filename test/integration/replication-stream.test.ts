@@ -3,7 +3,7 @@ import { appendFile, chown, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { explain, isOperatorError, type OperatorError } from '../../src/lib/errors.ts';
-import { connect, type PgConnection } from '../../src/postgres/client.ts';
+import { type ConnectOptions, connect, type PgConnection } from '../../src/postgres/client.ts';
 import type { ConnInfo } from '../../src/postgres/conninfo.ts';
 import { type Lsn, parseLsn } from '../../src/postgres/lsn.ts';
 import { identifySystem, readTimelineHistory, readTimelineHistoryFile } from '../../src/postgres/replication.ts';
@@ -66,9 +66,9 @@ for (const version of ['15', 'embedded'] as const) {
     });
     after(() => postgres?.[Symbol.asyncDispose]());
 
-    function open(info: ConnInfo = {}): Promise<PgConnection> {
+    function open(info: ConnInfo = {}, options: ConnectOptions = {}): Promise<PgConnection> {
       const address = { host: '127.0.0.1', port: String(postgres.port), user: 'postgres', sslmode: 'disable' };
-      return connect({ ...address, ...info }, { env, replication: true });
+      return connect({ ...address, ...info }, { env, replication: true, ...options });
     }
 
     async function stream(
@@ -110,6 +110,20 @@ for (const version of ['15', 'embedded'] as const) {
         assert(Buffer.from(await bytesOf(received, segmentBytes)).equals(await storedWal(segment)));
       });
     }
+
+    test('the connection belongs to the stream, whatever was asked before', async () => {
+      const connection = await open();
+      await assert.rejects(connection.query('NONSENSE'), (error) => isOperatorError(error, 'postgres-error'));
+      connection.onLost(() => assert.fail('handing over is not losing'));
+      await using taken = await startReplication(connection, { startLsn, timeline: 1 });
+      assert.equal(connection.closed, true);
+      await assert.rejects(connection.query('IDENTIFY_SYSTEM'), (error) => isOperatorError(error, 'postgres-unreachable'));
+      await assert.rejects(startReplication(connection, { startLsn, timeline: 1 }), (error) =>
+        isOperatorError(error, 'postgres-unreachable'),
+      );
+      await connection.close();
+      assert.equal((await bytesOf(taken, segmentBytes)).length, segmentBytes);
+    });
 
     test('a slot is created, held, moved on by what is flushed, and free once the stream is disposed of', async () => {
       await using control = await open();
@@ -207,6 +221,22 @@ for (const version of ['15', 'embedded'] as const) {
       assert.equal(error.code, 'postgres-unreachable');
       assert.equal(error.retryable, true);
       assert.match(explain(error), /said nothing for 0.3 seconds/);
+    });
+
+    test('a network that does not forward any more before streaming begins', async () => {
+      await using proxy = await TcpProxy.to(postgres.port);
+      const info = { port: String(proxy.port) };
+      const connection = await open(info, { answerMsMax: 200 });
+      const patient = await open(info);
+      proxy.stall();
+      const error = await failureOf(startReplication(connection, { startLsn, timeline: 1 }));
+      assert.equal(error.code, 'postgres-unreachable');
+      assert.match(explain(error), /no answer for 0.2 seconds/);
+      const abort = new AbortController();
+      const started = startReplication(patient, { startLsn, timeline: 1 }, { signal: abort.signal });
+      const reason = new Error('enough');
+      abort.abort(reason);
+      await assert.rejects(started, reason);
     });
 
     for (const info of [{}, { sslmode: 'require' }]) {

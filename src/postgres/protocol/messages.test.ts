@@ -14,7 +14,7 @@ import {
 
 const isProtocolError = (error: unknown) => isOperatorError(error, 'postgres-protocol');
 
-/** As PostgreSQL 15.20 sent them; the WAL is the end of a record. */
+/** As PostgreSQL 15.18 sent them; the WAL is the end of a record. */
 const keepalive = Buffer.from('6b0000000001500780000303e969efb46d01', 'hex');
 const wal = Buffer.from('7700000000015007680000000001500780000303e969ebe250000000000000000000000000000000000000000000000000', 'hex');
 
