@@ -13,6 +13,8 @@ export interface FileWorkOptions {
   readonly signal?: AbortSignal | undefined;
   /** Gets how many bytes of the source have been worked through. */
   readonly onBytes?: ((bytesRead: number) => void) | undefined;
+  /** False: the new file is not fsynced. Default: true. */
+  readonly isDurable?: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function unsealFile(from: string, to: string, unseal: UnsealOptions
   using unsealer = new Unsealer(unseal, file.write);
   await readInto(from, (bytes) => unsealer.update(bytes), options);
   const result = await unsealer.finish();
-  file.finish();
+  file.finish(options.isDurable);
   return result;
 }
 

@@ -30,9 +30,9 @@ export class SinkFile implements Disposable {
     this.#bytes += bytes.length;
   };
 
-  /** Makes the bytes durable; the name is made durable by whoever gives the file its final place. */
-  finish(): void {
-    this.#try(() => fsyncSync(this.#fd));
+  /** Makes the bytes durable, unless told otherwise; the name is made durable by whoever gives the file its final place. */
+  finish(isDurable = true): void {
+    if (isDurable) this.#try(() => fsyncSync(this.#fd));
     this.#open = false;
     this.#try(() => closeSync(this.#fd));
   }

@@ -16,7 +16,6 @@ export function completeConfig(file: string, options: GlobalOptions, sites: Read
     file,
     backup_location: backupLocation,
     backup_sites: Object.fromEntries(entries),
-    restore_prefetch: options.restore_prefetch ?? options.transfer.thread_count,
     alert_file_dir: resolve(options.alert_file_dir ?? backupLocation ?? '.'),
     json_state_file_path: resolve(options.json_state_file_path),
     maintenance_mode_file: resolve(options.maintenance_mode_file),

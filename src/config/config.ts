@@ -10,11 +10,10 @@ export type SiteConfig = Readonly<Omit<SiteOptions, 'prefix' | 'object_storage'>
 };
 
 /** A configuration file with all defaults filled in and all paths absolute. */
-export type Config = Readonly<Omit<GlobalOptions, '$schema' | 'backup_sites' | 'restore_prefetch' | 'alert_file_dir'>> & {
+export type Config = Readonly<Omit<GlobalOptions, '$schema' | 'backup_sites' | 'alert_file_dir'>> & {
   /** The file it was read from. */
   readonly file: string;
   readonly backup_sites: Readonly<Record<string, SiteConfig>>;
-  readonly restore_prefetch: number;
   readonly alert_file_dir: string;
   /** What an operator should know or change, though it works: deprecated and useless keys, surprising defaults. */
   readonly warnings: readonly string[];

@@ -41,7 +41,7 @@ test('an empty configuration has the defaults of the newest release', async () =
   assert.equal(config.hash_algorithm, 'sha1');
   assert.deepEqual(config.compression, { algorithm: 'snappy', level: 0, thread_count: availableParallelism() });
   assert.equal(config.transfer.thread_count, Math.min(availableParallelism() + 3, 20));
-  assert.equal(config.restore_prefetch, config.transfer.thread_count);
+  assert.equal(config.restore_prefetch, null);
   assert.equal(config.restore_process_count, Math.min(availableParallelism() + 1, 20));
   assert.deepEqual([config.statsd, config.prometheus, config.pushgateway], [null, null, null]);
   assert.deepEqual([config.graceful_shutdown_compression_timeout, config.graceful_shutdown_upload_timeout], [180, 300]);

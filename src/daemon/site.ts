@@ -7,6 +7,7 @@ import { openStore } from '../storage/drivers.ts';
 import { Spool } from '../transfer/spool.ts';
 import { WalArchiver } from '../wal/archive.ts';
 import { WalFetcher } from '../wal/fetch.ts';
+import { depthRange } from '../wal/prefetch-depth.ts';
 import { filesAheadMax, ReadyAhead } from '../wal/ready-ahead.ts';
 import type { WalReceiver } from '../wal/receive/receiver.ts';
 import type { WalSource } from '../wal/stored-wal.ts';
@@ -88,7 +89,8 @@ export class Site implements SiteServices {
       sources,
       pool,
       directory: spool.prefetchDirectory,
-      segmentsAhead: config.restore_prefetch,
+      segmentsAhead: depthRange(config.restore_prefetch, uploads.threads),
+      transfersMax: uploads.threads,
       onServed: (file) => servedFiles.served(file),
       log,
     });

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import type { CodecPool } from '../codec/pool.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
@@ -6,12 +6,17 @@ import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
+import { Urgency, urgent } from '../lib/urgency.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { type FetchedWal, placeFile } from './fetched-wal.ts';
+import { fileIdentity } from './file-identity.ts';
 import { namesAhead } from './names-ahead.ts';
-import { Prefetcher } from './prefetcher.ts';
-import { type OpenedWal, openStoredWal, type ReceivedWal, receiveWal, type WalSource } from './stored-wal.ts';
+import { type DepthRange, segmentsFitting } from './prefetch-depth.ts';
+import { PrefetchPace } from './prefetch-pace.ts';
+import { type Begun, Prefetcher } from './prefetcher.ts';
+import { openStoredWal, type ReceivedWal, receiveWal, type WalSource } from './stored-wal.ts';
 import { verifyWal } from './unseal-wal.job.ts';
+import { notFound } from './wal-not-found.ts';
 import { WalSlot } from './wal-slot.ts';
 
 export interface WalFetcherDeps {
@@ -20,8 +25,10 @@ export interface WalFetcherDeps {
   readonly pool: CodecPool;
   /** Where the files go. What an earlier process left there is removed by `Spool.removeDebris`. */
   readonly directory: string;
-  /** `restore_prefetch`: how many of the following segments are fetched ahead; 0 for none. */
-  readonly segmentsAhead: number;
+  /** How many of the following segments are fetched ahead. */
+  readonly segmentsAhead: DepthRange;
+  /** How many of them are under way at once. */
+  readonly transfersMax: number;
   /** Told of every file that is handed out. */
   readonly onServed?: ((name: string) => void) | undefined;
   readonly log: Log;
@@ -34,36 +41,50 @@ export interface WalFetcherDeps {
 /** The store repeats single requests by itself; this is for whole files, such as one that broke off too often. */
 const retryPolicyDefault: RetryPolicy = { attemptsMax: 3, delayMsFirst: 500, delayMsMax: 2_000 };
 const idleMsMaxDefault = 10 * 60_000;
-/** Disk space that files fetched ahead may take, whatever `restore_prefetch` says. */
-const prefetchBytesMax = 2 * 1024 ** 3;
-/** Transfers ahead of being asked for, at the same time. */
-const aheadAtOnceMax = 4;
+/** What was written longer ago is read again before it is handed out. */
+const freshMsMax = 30_000;
 /** Digest for checking files again where the store has none. */
 const hashWhereUnknown = 'sha1';
 
+/** A fetched file, and how it was left. */
+interface LocalWal extends ReceivedWal {
+  /** See {@link fileIdentity}. */
+  readonly identity: string | undefined;
+  readonly sinceMs: number;
+}
+
+type Slot = WalSlot<LocalWal>;
+
 /** A file and the slot that is held for it. */
 interface Held {
-  readonly slot: WalSlot;
-  readonly wal: ReceivedWal;
+  readonly slot: Slot;
+  readonly wal: LocalWal;
 }
 
 /**
  * Brings WAL back from the store for restore_command, and what comes next ahead of being asked for it.
  *
- * "Not there" is said only if every source says so at the time of asking. Everything handed out has been checked by hash and header;
- * a file that was fetched ahead is checked again, as it has lain on disk in the meantime.
+ * "Not there" is said only if every source says so at the time of asking. Everything handed out has been checked by hash and header.
+ * A file that was fetched ahead has lain on disk in the meantime: it must be the very file that was written, in the state it was left in, and if
+ * that is more than a moment ago its hash is computed again. Before that, this would only read from memory what was just written there.
  */
 export class WalFetcher {
   readonly #deps: WalFetcherDeps;
-  readonly #slots = new Map<string, WalSlot>();
+  readonly #clock: Clock;
+  readonly #slots = new Map<string, Slot>();
   readonly #prefetcher: Prefetcher;
+  readonly #pace: PrefetchPace;
   readonly #end = new AbortController();
-  readonly #ahead = new Limiter(aheadAtOnceMax);
+  readonly #ahead: Limiter;
+  #freeBytes = Number.POSITIVE_INFINITY;
   #idle = new AbortController();
 
   constructor(deps: WalFetcherDeps) {
     this.#deps = deps;
-    this.#prefetcher = new Prefetcher((name) => this.#startAhead(name), this.#end.signal);
+    this.#clock = deps.clock ?? systemClock;
+    this.#ahead = new Limiter(deps.transfersMax);
+    this.#prefetcher = new Prefetcher((name) => this.#beginAhead(name), deps.transfersMax, this.#end.signal);
+    this.#pace = new PrefetchPace(deps.segmentsAhead, this.#clock);
   }
 
   /**
@@ -77,10 +98,15 @@ export class WalFetcher {
     if (kind === undefined) throw new OperatorError('wal-name-invalid', `${JSON.stringify(name)} is not the name of a WAL file`);
     if (kind === 'backup-label') throw new OperatorError('wal-missing', `${name} is not stored: backup history files are not archived`);
     this.#end.signal.throwIfAborted();
+    const askedMs = this.#clock.monotonicMs();
+    const wasThere = this.#slots.get(name)?.isSettled === true;
     await mkdir(this.#deps.directory, { recursive: true });
     const held = (await this.#takeExisting(name, signal)) ?? (await this.#take(this.#slots.get(name) ?? this.#startAsked(name), signal));
     if (held === undefined) throw await notFound(name, this.#deps.sources, signal);
-    if (held.wal.segmentBytes !== undefined && kind === 'segment') this.#lookAhead(name, held.wal.segmentBytes);
+    if (held.wal.segmentBytes !== undefined && kind === 'segment') {
+      this.#pace.served(wasThere, askedMs);
+      this.#lookAhead(name, held.wal.segmentBytes);
+    }
     this.#restartIdleTimer();
     this.#deps.onServed?.(name);
     return this.#handOut(held);
@@ -111,21 +137,23 @@ export class WalFetcher {
     return undefined;
   }
 
-  async #take(slot: WalSlot, signal: AbortSignal | undefined): Promise<Held | undefined> {
+  async #take(slot: Slot, signal: AbortSignal | undefined): Promise<Held | undefined> {
     const wal = await slot.take(signal);
     return wal && { slot, wal };
   }
 
-  async #isUnharmed({ path, bytes, hash, hashAlgorithm }: ReceivedWal): Promise<boolean> {
-    return this.#deps.pool.run(verifyWal, { path, bytes, hash, hashAlgorithm }, { signal: this.#end.signal });
+  async #isUnharmed({ path, bytes, hash, hashAlgorithm, identity, sinceMs }: LocalWal): Promise<boolean> {
+    const isFresh = this.#clock.monotonicMs() - sinceMs < freshMsMax;
+    if (isFresh && identity !== undefined && (await fileIdentity(path)) === identity) return true;
+    return this.#deps.pool.run(verifyWal, { path, bytes, hash, hashAlgorithm }, { signal: this.#end.signal, urgency: urgent });
   }
 
-  #startAsked(name: string): WalSlot {
-    return this.#addSlot(name, false, this.#receiveAsked(name));
+  #startAsked(name: string): Slot {
+    return this.#addSlot(new WalSlot(name, false, urgent, this.#receiveAsked(name)));
   }
 
   /** Damage may have happened on the way, and the disk may be full of what was fetched ahead: either deserves a second try. */
-  async #receiveAsked(name: string): Promise<ReceivedWal | undefined> {
+  async #receiveAsked(name: string): Promise<LocalWal | undefined> {
     try {
       return await this.#receiveRetrying(name);
     } catch (error) {
@@ -136,46 +164,43 @@ export class WalFetcher {
     }
   }
 
-  async #receiveRetrying(name: string): Promise<ReceivedWal | undefined> {
-    const { signal } = this.#end;
-    const once = async () => {
-      const opened = await openStoredWal(name, this.#deps.sources, signal);
-      return opened && this.#receive(opened);
-    };
-    return retry(once, this.#deps.retryPolicy ?? retryPolicyDefault, {
-      signal,
-      isRetryable,
-      ...(this.#deps.clock && { clock: this.#deps.clock }),
-    });
+  async #receiveRetrying(name: string): Promise<LocalWal | undefined> {
+    const once = () => this.#receive(name, urgent);
+    const { retryPolicy = retryPolicyDefault } = this.#deps;
+    return retry(once, retryPolicy, { signal: this.#end.signal, isRetryable, clock: this.#clock });
   }
 
-  /** Resolves to whether there is such an object; its bytes come later. Failures only end the looking ahead: who asks for the file will see. */
-  async #startAhead(name: string): Promise<boolean> {
-    if (this.#slots.has(name)) return true;
-    const exists = Promise.withResolvers<boolean>();
-    const work = async () => {
-      const opened = await openStoredWal(name, this.#deps.sources, this.#end.signal);
-      exists.resolve(opened !== undefined);
-      return opened && this.#receive(opened);
-    };
-    const slot = this.#addSlot(name, true, this.#ahead.run(work, this.#end.signal));
+  /** Resolves once it is known whether there is such an object; its bytes come later. Failures only end the looking ahead: who asks for the file will see. */
+  async #beginAhead(name: string): Promise<Begun> {
+    if (this.#slots.has(name)) return 'here';
+    const { promise, resolve } = Promise.withResolvers<Begun>();
+    const urgency = new Urgency(false);
+    const work = () => this.#receive(name, urgency, (exists) => resolve(exists ? 'coming' : 'missing'));
+    const slot = this.#addSlot(new WalSlot(name, true, urgency, this.#ahead.run(work, this.#end.signal, urgency)));
     slot.received.catch((error: unknown) => {
       this.#deps.log.debug({ name, error: messageOf(error) }, 'could not fetch a WAL file ahead');
-      exists.resolve(false);
+      resolve('missing');
     });
-    return exists.promise;
+    return promise;
   }
 
-  #receive(opened: OpenedWal): Promise<ReceivedWal> {
-    const { pool, directory } = this.#deps;
-    return receiveWal(opened, { pool, directory, hashAlgorithm: hashWhereUnknown, signal: this.#end.signal });
+  /** `onOpened` is told, before its bytes come, whether there is such an object. */
+  async #receive(name: string, urgency: Urgency, onOpened: (exists: boolean) => void = () => {}): Promise<LocalWal | undefined> {
+    const { sources, pool, directory } = this.#deps;
+    const { signal } = this.#end;
+    return this.#pace.timing(async () => {
+      const opened = await openStoredWal(name, sources, signal);
+      onOpened(opened !== undefined);
+      if (opened === undefined) return undefined;
+      const wal = await receiveWal(opened, { pool, directory, hashAlgorithm: hashWhereUnknown, signal, urgency });
+      return { ...wal, identity: await fileIdentity(wal.path), sinceMs: this.#clock.monotonicMs() };
+    });
   }
 
   /** A slot that brings no file is forgotten at once, so that the next one who asks starts anew. */
-  #addSlot(name: string, isAhead: boolean, received: Promise<ReceivedWal | undefined>): WalSlot {
-    const slot = new WalSlot(name, isAhead, received);
-    this.#slots.set(name, slot);
-    received.then(
+  #addSlot(slot: Slot): Slot {
+    this.#slots.set(slot.name, slot);
+    slot.received.then(
       (wal) => wal ?? this.#forget(slot),
       () => this.#forget(slot),
     );
@@ -183,10 +208,20 @@ export class WalFetcher {
   }
 
   #lookAhead(name: string, segmentBytes: number): void {
-    const fitting = Math.max(1, Math.floor(prefetchBytesMax / segmentBytes));
-    const names = namesAhead(name, segmentBytes, Math.min(this.#deps.segmentsAhead, fitting));
+    const names = namesAhead(name, segmentBytes, Math.min(this.#pace.depth, segmentsFitting(segmentBytes, this.#freeBytes)));
     void this.#evict((slot) => slot.name !== name && !names.includes(slot.name));
     this.#prefetcher.want(names);
+    void this.#measureRoom();
+  }
+
+  /** For the next time. Where it cannot be told, a full disk is found when it is met. */
+  async #measureRoom(): Promise<void> {
+    try {
+      const { bavail, bsize } = await statfs(this.#deps.directory);
+      this.#freeBytes = bavail * bsize;
+    } catch {
+      this.#freeBytes = Number.POSITIVE_INFINITY;
+    }
   }
 
   #handOut({ slot, wal }: Held): FetchedWal {
@@ -210,26 +245,26 @@ export class WalFetcher {
     return { name, path, bytes, hash, hashAlgorithm, moveTo, release, [Symbol.asyncDispose]: release };
   }
 
-  #forget(slot: WalSlot): void {
+  #forget(slot: Slot): void {
     if (this.#slots.get(slot.name) === slot) this.#slots.delete(slot.name);
   }
 
-  async #drop(slot: WalSlot): Promise<void> {
+  async #drop(slot: Slot): Promise<void> {
     this.#forget(slot);
     await slot.discard();
   }
 
   /** Drops files that nobody holds. */
-  async #evict(isUnwanted: (slot: WalSlot) => boolean): Promise<void> {
+  async #evict(isUnwanted: (slot: Slot) => boolean): Promise<void> {
     const slots = [...this.#slots.values()].filter((slot) => slot.isSettled && slot.holders === 0 && isUnwanted(slot));
     await Promise.all(slots.map((slot) => this.#drop(slot)));
   }
 
   #restartIdleTimer(): void {
-    const { clock = systemClock, idleMsMax = idleMsMaxDefault } = this.#deps;
+    const { idleMsMax = idleMsMaxDefault } = this.#deps;
     this.#idle.abort();
     this.#idle = new AbortController();
-    clock.sleep(idleMsMax, this.#idle.signal).then(
+    this.#clock.sleep(idleMsMax, this.#idle.signal).then(
       () => this.#evict(() => true),
       () => {},
     );
@@ -238,26 +273,4 @@ export class WalFetcher {
 
 function isRetryable(error: unknown): boolean {
   return isOperatorError(error) && error.retryable && error.code !== 'disk-full';
-}
-
-/**
- * A disk that is not mounted looks like a store in which everything is missing. PostgreSQL would take that for the end of the archive, so a
- * site of which there is nothing at all is no witness.
- */
-async function notFound(name: string, sources: readonly WalSource[], signal: AbortSignal | undefined): Promise<OperatorError> {
-  for (const { catalog } of sources) if (!(await catalog.isEmpty(signal))) return missing(name, sources);
-  const places = sources.map(({ catalog }) => `'${catalog.keys.sitePrefix}' in ${catalog.store.name}`);
-  return new OperatorError(
-    'store-empty',
-    `cannot tell whether WAL ${name} was archived: nothing at all is stored under ${places.join(' or ')}`,
-    {
-      hint: 'Is the disk of the store mounted, and do object_storage and prefix of the site say where its backups are?',
-      retryable: true,
-    },
-  );
-}
-
-function missing(name: string, sources: readonly WalSource[]): OperatorError {
-  const places = sources.map(({ catalog }) => `${catalog.walKey(name)} in ${catalog.store.name}`);
-  return new OperatorError('wal-missing', `WAL ${name} is not stored: there is no ${places.join(', and no ')}`);
 }

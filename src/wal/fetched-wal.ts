@@ -1,7 +1,6 @@
-import { chown, constants, copyFile, open, rm, stat } from 'node:fs/promises';
+import { chown, constants, copyFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannotWrite } from '../codec/sink-file.ts';
-import { publishFile } from '../lib/atomic-file.ts';
 import { systemErrorCode } from '../lib/errors.ts';
 import { systemRandom } from '../lib/random.ts';
 
@@ -13,7 +12,7 @@ export interface FetchedWal extends AsyncDisposable {
   readonly hash: string;
   /** As node:crypto names it. */
   readonly hashAlgorithm: string;
-  /** Puts the file to `target`, whole or not at all and durably, owned by the owner of the directory there, and releases it. */
+  /** Puts the file to `target`, whole or not at all, owned by the owner of the directory there, and releases it. */
   moveTo(target: string): Promise<void>;
   release(): Promise<void>;
 }
@@ -24,6 +23,9 @@ export const targetTemporarySuffix = '.pghoard.tmp';
 /**
  * Moves or, where others still read `path` or it lies on another filesystem, copies a finished file to `target`.
  * The file then belongs to whom its directory belongs to: a daemon run by root serves a PostgreSQL that is not.
+ *
+ * Nothing is fsynced: after a crash PostgreSQL asks again, and what it keeps of what it was given it makes durable itself
+ * (KeepFileRestoredFromArchive in xlogarchive.c).
  */
 export async function placeFile(path: string, target: string, mayMove: boolean): Promise<void> {
   const directory = dirname(target);
@@ -39,8 +41,7 @@ export async function placeFile(path: string, target: string, mayMove: boolean):
   try {
     await copyFile(path, temporary, constants.COPYFILE_EXCL);
     await own(temporary);
-    await fsyncFile(temporary);
-    await publishFile(temporary, target);
+    await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
     throw cannotWrite(target, error);
@@ -49,15 +50,10 @@ export async function placeFile(path: string, target: string, mayMove: boolean):
 
 async function moved(path: string, target: string): Promise<boolean> {
   try {
-    await publishFile(path, target);
+    await rename(path, target);
     return true;
   } catch (error) {
     if (systemErrorCode(error) === 'EXDEV') return false;
     throw error;
   }
-}
-
-async function fsyncFile(path: string): Promise<void> {
-  await using file = await open(path, 'r');
-  await file.sync();
 }

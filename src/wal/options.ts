@@ -21,10 +21,17 @@ const hashNames = Object.keys(hashAlgorithms) as [HashAlgorithm, ...HashAlgorith
 
 /** Archiving and fetching of WAL, for all sites. */
 export const walGlobalOptions = optionGroup({
-  restore_prefetch: z.int().min(0).nullable().default(null).meta({
-    description: 'How many WAL segments after the requested one are fetched ahead while a server recovers.',
-    defaultText: '`transfer.thread_count`',
-  }),
+  restore_prefetch: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        'How many WAL segments after the requested one are fetched ahead while a server recovers, at most; 0: none. Between `transfer.thread_count` and this, ' +
+        'as many as it takes for PostgreSQL not to wait. They take at most 2 GiB and half of what is free in `backup_location`.',
+      defaultText: '64',
+    }),
   hash_algorithm: z.enum(hashNames).default('sha1').meta({
     description: 'Digest of each WAL segment that is kept in its metadata.',
     since: '2.1',

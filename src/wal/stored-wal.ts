@@ -6,6 +6,7 @@ import type { CodecPool } from '../codec/pool.ts';
 import { cannotWrite } from '../codec/sink-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { systemRandom } from '../lib/random.ts';
+import type { Urgency } from '../lib/urgency.ts';
 import type { ObjectBody } from '../storage/object-store.ts';
 import { nodeHashName } from './hash-name.ts';
 import { unsealWal } from './unseal-wal.job.ts';
@@ -43,6 +44,7 @@ export interface ReceiveDeps {
   /** Digest to compute where the store has none, as node:crypto names it. */
   readonly hashAlgorithm: string;
   readonly signal: AbortSignal;
+  readonly urgency?: Urgency;
 }
 
 /** Asks the sources in their order. `undefined` only if every one of them says that it has no such object. */
@@ -58,7 +60,7 @@ export async function openStoredWal(name: string, sources: readonly WalSource[],
   return undefined;
 }
 
-/** Object → local disk → decrypted, decompressed, checked. What it needs on disk is gone again if it fails. */
+/** Object → local disk → decrypted, decompressed, checked; not fsynced, as it can be fetched again. What it needs on disk is gone again if it fails. */
 export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<ReceivedWal> {
   const { name, source } = opened;
   const path = join(deps.directory, `${name}.${systemRandom.hex(6)}`);
@@ -83,7 +85,7 @@ export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<
         },
         ...(storedHash !== undefined && metadata.hash !== undefined && { expectedHash: metadata.hash }),
       },
-      { signal: deps.signal },
+      { signal: deps.signal, urgency: deps.urgency },
     );
     return { name, path, hashAlgorithm, ...plain };
   } catch (error) {

@@ -36,11 +36,11 @@ export interface VerifyWalInput {
   readonly hashAlgorithm: string;
 }
 
-/** Fetched object → plain WAL file, durable, checked by hash (where the store has one) and by its own header. Throws `object-corrupt`. */
+/** Fetched object → plain WAL file, checked by hash (where the store has one) and by its own header. Throws `object-corrupt`. */
 export const unsealWal = defineJob(import.meta.url, 'unsealWal', async (input: UnsealWalInput, { signal }): Promise<PlainWal> => {
   const temporary = `${input.plainPath}.plain.tmp`;
   try {
-    const { plainBytes, plainHash } = await unsealFile(input.sealedPath, temporary, input.unseal, { signal });
+    const { plainBytes, plainHash } = await unsealFile(input.sealedPath, temporary, input.unseal, { signal, isDurable: false });
     if (plainHash === undefined || (input.expectedHash !== undefined && plainHash !== input.expectedHash)) throw hashDiffers(input);
     const segmentBytes = checkPlainFile(input, temporary, plainBytes);
     renameSync(temporary, input.plainPath);
