@@ -5,6 +5,7 @@ import { runCommand } from '../src/cli/main.ts';
 import { systemUser } from '../test/support/system-user.ts';
 import { makeTemporaryDirectory } from '../test/support/temporary-directory.ts';
 import { databaseBytes, startCluster } from './cluster.ts';
+import { measureCommands, renderCommands } from './commands.ts';
 import type { Arena, Contestant } from './contestant.ts';
 import { openPgBasebackup } from './contestants/pg-basebackup.ts';
 import { openPgbackrest } from './contestants/pgbackrest.ts';
@@ -30,8 +31,11 @@ async function main(argv: string[]): Promise<number> {
   }
   console.error(`${(bytes / 2 ** 20).toFixed(0)} MiB of data, ${cpus().length} processors, ${threads} threads, ${options.rounds} rounds`);
   const rows = summarize(await runRounds(options, postgres, contestants, scratch.path, tell));
+  const commands = await measureCommands(contestants, postgres, options.calls);
   console.log(
-    options.json ? JSON.stringify({ bytes, processors: cpus().length, threads, ...options, rows }, undefined, 2) : renderTable(rows),
+    options.json
+      ? JSON.stringify({ bytes, processors: cpus().length, threads, ...options, rows, commands }, undefined, 2)
+      : `${renderTable(rows)}\n\n${renderCommands(commands)}`,
   );
   return 0;
 }

@@ -8,6 +8,13 @@ export interface Arena {
   readonly threads: number;
 }
 
+/** One way to run archive_command and restore_command: lines for the shell, as PostgreSQL starts them in its data directory. */
+export interface WalCommand {
+  readonly name: string;
+  readonly archive: (name: string) => string;
+  readonly restore: (name: string, output: string) => string;
+}
+
 /** One backup tool. All compress fast; those that can encrypt do. */
 export interface Contestant extends AsyncDisposable {
   readonly name: string;
@@ -20,4 +27,8 @@ export interface Contestant extends AsyncDisposable {
   readonly restore: (target: string) => Promise<void>;
   /** Archives one finished segment, as archive_command does. Absent where the tool has no such thing. */
   readonly archive?: (path: string) => Promise<void>;
+  /** The first is the one that is recommended. */
+  readonly commands?: readonly WalCommand[];
+  /** What any command of a tool with a daemon has to wait for: the same work, asked for without starting a program. */
+  readonly bare?: { readonly archive: (name: string) => Promise<void>; readonly restore: (name: string, output: string) => Promise<void> };
 }

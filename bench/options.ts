@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** WAL segments archived in each round. */
   readonly segments: number;
+  /** Calls of each archive_command and restore_command. */
+  readonly calls: number;
   readonly json: boolean;
 }
 
@@ -15,16 +17,18 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     scale: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '3' },
     segments: { type: 'string', default: '16' },
+    calls: { type: 'string', default: '40' },
     json: { type: 'boolean', default: false },
   } as const;
   const { values } = parseArgs({ args: [...argv], options });
-  return { scale: count(values.scale), rounds: count(values.rounds), segments: count(values.segments), json: values.json };
+  const { scale, rounds, segments, calls, json } = values;
+  return { scale: count(scale), rounds: count(rounds), segments: count(segments), calls: count(calls), json };
 }
 
 function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   throw new OperatorError('usage', `${text} is not a positive whole number`, {
-    hint: 'Usage: npm run bench -- [--scale 20] [--rounds 3] [--segments 16] [--json]',
+    hint: 'Usage: npm run bench -- [--scale 20] [--rounds 3] [--segments 16] [--calls 40] [--json]',
   });
 }

@@ -51,7 +51,7 @@ function medians(results: readonly Result[], contestant: string): { seconds: num
   return { seconds: median(own.map(({ seconds }) => seconds)), peakBytes: median(own.map(({ peakBytes }) => peakBytes)) };
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;

@@ -20,6 +20,13 @@ export async function openPgbackrest(arena: Arena): Promise<Contestant> {
       await pgbackrest(`--pg1-path=${target}`, 'restore');
     },
     archive: (path) => pgbackrest('archive-push', path),
+    commands: [
+      {
+        name: 'pgbackrest',
+        archive: (name) => `pgbackrest --config=${config} --stanza=main archive-push pg_wal/${name}`,
+        restore: (name, output) => `pgbackrest --config=${config} --stanza=main archive-get ${name} ${output}`,
+      },
+    ],
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

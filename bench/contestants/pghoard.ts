@@ -1,10 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Processes } from '../../scripts/demo/processes.ts';
 import { freePort } from '../../test/support/free-port.ts';
+import { systemUser } from '../../test/support/system-user.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
-import type { Arena, Contestant } from '../contestant.ts';
+import type { Arena, Contestant, WalCommand } from '../contestant.ts';
 import { run } from '../run.ts';
 
 const site = 'bench';
@@ -12,11 +14,12 @@ const bin = join(dirname(fileURLToPath(import.meta.url)), '../../../bin');
 const readyMsMax = 60_000;
 const backupMsMax = 3_600_000;
 
-/** Ours: the daemon and its commands, as an operator runs them: local-tar, snappy, encrypted. */
+/** Ours: the daemon and its commands, as an operator runs them: as the user of PostgreSQL, local-tar, snappy, encrypted. */
 export async function openPghoard(arena: Arena): Promise<Contestant> {
   const port = await freePort();
+  const user = { ...systemUser(), cwd: arena.directory };
   const config = await writeConfig(arena, port);
-  await run(join(bin, 'pghoard_create_keys'), ['--site', site, '--key-id', 'bench', '--config', config]);
+  await run(join(bin, 'pghoard_create_keys'), ['--site', site, '--key-id', 'bench', '--config', config], user);
   const processes = new Processes();
   const pid = processes.start({
     name: 'the pghoard daemon',
@@ -24,8 +27,11 @@ export async function openPghoard(arena: Arena): Promise<Contestant> {
     logFile: join(arena.directory, 'pghoard.log'),
     cwd: arena.directory,
     stopSignal: 'SIGTERM',
+    user,
   });
-  const request = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${port}${path}`, { method });
+  const url = `http://127.0.0.1:${port}`;
+  const request = (path: string, method = 'GET', headers = {}) => fetch(`${url}${path}`, { method, headers });
+  const done = async (answer: Promise<Response>) => assert.equal((await answer).status, 201);
   const listed = async () => {
     const { basebackups } = (await (await request(`/${site}/basebackup`)).json()) as { basebackups: { name: string }[] };
     return basebackups.map(({ name }) => name);
@@ -39,21 +45,49 @@ export async function openPghoard(arena: Arena): Promise<Contestant> {
     backup: async () => {
       const before = await listed();
       await request(`/${site}/archive/basebackup`, 'PUT');
-      const done = async () => (await listed()).some((name) => !before.includes(name));
-      await Promise.race([waitFor(done, { withinMs: backupMsMax, everyMs: 20, what: 'the backup is stored' }), processes.lost]);
+      const isStored = async () => (await listed()).some((name) => !before.includes(name));
+      await Promise.race([waitFor(isStored, { withinMs: backupMsMax, everyMs: 20, what: 'the backup is stored' }), processes.lost]);
     },
     restore: async (target) => {
+      await run('install', ['-d', '-m', '700', '-o', String(user.uid), '-g', String(user.gid), target]);
       const flags = ['get-basebackup', '--config', config, '--site', site, '--target-dir', target, '--restore-to-primary'];
-      await run(join(bin, 'pghoard_restore'), flags);
+      await run(join(bin, 'pghoard_restore'), flags, user);
     },
     archive: async (path) =>
       void (await run(join(bin, 'pghoard_postgres_command'), [...archiveFlags, path.slice(dirname(path).length + 1)])),
+    commands: [
+      commandOf('pghoard', `"${join(bin, 'pghoard_postgres_command')}"`, port),
+      commandOf('pghoard, Node', `"${process.execPath}" "${join(bin, '../dist/src/cli/postgres-command.js')}"`, port),
+      {
+        name: 'curl',
+        archive: (name) => `curl -sSf -o /dev/null -X PUT ${url}/${site}/archive/${name}`,
+        restore: (name, output) => `curl -sSf -o /dev/null -H "x-pghoard-target-path: $PWD/${output}" ${url}/${site}/archive/${name}`,
+      },
+    ],
+    bare: {
+      archive: (name) => done(request(`/${site}/archive/${name}`, 'PUT')),
+      restore: (name, output) =>
+        done(request(`/${site}/archive/${name}`, 'GET', { 'x-pghoard-target-path': join(arena.postgres.dataDirectory, output) })),
+    },
     [Symbol.asyncDispose]: () => processes[Symbol.asyncDispose](),
   };
 }
 
+function commandOf(name: string, program: string, port: number): WalCommand {
+  const start = (mode: string, xlog: string) => `${program} --mode ${mode} --site ${site} --port ${port} --xlog ${xlog}`;
+  return {
+    name,
+    archive: (xlog) => start('archive', xlog),
+    restore: (xlog, output) => `${start('restore', xlog)} --output ${output}`,
+  };
+}
+
 async function writeConfig({ postgres, directory, threads }: Arena, port: number): Promise<string> {
-  for (const name of ['spool', 'store']) await mkdir(join(directory, name));
+  const { uid, gid } = systemUser();
+  for (const name of ['spool', 'store']) {
+    await mkdir(join(directory, name));
+    await chown(join(directory, name), uid, gid);
+  }
   const config = join(directory, 'pghoard.json');
   const content = {
     backup_location: join(directory, 'spool'),
@@ -73,5 +107,6 @@ async function writeConfig({ postgres, directory, threads }: Arena, port: number
     },
   };
   await writeFile(config, JSON.stringify(content), { mode: 0o600 });
+  await chown(config, uid, gid);
   return config;
 }
