@@ -31,6 +31,7 @@ const answers: Readonly<Record<string, string | Buffer>> = {
   'a server without a name, 201': head('201 Created', empty),
   'HTTP/1.0, 201': `HTTP/1.0 201 Created\r\n${ours}${empty}\r\n`,
   'HTTP/1.0, 200': `HTTP/1.0 200 OK\r\n${ours}${empty}\r\n`,
+  'a space too little in the status': head('201Created', `${ours}${empty}`),
   'an answer without a length': head('201 Created', ours),
   'an answer with two lengths': head('201 Created', `${ours}${empty}Content-Length: 3\r\n`),
   'a body that breaks off': `${head('201 Created', `${ours}Content-Length: 5\r\n`)}ab`,
@@ -83,6 +84,7 @@ for (const { name, line, run } of [all.alone, all.node]) {
         socket.write(byte);
         await (pauses.includes(index) ? delay(300) : setImmediate());
       }
+      socket.end();
     };
     await using server = await startRawServer((socket) => void dribble(socket));
     const { code, stdout } = await run(['--port', String(server.port), '--site', 'main', '--mode', 'archive', '--xlog', segment]);
