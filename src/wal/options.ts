@@ -44,7 +44,7 @@ export const walReceiverOptions = optionGroup({
     since: '2.1.1',
   }),
   min_disk_free_bytes: z.int().min(0).nullable().default(null).meta({
-    description: 'Receiving pauses while fewer bytes are free. Null: never.',
+    description: 'Receiving pauses while fewer bytes are free. Null: while not even three WAL segments fit.',
     since: '2.1.1',
   }),
   resume_multiplier: z.number().min(1).default(1.5).meta({

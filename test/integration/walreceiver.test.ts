@@ -10,11 +10,31 @@ import { Load, wholeLedger } from '../support/load.ts';
 import { connectionFlags, runClientProgram } from '../support/postgres-programs.ts';
 import { ReceivingSite, segmentBytes } from '../support/receiving-site.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { makeSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { startPgReceivewal } from '../support/start-pg-receivewal.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** The server gives up a receiver that is silent for so long. */
 const silenceSecondsMax = 2;
+
+/** Only root may mount a small disk. */
+if (process.getuid?.() === 0) test('a disk that fills up pauses receiving, and does not keep the server from stopping', pausesOnAFullDisk);
+
+async function pausesOnAFullDisk(): Promise<void> {
+  let disk: SmallDisk | undefined;
+  const prepare = async (directory: string) => (disk = await makeSmallDisk(join(directory, 'spool'), 64 * 2 ** 20));
+  const pg_receivexlog = { min_disk_free_bytes: 32 * 2 ** 20, disk_space_check_interval: 0.1 };
+  await using site = await ReceivingSite.start({ mode: 'walreceiver', prepare, site: { pg_receivexlog } });
+  await site.logged(/receiving WAL from/);
+  await disk?.fill(site.daemon.pid ?? 0, 16 * 2 ** 20);
+  await site.logged(/WAL is not being received: receiving of WAL is paused: only \d+ bytes are free.*alert=/);
+  const name = await site.endSegment();
+  await site.postgres.stop('fast');
+  await site.postgres.launch();
+  await disk?.makeRoom(site.daemon.pid ?? 0);
+  await site.daemon.archived(name);
+  await site.assertNoHole();
+}
 
 describe('WAL received over the replication protocol', () => {
   let site: ReceivingSite;

@@ -1,12 +1,13 @@
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../lib/clock.ts';
+import { messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { WalReceiverOptions } from '../options.ts';
 
 /** Something that writes to the disk and can be told to wait. */
 export interface Pausable {
   readonly isPaused: boolean;
-  pause(): void;
+  pause(why: OperatorError): void;
   resume(): void;
 }
 
@@ -33,15 +34,16 @@ export class DiskGuard {
     this.#deps = deps;
   }
 
-  /** Resolves once there is enough room to begin. `tell` is told why it does not yet. */
-  async waitForRoom(tell: (because: string) => void, signal: AbortSignal): Promise<void> {
-    const { guard, directory, clock, log, site } = this.#deps;
+  /** Resolves once there is enough room to begin, and at least so many bytes. `tell` is told again and again why it does not yet. */
+  async waitForRoom(bytesMin: number, tell: (because: OperatorError) => void, signal: AbortSignal): Promise<void> {
+    const { directory, clock, log, site } = this.#deps;
+    const guard = { ...this.#deps.guard, min_disk_free_bytes: Math.max(this.#deps.guard.min_disk_free_bytes ?? 0, bytesMin) };
     for (let isPaused = false; !signal.aborted; isPaused = true) {
       const free = await freeBytesOf(directory);
       const step = guardStep(isPaused, free, guard);
       if (step === 'resume' || (step === 'stay' && !isPaused)) return;
-      tell(this.#lowDisk(free));
-      if (!isPaused) log.warn({ site }, this.#lowDisk(free));
+      tell(noRoom(directory, free));
+      if (!isPaused) log.warn({ site }, messageOf(noRoom(directory, free)));
       await clock.sleep(guard.disk_space_check_interval * 1000, signal);
     }
   }
@@ -53,18 +55,31 @@ export class DiskGuard {
     const step = guardStep(pausable.isPaused, free, guard);
     if (step === 'stay') return undefined;
     if (step === 'pause') {
-      pausable.pause();
-      log.warn({ site }, this.#lowDisk(free));
-      return { isPaused: true, because: this.#lowDisk(free) };
+      const why = noRoom(directory, free);
+      log.warn({ site }, messageOf(why));
+      pausable.pause(why);
+      return { isPaused: true, because: messageOf(why) };
     }
     pausable.resume();
     log.info({ site, free }, 'receiving WAL again, there is room');
     return { isPaused: false, because: 'receiving again after a pause' };
   }
+}
 
-  #lowDisk(free: number): string {
-    return `receiving of WAL is paused: only ${free} bytes are free in ${this.#deps.directory}`;
-  }
+/** `disk-full` for somebody who receives into this directory. */
+export function noRoom(directory: string, freeBytes: number): OperatorError {
+  return new OperatorError('disk-full', `receiving of WAL is paused: only ${freeBytes} bytes are free in ${directory}`, {
+    retryable: true,
+    hint: 'Make room on the disk of "backup_location"; see pg_receivexlog.min_disk_free_bytes.',
+  });
+}
+
+/**
+ * What has to be free where a segment is begun, in bytes: beside it there is always room to seal another, which may come out a little longer. Without
+ * that a full disk would never become empty.
+ */
+export function roomForSegment(segmentBytes: number): number {
+  return 3 * segmentBytes;
 }
 
 /** Between the two limits things stay as they are, so that receiving does not begin and end all the time. */

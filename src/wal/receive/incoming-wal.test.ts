@@ -145,6 +145,21 @@ test('what cannot be stored now stays and is tried again', async () => {
   assert.deepEqual(bench.archived, [name(1)]);
 });
 
+test('on a full disk the last segment that is stored makes room for one that waits behind it', async () => {
+  await using bench = await Bench.open();
+  await bench.put(name(2));
+  await bench.look();
+  bench.behaviour = async () => {
+    throw new OperatorError('disk-full', 'no room', { retryable: true });
+  };
+  await bench.put(name(1), '00000002.history');
+  await bench.look();
+  assert.deepEqual(await bench.files(), [name(1), name(2), '00000002.history'], 'it still tells where to go on');
+  await bench.put(name(3));
+  await bench.look();
+  assert.deepEqual(await bench.files(), [name(1), name(3), '00000002.history']);
+});
+
 test('files that appear are taken at once, however long one before them takes; at most eight at a time', async () => {
   await using bench = await Bench.open();
   const stuck = Promise.withResolvers<void>();

@@ -8,7 +8,7 @@ import type { Random } from '../../lib/random.ts';
 import { backoffMs } from '../../lib/retry.ts';
 import { classifyWalFile } from '../../postgres/wal-name.ts';
 import { sortedNames } from '../../storage/local/sorted-names.ts';
-import { firstBytes } from './partial-files.ts';
+import { hasWal } from './partial-files.ts';
 import { compareWalPosition } from './wal-position.ts';
 
 export interface IncomingWalDeps {
@@ -154,14 +154,18 @@ export class IncomingWal {
     try {
       // It may have been done between the listing and now.
       if (await isGone(path)) return void this.#waiting.delete(name);
-      if (!(await isWithoutWal(name, path))) await this.#deps.archive(name, path);
-      const removed = this.#removing.then(() => this.#removeStored(name));
-      this.#removing = removed.catch(() => {});
-      await removed;
+      if (classifyWalFile(name) !== 'partial' || (await hasWal(path))) await this.#deps.archive(name, path);
+      await this.#inTurn(() => this.#removeStored(name));
       this.#waiting.delete(name);
     } catch (error) {
       await this.#failed(name, error).catch((failure: unknown) => this.#postpone(name, failure));
     }
+  }
+
+  async #inTurn(remove: () => Promise<void>): Promise<void> {
+    const removed = this.#removing.then(remove);
+    this.#removing = removed.catch(() => {});
+    await removed;
   }
 
   /** One after the other, and the old last segment goes before the new one takes its place: what lies there and is not the last one is still to be archived. */
@@ -175,9 +179,18 @@ export class IncomingWal {
     this.#lastStored = keep;
   }
 
+  /** Where a later segment waits, it tells as well where to go on; and a full disk becomes empty only if there is room to seal that one. */
+  async #removeLast(waiting: string): Promise<void> {
+    const last = this.#lastStored;
+    if (last === undefined || classifyWalFile(waiting) !== 'segment' || compareWalPosition(waiting, last) < 0) return;
+    await rm(join(this.#deps.directory, last), { force: true });
+    this.#lastStored = undefined;
+  }
+
   async #failed(name: string, error: unknown): Promise<void> {
     const { directory, site, log, signal } = this.#deps;
     if (signal.aborted) return;
+    if (isOperatorError(error, 'disk-full')) await this.#inTurn(() => this.#removeLast(name));
     if (!isOperatorError(error, 'wal-invalid', 'wal-conflict', 'wal-file-missing')) return this.#postpone(name, error);
     if (await isGone(join(directory, name))) return void this.#waiting.delete(name);
     await mkdir(this.#rejectedDirectory, { recursive: true, mode: 0o700 });
@@ -211,11 +224,6 @@ export class IncomingWal {
 
 function isReceived(name: string): boolean {
   return ['segment', 'history', 'partial'].includes(classifyWalFile(name) ?? '');
-}
-
-/** A partial segment that was made and never written to. */
-async function isWithoutWal(name: string, path: string): Promise<boolean> {
-  return classifyWalFile(name) === 'partial' && (await firstBytes(path, 24)).every((byte) => byte === 0);
 }
 
 /** A partial segment that was finished meanwhile has another name now. */

@@ -9,8 +9,8 @@ import { compareWalPosition } from './wal-position.ts';
 const suffix = '.partial';
 
 /**
- * Empties partial segments of an odd size, as a receiver leaves behind that was killed while it made one: pg_receivewal continues empty ones and
- * whole ones, and gives up at any other. What was in them is kept beside them as `.partial_incomplete`. Resolves to their names.
+ * Empties partial segments of an odd size, as a receiver leaves behind that was killed while it made one, or met a full disk: pg_receivewal continues
+ * empty ones and whole ones, and gives up at any other. WAL that was in them is kept beside them as `.partial_incomplete`. Resolves to their names.
  */
 export async function mendPartials(directory: string, segmentBytes: number): Promise<string[]> {
   const mended: string[] = [];
@@ -18,7 +18,7 @@ export async function mendPartials(directory: string, segmentBytes: number): Pro
     const path = join(directory, name);
     const { size } = await stat(path);
     if (size === 0 || size === segmentBytes) continue;
-    await copyFile(path, `${path}_incomplete`, constants.COPYFILE_FICLONE);
+    if (await hasWal(path)) await copyFile(path, `${path}_incomplete`, constants.COPYFILE_FICLONE);
     await truncate(path, 0);
     mended.push(name);
   }
@@ -46,6 +46,11 @@ export async function lastReceived(directory: string): Promise<LastReceived | un
     if (order > 0 || (order === 0 && last?.isPartial)) last = found;
   }
   return last;
+}
+
+/** False for a partial segment that was made and never written to. */
+export async function hasWal(path: string): Promise<boolean> {
+  return (await firstBytes(path, 24)).some((byte) => byte !== 0);
 }
 
 /** The first bytes of a file, for its header. */

@@ -47,7 +47,7 @@ export class PgReceivewal implements WayOfReceiving {
     const server = await this.#askServer(node, life.signal);
     const { path } = await findProgram('pg_receivewal', { ...programs, major: majorOf(server.version) });
     await this.#tidyUp(server, life.signal);
-    await life.waitForRoom();
+    await life.waitForRoom(server.segmentBytes);
     const command = receivewalCommand(path, { node: login, directory, slot });
     const end = new AbortController();
     const signal = AbortSignal.any([life.signal, end.signal]);

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeSmallDisk } from '../../../test/support/small-disk.ts';
 import { makeTemporaryDirectory } from '../../../test/support/temporary-directory.ts';
+import { freeBytesOf } from './disk-guard.ts';
 import { SegmentWriter } from './segment-writer.ts';
 
 const mebibyte = 2 ** 20;
@@ -71,6 +73,20 @@ for (const [what, length] of [
     await writer.write(bytesOf(3000));
     assert.ok((await readFile(path)).equals(Buffer.concat([bytesOf(3000), before.subarray(3000)])));
   });
+}
+
+if (process.getuid?.() === 0) test('the last room on a disk is left for archiving what was received', leavesRoom);
+
+async function leavesRoom(): Promise<void> {
+  await using scratch = await makeTemporaryDirectory();
+  await using _disk = await makeSmallDisk(scratch.path, 6 * mebibyte);
+  await using writer = writerIn(scratch.path);
+  const fill = async () => {
+    for (;;) await writer.write(bytesOf(mebibyte / 2));
+  };
+  await assert.rejects(fill(), { code: 'disk-full', message: /only \d+ bytes are free/ });
+  assert.ok((await freeBytesOf(scratch.path)) >= 2 * mebibyte);
+  assert.equal(writer.flushed, writer.written);
 }
 
 test('a directory that is gone is named', async () => {

@@ -3,8 +3,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannotWrite } from '../../codec/sink-file.ts';
 import { fsyncDirectory, publishFile } from '../../lib/atomic-file.ts';
+import { isOperatorError } from '../../lib/errors.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
 import { walNameOf } from '../../postgres/wal-name.ts';
+import { freeBytesOf, noRoom, roomForSegment } from './disk-guard.ts';
 
 export interface SegmentWriterOptions {
   readonly directory: string;
@@ -84,6 +86,8 @@ export class SegmentWriter implements AsyncDisposable {
   /** Its length is durable from the start, so that later on only data have to be. */
   async #open(): Promise<FileHandle> {
     const { directory, segmentBytes } = this.#options;
+    const free = await freeBytesOf(directory);
+    if (free < roomForSegment(segmentBytes)) throw noRoom(directory, free);
     const file = await open(`${this.#path}.partial`, constants.O_RDWR | constants.O_CREAT, 0o600);
     try {
       await file.truncate(segmentBytes);
@@ -111,7 +115,7 @@ export class SegmentWriter implements AsyncDisposable {
     try {
       return await work();
     } catch (error) {
-      throw cannotWrite(this.#options.directory, error);
+      throw isOperatorError(error) ? error : cannotWrite(this.#options.directory, error);
     }
   }
 }

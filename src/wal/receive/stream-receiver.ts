@@ -1,7 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { ReplicationStream, TimelineEnd } from '../../postgres/replication-stream.ts';
-import { untilAborted } from '../until-aborted.ts';
-import type { Pausable } from './disk-guard.ts';
 import type { FollowedWal } from './durability.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
@@ -21,29 +19,15 @@ const statusEveryMs = 1000;
 
 /**
  * Writes what a server streams. One fsync serves everything that has arrived by then. The server hears at once what is safe by now, and once a second
- * in any case: also in a pause, in which nothing is read from the connection, and while nothing can be stored.
+ * in any case: also while nothing can be stored.
  */
-export class StreamReceiver implements Pausable {
+export class StreamReceiver {
   readonly #deps: StreamReceiverDeps;
   #flushedAtMs: number;
-  #pause: PromiseWithResolvers<void> | undefined;
 
   constructor(deps: StreamReceiverDeps) {
     this.#deps = deps;
     this.#flushedAtMs = deps.clock.monotonicMs();
-  }
-
-  get isPaused(): boolean {
-    return this.#pause !== undefined;
-  }
-
-  pause(): void {
-    this.#pause ??= Promise.withResolvers();
-  }
-
-  resume(): void {
-    this.#pause?.resolve();
-    this.#pause = undefined;
   }
 
   /** Tells the server how far we are. */
@@ -54,11 +38,11 @@ export class StreamReceiver implements Pausable {
   }
 
   /** Resolves at the end of the timeline to what follows; to undefined where the server stops. Rejects with what the stream and the disk say. */
-  async run(signal: AbortSignal): Promise<TimelineEnd | undefined> {
+  async run(): Promise<TimelineEnd | undefined> {
     const end = new AbortController();
     const reporting = this.#keepReporting(end.signal);
     try {
-      await this.#receiveAll(signal);
+      await this.#receiveAll();
       await this.#flush();
       return await this.#deps.stream.end();
     } finally {
@@ -67,7 +51,7 @@ export class StreamReceiver implements Pausable {
     }
   }
 
-  async #receiveAll(signal: AbortSignal): Promise<void> {
+  async #receiveAll(): Promise<void> {
     const { stream, writer, onMessage } = this.#deps;
     for (;;) {
       const next = stream.next();
@@ -77,7 +61,6 @@ export class StreamReceiver implements Pausable {
       onMessage();
       if (message.kind === 'wal') await writer.write(message.bytes);
       else if (message.replyRequested) this.report();
-      if (this.#pause) await this.#waitWhilePaused(this.#pause.promise, signal);
     }
   }
 
@@ -92,11 +75,6 @@ export class StreamReceiver implements Pausable {
     await writer.flush();
     this.#flushedAtMs = clock.monotonicMs();
     followed.received(writer.flushed);
-  }
-
-  async #waitWhilePaused(resumed: Promise<void>, signal: AbortSignal): Promise<void> {
-    await this.#flush();
-    await untilAborted(resumed, signal);
   }
 
   async #keepReporting(signal: AbortSignal): Promise<void> {

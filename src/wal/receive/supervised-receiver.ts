@@ -7,7 +7,7 @@ import { connect } from '../../postgres/client.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import type { WalReceiverOptions } from '../options.ts';
-import { DiskGuard, type Pausable } from './disk-guard.ts';
+import { DiskGuard, type Pausable, roomForSegment } from './disk-guard.ts';
 import { IncomingWal, type IncomingWalDeps } from './incoming-wal.ts';
 import type { ReceiverStatus, WalHole, WalReceiver } from './receiver.ts';
 import { restartAfterHole, restartOnNewTimeline } from './restart-position.ts';
@@ -32,8 +32,8 @@ export interface WayOfReceiving {
 /** What one attempt to receive tells about itself. */
 export interface ReceivingLife {
   readonly signal: AbortSignal;
-  /** Resolves once there is room to write to. */
-  waitForRoom(): Promise<void>;
+  /** Resolves once there is room to write segments of this size to. */
+  waitForRoom(segmentBytes: number): Promise<void>;
   /** From now on this is paused while the disk is nearly full. */
   began(pausable: Pausable): void;
   /** WAL arrives, `from` there on, in words. */
@@ -159,7 +159,7 @@ export class SupervisedReceiver implements WalReceiver {
     let own: Pausable | undefined;
     return {
       signal: this.#end.signal,
-      waitForRoom: () => this.#guard.waitForRoom((because) => (this.#because = because), this.#end.signal),
+      waitForRoom: (segmentBytes) => this.#guard.waitForRoom(roomForSegment(segmentBytes), (why) => this.#waits(why), this.#end.signal),
       began: (pausable) => (this.#pausable = own = pausable),
       settled: (from) => {
         if (own !== undefined && own === this.#pausable && !own.isPaused) this.#settled(from);
@@ -193,6 +193,11 @@ export class SupervisedReceiver implements WalReceiver {
       if (!this.#end.signal.aborted) log.error({ site }, `cannot go on behind WAL that is gone: ${explain(error)}`);
       return false;
     }
+  }
+
+  #waits(why: OperatorError): void {
+    this.#because = messageOf(why);
+    this.#deps.onTrouble(why);
   }
 
   #settled(from: string): void {

@@ -11,6 +11,7 @@ import type { TimelineEnd } from '../../postgres/replication-stream.ts';
 import { startReplication } from '../../postgres/start-replication.ts';
 import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
 import { walNameOf } from '../../postgres/wal-name.ts';
+import type { Pausable } from './disk-guard.ts';
 import type { WalDurability } from './durability.ts';
 import { keepHistories } from './keep-histories.ts';
 import { lastReceived, plantStart } from './partial-files.ts';
@@ -90,23 +91,25 @@ export class Walreceiver implements WayOfReceiving {
     const place = { timeline, startLsn, segmentBytes };
     await using writer = new SegmentWriter({ ...place, directory });
     this.#next &&= () => writer.segment;
-    await using stream = await startReplication(connection, { startLsn, timeline, slot: node.slot ?? undefined }, { clock, ...options });
+    const pause = new AbortController();
+    const signal = AbortSignal.any([life.signal, pause.signal]);
+    await using stream = await startReplication(connection, { startLsn, timeline, slot: node.slot ?? undefined }, { clock, signal });
     await using followed = durability.follow(place, () => {
       this.#lastFlushed = followed.durable;
       receiver.report();
     });
     const settle = () => life.settled(`${formatLsn(startLsn)} on timeline ${timeline}`);
     const receiver = new StreamReceiver({ stream, writer, followed, onMessage: settle, clock });
-    life.began(receiver);
+    life.began(pausing(pause));
     using _settling = later(settle, settleMs, clock);
-    const end = await receiver.run(life.signal);
+    const end = await receiver.run();
     return end && { ...end, segmentBytes };
   }
 
   /** Everything that has to be so before WAL may come. */
   async #prepare(connection: PgConnection, server: ServerFacts, { slot }: PostgresNode, life: ReceivingLife): Promise<Start> {
     const { site, log, catalogs, directory } = this.#deps;
-    await life.waitForRoom();
+    await life.waitForRoom(server.segmentBytes);
     const slotLsn = slot === null ? undefined : await this.#reserve(connection, slot);
     const history = await readTimelineHistory(connection, server.timeline);
     const start = await this.#decideStart(server, history, slotLsn, life.signal);
@@ -153,6 +156,17 @@ export class Walreceiver implements WayOfReceiving {
       return undefined;
     }
   }
+}
+
+/** The connection is not kept in a pause: a server that is to stop would wait until we have received all it has. */
+function pausing(pause: AbortController): Pausable {
+  return {
+    get isPaused() {
+      return pause.signal.aborted;
+    },
+    pause: (why) => pause.abort(why),
+    resume() {},
+  };
 }
 
 /** Calls back once after a while, unless disposed of before. */
