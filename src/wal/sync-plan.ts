@@ -2,6 +2,7 @@ import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { ControlFile } from '../postgres/control-file.ts';
 import type { Lsn } from '../postgres/lsn.ts';
 import { classifyWalFile, historyNameOf, type WalSegment } from '../postgres/wal-name.ts';
+import { historiesBetween, leadsTo } from './gaps/gaps.ts';
 import type { TimelineLine } from './timeline-line.ts';
 
 /** What is known before the archive is asked. */
@@ -15,7 +16,7 @@ export interface SyncView {
   readonly neededFrom: bigint | undefined;
 }
 
-export type RequiredBackup = Pick<BasebackupEntry, 'name' | 'startTime' | 'startWalSegment'>;
+export type RequiredBackup = Pick<BasebackupEntry, 'name' | 'startTime' | 'startWalSegment' | 'endWalSegment'>;
 
 /** The newest base backup that the server's line of timelines leads on from, and the segment it starts in. */
 export function requiredBackup(
@@ -24,7 +25,8 @@ export function requiredBackup(
 ): { readonly backup: RequiredBackup; readonly start: WalSegment } | undefined {
   for (const backup of backups.toSorted((a, b) => b.startTime.getTime() - a.startTime.getTime())) {
     const start = line.parse(backup.startWalSegment);
-    if (start !== undefined && line.touches(start)) return { backup, start };
+    const end = line.parse(backup.endWalSegment ?? '');
+    if (start !== undefined && leadsTo(line, { start, end })) return { backup, start };
   }
   return undefined;
 }
@@ -48,9 +50,9 @@ export function localWalToSync(view: SyncView): string[] {
   return [...histories.toSorted(), ...segments.toSorted(byPosition).toReversed()];
 }
 
-/** Names that must be in the archive for a recovery from `neededFrom` to where the server is, from the newest back; the segment that is being written is not among them. */
+/** Names that must be in the archive for a recovery from `start` to where the server is, segments from the newest back; the segment that is being written is not among them. */
 export function* walToVerify(line: TimelineLine, start: WalSegment): Generator<string> {
-  if (start.timeline < line.current.timeline) yield historyNameOf(line.current.timeline);
+  for (const timeline of historiesBetween(start.timeline, line.current.timeline)) yield historyNameOf(timeline);
   for (let number = line.current.number - 1n; number >= start.number; number--) {
     const name = line.nameAt(number);
     if (name !== undefined) yield name;

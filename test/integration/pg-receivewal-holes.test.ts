@@ -85,6 +85,14 @@ test('a promoted standby is followed onto its timeline, also one that had not se
   await site.assertNoHole(2);
   await using restored = await site.restored('second-timeline');
   assert.equal(await wholeLedger(restored), shared + 50);
+
+  // pg_receivewal would bring it again by itself.
+  await daemon.reconfigure({ site: { active_backup_mode: 'archive_command' } });
+  await daemon.stop();
+  await catalog.store.delete(catalog.walKey('00000002.history'));
+  await daemon.launch();
+  await site.logged(/00000002\.history is missing: recovery ends on a timeline before it/);
+  await daemon.archived('00000002.history');
 });
 
 test('a wrong password raises an alert, which goes away with it', async () => {

@@ -1,11 +1,11 @@
-import { type Dirent } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareKeys } from '../key-order.ts';
 import { isAbsent } from './read.ts';
 
 /** Names held at a time; a larger directory is read several times rather than kept in memory. */
-export const namesHeldMax = 50_000;
+export const namesHeldMax = 200_000;
 
 export interface SortedName {
   /** Ends in `/` for a directory, which is how it sorts among the keys of files. */
@@ -26,9 +26,9 @@ export async function* sortedNames(directory: string, options: SortedNamesOption
   const heldMax = options.heldMax ?? namesHeldMax;
   for (let after: string | undefined; ; ) {
     const page = await smallestNames(directory, after, heldMax, options);
-    yield* page;
+    for (const name of page) yield { name, isDirectory: name.endsWith('/') };
     if (page.length < heldMax) return;
-    after = page.at(-1)?.name;
+    after = page.at(-1);
   }
 }
 
@@ -36,19 +36,29 @@ async function smallestNames(
   directory: string,
   after: string | undefined,
   count: number,
-  options: SortedNamesOptions,
-): Promise<SortedName[]> {
-  let held: SortedName[] = [];
+  { wanted, onOther, signal }: SortedNamesOptions,
+): Promise<string[]> {
+  const held: string[] = [];
+  /** What sorts behind it is not among the smallest. */
+  let limit: string | undefined;
   const keepSmallest = () => {
-    held = held.toSorted((a, b) => compareKeys(a.name, b.name)).slice(0, count);
+    held.sort(compareKeys);
+    if (held.length < count) return;
+    held.length = count;
+    limit = held.at(-1);
   };
   try {
     for await (const entry of await opendir(directory, { bufferSize: 256 })) {
-      options.signal?.throwIfAborted();
-      const found = options.wanted(entry.name) ? await describe(directory, entry) : undefined;
-      if (!options.wanted(entry.name) && after === undefined) options.onOther?.(entry.name);
-      if (!found || (after !== undefined && compareKeys(found.name, after) <= 0)) continue;
-      held.push(found);
+      signal?.throwIfAborted();
+      if (!wanted(entry.name)) {
+        if (after === undefined) onOther?.(entry.name);
+        continue;
+      }
+      const kind = entry.isSymbolicLink() ? await targetOf(join(directory, entry.name)) : entry;
+      const name = nameAmongKeys(entry.name, kind);
+      if (name === undefined || (after !== undefined && compareKeys(name, after) <= 0)) continue;
+      if (limit !== undefined && compareKeys(name, limit) > 0) continue;
+      held.push(name);
       if (held.length >= 2 * count) keepSmallest();
     }
   } catch (error) {
@@ -58,10 +68,9 @@ async function smallestNames(
   return held;
 }
 
-async function describe(directory: string, entry: Dirent): Promise<SortedName | undefined> {
-  const kind = entry.isSymbolicLink() ? await targetOf(join(directory, entry.name)) : entry;
-  if (kind?.isDirectory()) return { name: `${entry.name}/`, isDirectory: true };
-  return kind?.isFile() ? { name: entry.name, isDirectory: false } : undefined;
+function nameAmongKeys(name: string, kind: Pick<Dirent, 'isDirectory' | 'isFile'> | undefined): string | undefined {
+  if (kind?.isDirectory()) return `${name}/`;
+  return kind?.isFile() ? name : undefined;
 }
 
 async function targetOf(path: string) {

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TimelineLine } from '../timeline-line.ts';
+import type { Gaps, Hole } from './gaps.ts';
+import { type Trouble, troublesOf } from './trouble.ts';
+import { TroubleBook } from './trouble-book.ts';
+
+const mebibyte = 1024 * 1024;
+const noon = new Date('2026-11-23T12:00:00Z');
+const minutesAfterNoon = (minutes: number) => new Date(noon.getTime() + minutes * 60_000);
+const line = new TimelineLine({ timeline: 1, position: BigInt(100 * mebibyte), history: [], segmentBytes: mebibyte });
+const none: Gaps = { timeline: 1, holes: [], missingHistories: [], strandedSince: undefined, runs: [], apart: [] };
+
+function hole(first: number, last: number, more: Partial<Hole> = {}): Hole {
+  return { line, first: BigInt(first), last: BigInt(last), since: noon, kind: 'inside', isOpen: true, ...more };
+}
+
+function troubles(...holes: Hole[]): readonly Trouble[] {
+  return troublesOf({ ...none, holes });
+}
+
+test('everything is told in words, the worst last', () => {
+  const all = troublesOf({
+    ...none,
+    timeline: 3,
+    holes: [hole(5, 5), hole(8, 9, { isOpen: false }), hole(12, 13, { kind: 'end' })],
+    missingHistories: [{ timeline: 2, since: noon, isOpen: false }],
+    strandedSince: noon,
+  });
+  assert.deepEqual(
+    all.map(({ words }) => words),
+    [
+      '00000002.history is missing: recovery ends on a timeline before it',
+      'WAL from 000000010000000000000008 to 000000010000000000000009 (2 segments) is missing',
+      'WAL segment 000000010000000000000005 is missing',
+      'WAL from 00000001000000000000000C to 00000001000000000000000D (2 segments), which a base backup needs, is not stored (yet)',
+      'no base backup leads to timeline 3, of which WAL is archived',
+    ],
+  );
+});
+
+const suspicions: readonly [what: string, trouble: Trouble | undefined, here: readonly string[], minutes: number, expected: boolean][] = [
+  ['a hole of a moment ago', troubles(hole(5, 6))[0], [], 0, false],
+  ['a hole of a minute ago', troubles(hole(5, 6))[0], [], 1, true],
+  ['one of which a segment is on its way', troubles(hole(5, 6))[0], ['000000010000000000000006'], 1, false],
+  ['one of which nothing is on its way', troubles(hole(5, 6))[0], ['000000010000000000000007', '000000020000000000000006'], 1, true],
+  ['one that has been on its way for too long', troubles(hole(5, 6))[0], ['000000010000000000000006'], 11, true],
+  ['WAL at the end that may still come', troubles(hole(5, 6, { kind: 'end' }))[0], [], 14, false],
+  ['WAL at the end that does not come', troubles(hole(5, 6, { kind: 'end' }))[0], [], 16, true],
+  [
+    'a history that is on its way',
+    troublesOf({ ...none, missingHistories: [{ timeline: 2, since: noon, isOpen: true }] })[0],
+    ['00000002.history'],
+    1,
+    false,
+  ],
+];
+for (const [what, trouble, here, minutes, expected] of suspicions) {
+  test(`${what} is ${expected ? '' : 'not '}to be looked at`, () => {
+    assert(trouble);
+    assert.equal(new TroubleBook().suspects([trouble], here, minutesAfterNoon(minutes)).length > 0, expected);
+  });
+}
+
+test('what is certain stays known while it shrinks, until it is harmless or gone', () => {
+  const book = new TroubleBook();
+  const words = (changes: ReturnType<TroubleBook['update']>) =>
+    Object.entries(changes).flatMap(([change, all]) => (all as Trouble[]).map(({ key }) => `${change} ${key}`));
+  const [first, second] = troubles(hole(5, 6), hole(8, 9));
+  assert(first && second);
+  assert.deepEqual(words(book.update([first, second], new Set([first.key]), noon)), [`noticed ${first.key}`]);
+  book.sought(first.key, { because: 'nobody has it', isLost: true });
+  const [shrunk] = troubles(hole(6, 6));
+  assert.deepEqual(book.suspects(troubles(hole(6, 6)), [], minutesAfterNoon(1)), []);
+  assert.deepEqual(words(book.update(troubles(hole(6, 6)), new Set(), minutesAfterNoon(1))), []);
+  assert.deepEqual(book.known, [{ trouble: shrunk, noticed: noon, sought: { because: 'nobody has it', isLost: true } }]);
+  assert.deepEqual(words(book.update(troubles(hole(6, 6, { isOpen: false })), new Set(), noon)), [`harmless ${first.key}`]);
+  assert.deepEqual(words(book.update([], new Set(), noon)), [`gone ${first.key}`]);
+  assert.deepEqual(book.known, []);
+});
