@@ -68,6 +68,17 @@ test('history files, partial segments and backup labels each go where they belon
   assert.deepEqual(keys, ['main/timeline/00000002.history', `main/xlog_partial/${partial}`]);
 });
 
+test('a file that is archived while another of the same name is, is compared with it; asking twice for one is not', async () => {
+  await using site = await TestWalSite.start(pool);
+  const [path, same, other] = [await site.write(segment), join(site.directory, 'same'), join(site.directory, 'other')];
+  await writeFile(same, makeWalSegment(segment));
+  await writeFile(other, makeWalSegment(segment, { filling: 'other' }));
+  const results = await Promise.allSettled([path, other, same, path].map((each) => site.archiver.archive(segment, each)));
+  const outcomes = results.map((each) => (each.status === 'fulfilled' ? each.value : (each.reason as OperatorError).code));
+  assert.deepEqual(outcomes, ['stored', 'wal-conflict', 'already-stored', 'stored']);
+  assert.ok((await site.fetchBytes(segment)).equals(makeWalSegment(segment)));
+});
+
 test('the same content again is a success, other content is refused and changes nothing', async () => {
   await using site = await TestWalSite.start(pool);
   await site.archiveNew([segment, '00000002.history']);

@@ -143,7 +143,7 @@ export class WalArchiver {
 
   #run(order: Order): Promise<ArchiveResult> {
     order.signal.throwIfAborted();
-    return this.#archives.run(order.name, () => this.#archive(order));
+    return this.#archives.run(order.name, () => this.#archive(order), order.path);
   }
 
   async #archive(order: Order): Promise<ArchiveResult> {
