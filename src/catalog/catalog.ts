@@ -5,6 +5,7 @@ import { headIfThere } from '../storage/head-if-there.ts';
 import type { ObjectEntry, ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { type BasebackupEntry, parseBasebackupEntry } from './basebackup-entry.ts';
 import { basebackupNameOf, isMainObjectKey, mainObjectSuffix, type SiteKeys } from './keys.ts';
+import { parseBeginningName } from './wal-beginning.ts';
 
 /** Requests at once where many objects are looked at or deleted. */
 const requestsMax = 8;
@@ -126,6 +127,22 @@ export class Catalog {
       default:
         throw new OperatorError('wal-name-invalid', `${JSON.stringify(name)} is not the name of a WAL segment or history file`);
     }
+  }
+
+  /**
+   * What there is of a segment that is not stored whole: its longest beginning, or what was left of it when its timeline ended, whichever was stored
+   * last. A beginning that is stored after the end of its timeline belies that end: some other server had reached it.
+   */
+  async findUnfinishedWal(segment: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    const prefix = `${this.keys.walPartialPrefix}${segment}.`;
+    let beginning: ObjectInfo | undefined;
+    let ended: ObjectInfo | undefined;
+    for await (const info of this.store.list(prefix, { signal })) {
+      const name = info.key.slice(this.keys.walPartialPrefix.length);
+      if (parseBeginningName(name)) beginning = info;
+      else if (classifyWalFile(name) === 'partial') ended = info;
+    }
+    return beginning && ended && ended.lastModified >= beginning.lastModified ? ended : (beginning ?? ended);
   }
 
   /** Whether a backup, or anything left of one, has this name. */

@@ -1,4 +1,5 @@
 import { OperatorError } from '../lib/errors.ts';
+import { beginningName, type WalBeginning } from './wal-beginning.ts';
 
 /** What the main object of a chunked or delta backup has after the backup's name. */
 export const mainObjectSuffix = '.00000000.pghoard';
@@ -29,7 +30,7 @@ export class SiteKeys {
     return this.#under('timeline/');
   }
 
-  /** Ours: the original does not store partial segments and never looks here. */
+  /** Ours: the original does not store partial segments and beginnings of segments, and never looks here. */
   get walPartialPrefix(): string {
     return this.#under('xlog_partial/');
   }
@@ -72,6 +73,11 @@ export class SiteKeys {
 
   walPartial(name: string): string {
     return this.walPartialPrefix + name;
+  }
+
+  /** Of the beginning of an unfinished segment. */
+  walBeginning(beginning: WalBeginning): string {
+    return this.walPartialPrefix + beginningName(beginning);
   }
 
   basebackup(name: string): string {

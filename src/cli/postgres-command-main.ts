@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask, bodyOf, ConnectionError, textOf } from './daemon-request.ts';
 import { packageVersion, runCommand } from './main.ts';
@@ -84,7 +84,7 @@ async function restore(options: PostgresCommandOptions): Promise<number> {
 async function tryRestore(options: PostgresCommandOptions): Promise<Outcome> {
   try {
     if (options.output === undefined) return await judge(options, await ask(options, 'HEAD', pathOf(options)));
-    const answer = await ask(options, 'GET', pathOf(options), { headers: { accept: 'application/octet-stream' } });
+    const answer = await ask(options, 'GET', pathOf(options), { headers: restoreHeaders(resolve(options.output), options.xlog) });
     if (answer.statusCode !== 200) return await judge(options, answer);
     const promised = promisedContent(answer);
     if (promised === undefined) return { code: abortCode(options.xlog), message: stranger };
@@ -95,6 +95,12 @@ async function tryRestore(options: PostgresCommandOptions): Promise<Outcome> {
       return { retryBecause: `restoring ${options.xlog}: ${error.message}` };
     throw error;
   }
+}
+
+/** PostgreSQL puts what it gets in the place of its own file of that name, which may reach further than the beginning of a segment. */
+function restoreHeaders(output: string, xlog: string): Record<string, string> {
+  const accept = { accept: 'application/octet-stream' };
+  return existsSync(join(dirname(output), xlog)) ? accept : { ...accept, 'x-pghoard-accept-unfinished': 'yes' };
 }
 
 function pathOf({ site, xlog }: PostgresCommandOptions): string {

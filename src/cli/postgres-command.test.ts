@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
@@ -92,6 +92,22 @@ for (const client of all.both) {
     assert.equal(absent.code, 4);
     assert.deepEqual([(await restore(segment)).code, (await restore(missing)).code], [0, 4], 'without --output it is only asked for');
     assert.equal((await restore(segment, '--output', 'no/such/directory/x')).code, 255);
+  });
+
+  test(`${client.name}: restore: the beginning of a segment is enough, unless the server has a file of that name itself`, async () => {
+    await using bench = await startBench();
+    await bench.site.archiveNew(['000000010000000000000001']);
+    const beginning = await bench.site.storeBeginning(segment, 70_000);
+    const data = join(bench.site.directory, 'restored');
+    await mkdir(join(data, 'pg_wal'), { recursive: true });
+    const flags = [...bench.flags, '--mode', 'restore', '--xlog', segment, '--output', 'pg_wal/RECOVERYXLOG'];
+    assert.equal((await client.run(flags, { cwd: data })).code, 0);
+    assert.deepEqual(await readFile(join(data, 'pg_wal', 'RECOVERYXLOG')), beginning);
+    await rename(join(data, 'pg_wal', 'RECOVERYXLOG'), join(data, 'pg_wal', segment));
+    assert.equal((await client.run(flags, { cwd: data })).code, 4);
+    await bench.site.archiveNew([segment]);
+    assert.equal((await client.run(flags, { cwd: data })).code, 0);
+    assert.deepEqual(await readFile(join(data, 'pg_wal', 'RECOVERYXLOG')), makeWalSegment(segment));
   });
 
   test(`${client.name}: restore: whatever leaves it open is 255, after three attempts where it may pass`, async () => {

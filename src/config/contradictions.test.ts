@@ -152,6 +152,13 @@ testBadConfigs([
     problems: [/^backup_sites\.main\.active_backup_mode: "standalone_hot_backup" needs basebackup_mode "basic" or "pipe"/.source],
   },
   {
+    name: 'WAL that nobody tells the server to be stored',
+    content: siteWith({ active_backup_mode: 'archive_command', wal_durability: 'store' }),
+    problems: [
+      'backup_sites.main.wal_durability: "store" needs active_backup_mode "walreceiver": only that tells the server what is stored',
+    ],
+  },
+  {
     name: 'moved from nowhere',
     content: sitesWith({ a: {}, b: { moved_from: ['aa'] } }),
     problems: ['backup_sites.b.moved_from[0]: there is no site "aa" (did you mean "a"?)'],

@@ -59,6 +59,7 @@ test('a site has the defaults of the newest release', async () => {
     pg_receivexlog_path: null,
     pg_xlog_directory: null,
     active_backup_mode: 'pg_receivexlog',
+    wal_durability: 'local',
     pg_receivexlog: { disk_space_check_interval: 10, min_disk_free_bytes: null, resume_multiplier: 1.5 },
     basebackup_after_wal_gap: true,
     basebackup_mode: 'basic',

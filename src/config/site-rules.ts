@@ -32,6 +32,7 @@ const rules: readonly SiteRule[] = [
   { about: ['basebackup_count', 'basebackup_count_min'], check: checkCounts },
   { about: ['basebackup_format', 'basebackup_mode'], check: checkFormat },
   { about: ['active', 'active_backup_mode', 'basebackup_mode'], check: checkWal },
+  { about: ['active_backup_mode', 'wal_durability'], check: checkDurability },
   { about: ['encryption_key_id', 'encryption_keys'], check: checkKeyId },
   { about: ['object_storage'], check: checkStorage },
 ];
@@ -96,6 +97,14 @@ function checkWal({ options }: SiteInFile, problem: Problem): void {
   if (!options.active || wal !== 'standalone_hot_backup' || mode === 'basic' || mode === 'pipe') return;
   const why = `backups of mode "${mode}" carry no WAL and could not be restored`;
   problem(['active_backup_mode'], `"${wal}" needs basebackup_mode "basic" or "pipe": ${why}`);
+}
+
+/** Whoever asks for that must not be told by another mode that commits are safe. */
+function checkDurability({ options }: SiteInFile, problem: Problem): void {
+  const { active_backup_mode: mode, wal_durability: durability } = options;
+  if (durability === 'store' && mode !== 'walreceiver') {
+    problem(['wal_durability'], `"store" needs active_backup_mode "walreceiver": only that tells the server what is stored`);
+  }
 }
 
 function checkKeyId({ options }: SiteInFile, problem: Problem): void {

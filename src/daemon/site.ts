@@ -5,12 +5,13 @@ import { explain } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import { openStore } from '../storage/drivers.ts';
 import { Spool } from '../transfer/spool.ts';
-import { WalArchiver } from '../wal/archive.ts';
+import { WalArchiver, type WalArchiverDeps } from '../wal/archive.ts';
 import { WalFetcher } from '../wal/fetch.ts';
 import { depthRange } from '../wal/prefetch-depth.ts';
 import { filesAheadMax, ReadyAhead } from '../wal/ready-ahead.ts';
 import type { WalReceiver } from '../wal/receive/receiver.ts';
 import type { WalSource } from '../wal/stored-wal.ts';
+import { WalBeginnings } from '../wal/wal-beginnings.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
 import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
@@ -58,7 +59,7 @@ export class Site implements SiteServices {
     this.#cluster = new ClusterWatch({ site, alerts, log });
     this.config = site;
     this.catalogs = [catalog, ...moved.map((source) => source.catalog)];
-    const archiver = new WalArchiver({
+    const archiving: WalArchiverDeps = {
       site: site.name,
       catalog,
       spool,
@@ -71,7 +72,8 @@ export class Site implements SiteServices {
       onStored: (file) => this.gaps?.stored(file),
       log,
       signal: this.#stop.signal,
-    });
+    };
+    const archiver = new WalArchiver(archiving);
     if (site.active && site.active_backup_mode === 'archive_command') {
       const filesMax = filesAheadMax(pool.threads, uploads.threads);
       this.#readyAhead = new ReadyAhead({
@@ -107,6 +109,7 @@ export class Site implements SiteServices {
       catalogs: this.catalogs,
       spool,
       archiver,
+      beginnings: new WalBeginnings(archiving),
       cluster: this.#cluster,
       loop,
       onHole,

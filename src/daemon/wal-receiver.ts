@@ -3,12 +3,14 @@ import type { SiteConfig } from '../config/load.ts';
 import { explain, isOperatorError, messageOf, type OperatorError } from '../lib/errors.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { WalArchiver } from '../wal/archive.ts';
-import { localDurability } from '../wal/receive/durability.ts';
+import { localDurability, type WalDurability } from '../wal/receive/durability.ts';
 import { IncomingWal, type IncomingWalDeps } from '../wal/receive/incoming-wal.ts';
 import { PgReceivewal } from '../wal/receive/pg-receivewal.ts';
 import type { WalHole, WalReceiver } from '../wal/receive/receiver.ts';
+import { StoreDurability } from '../wal/receive/store-durability.ts';
 import { SupervisedReceiver, type SupervisedReceiverDeps, type WayOfReceiving } from '../wal/receive/supervised-receiver.ts';
 import { Walreceiver } from '../wal/receive/walreceiver.ts';
+import type { WalBeginnings } from '../wal/wal-beginnings.ts';
 import type { ClusterFacts } from '../wal/wal-source.ts';
 import type { AlertName } from './alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
@@ -21,6 +23,7 @@ export interface ReceiverParts {
   readonly catalogs: readonly [Catalog, ...Catalog[]];
   readonly spool: Spool;
   readonly archiver: WalArchiver;
+  readonly beginnings: WalBeginnings;
   readonly cluster: ClusterWatch;
   readonly loop: SiteLoop;
   /** WAL had to be left out. */
@@ -33,11 +36,18 @@ const connectionAlerts = ['authentication_error', 'configuration_error', 'versio
 
 /** What brings the WAL of a site here; undefined where the server sends it, or nobody. */
 export function receiverOf(own: ReceiverParts): WalReceiver | undefined {
-  const way = own.site.active && own.site.nodes.length > 0 ? wayOfReceiving(own) : undefined;
-  return way && new SupervisedReceiver(supervisionDeps(own), way);
+  if (!own.site.active || own.site.nodes.length === 0) return undefined;
+  const inStore = own.site.wal_durability === 'store' ? storeDurability(own) : undefined;
+  const way = wayOfReceiving(own, inStore ?? localDurability);
+  return way && new SupervisedReceiver({ ...supervisionDeps(own), onStored: (name) => inStore?.stored(name) }, way);
 }
 
-function wayOfReceiving(own: ReceiverParts): WayOfReceiving | undefined {
+function storeDurability({ parts, site, spool, beginnings }: ReceiverParts): StoreDurability {
+  const { clock, random, log } = parts;
+  return new StoreDurability({ site: site.name, directory: spool.walIncomingDirectory, beginnings, clock, random, log });
+}
+
+function wayOfReceiving(own: ReceiverParts, durability: WalDurability): WayOfReceiving | undefined {
   const { parts, site, cluster, spool, catalogs } = own;
   const common = {
     site: site.name,
@@ -58,7 +68,7 @@ function wayOfReceiving(own: ReceiverParts): WayOfReceiving | undefined {
         },
       });
     case 'walreceiver':
-      return new Walreceiver({ ...common, catalogs, durability: localDurability, remembered: parts.previouslyFlushed(site.name) });
+      return new Walreceiver({ ...common, catalogs, durability, remembered: parts.previouslyFlushed(site.name) });
     default:
       return undefined;
   }

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import { parseBeginningName } from '../catalog/wal-beginning.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import type { ObjectInfo } from '../storage/object-store.ts';
@@ -22,7 +23,7 @@ export interface PrunedWal {
 }
 
 /**
- * Deletes segments and partial segments below a position (as `decideRetention` tells it), on every timeline. History files stay: they are tiny
+ * Deletes segments, partial segments and beginnings of segments below a position (as `decideRetention` tells it), on every timeline. History files stay: they are tiny
  * and tell where timelines meet. What is no WAL file by its name is not touched. Can be interrupted and repeated.
  */
 export async function pruneWal(catalog: Catalog, walNeededFrom: string, options: WalPruneOptions): Promise<PrunedWal> {
@@ -41,9 +42,14 @@ export async function pruneWal(catalog: Catalog, walNeededFrom: string, options:
 async function* unneededWal(catalog: Catalog, walNeededFrom: string, signal: AbortSignal): AsyncGenerator<ObjectInfo> {
   for (const prefix of [catalog.keys.walPrefix, catalog.keys.walPartialPrefix]) {
     for await (const file of catalog.store.list(prefix, { signal })) {
-      const name = file.key.slice(prefix.length);
-      const kind = classifyWalFile(name);
-      if ((kind === 'segment' || kind === 'partial') && !isWalNeeded(name, walNeededFrom)) yield file;
+      const segment = segmentOf(file.key.slice(prefix.length));
+      if (segment !== undefined && !isWalNeeded(segment, walNeededFrom)) yield file;
     }
   }
+}
+
+/** Of what is stored the segment that it is, or a part of it; undefined for anything else. */
+function segmentOf(name: string): string | undefined {
+  const kind = classifyWalFile(name);
+  return kind === 'segment' || kind === 'partial' ? name.slice(0, 24) : parseBeginningName(name)?.segment;
 }

@@ -45,6 +45,17 @@ test('the oldest backup goes with its chunks and the WAL of every timeline that 
   ]);
 });
 
+test('beginnings of segments that never were stored whole go with their WAL', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const [gone, kept] = ['000000010000000000000004', '000000010000000000000005'].map((segment) =>
+    catalog.keys.walBeginning({ segment, bytes: 8192 }),
+  );
+  for (const key of [gone, kept]) await putObject(catalog, key as string, {});
+  assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-20_0'], walFiles: 5 });
+  const left = (await storedKeys(catalog)).filter((key) => key.startsWith('xlog_partial'));
+  assert.deepEqual(left, ['xlog_partial/000000010000000000000005.00002000.partial', 'xlog_partial/000000010000000000000006.partial']);
+});
+
 test('a second pass finds nothing to do', async () => {
   const catalog = await makeStoredSite(three, wal);
   await pruneNow(catalog);

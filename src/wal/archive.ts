@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { parseWalMetadata, walMetadata } from '../catalog/wal-entry.ts';
-import type { CompressionChoice } from '../codec/codec-options.ts';
+import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import { cannotWrite } from '../codec/sink-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
@@ -16,20 +15,15 @@ import type { UploadFileType } from '../transfer/file-type.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import { nodeHashName } from './hash-name.ts';
-import { type HashAlgorithm, hashAlgorithms } from './options.ts';
+import { hashAlgorithms } from './options.ts';
 import { type HashOfOurs, sameContent } from './same-content.ts';
 import { hashWal, sealWal } from './seal-wal.job.ts';
 import { SharedRuns } from './shared-runs.ts';
 import { readSpooledWal, type SpooledWal } from './spooled-wal.ts';
 import type { WalSource } from './stored-wal.ts';
 import { untilAborted } from './until-aborted.ts';
+import { sealedWalMetadata, sealOptionsOf, type WalSealing } from './wal-sealing.ts';
 import type { ClusterFacts } from './wal-source.ts';
-
-export interface WalSealing {
-  readonly compression: CompressionChoice;
-  readonly encryption?: { readonly keyId: string /** PEM. */; readonly publicKey: string };
-  readonly hashAlgorithm: HashAlgorithm;
-}
 
 export interface WalArchiverDeps {
   readonly site: string;
@@ -195,29 +189,19 @@ export class WalArchiver {
   /** Resolves once the file is in the spool with its metadata, durably. */
   async #seal({ name, path, urgency, signal }: Order): Promise<SpooledWal> {
     const { pool, spool, sealing, host } = this.#deps;
-    const { encryption, compression, hashAlgorithm } = sealing;
     const cluster = this.#deps.cluster();
     const spoolPath = this.#spoolPath(name);
     const sealedPath = spool.temporaryFor(spoolPath);
-    const seal = { compression, plainHash: hashAlgorithms[hashAlgorithm], ...(encryption && { publicKey: encryption.publicKey }) };
-    const { plainBytes, sealedBytes, plainHash } = await pool.run(sealWal, { name, path, cluster, sealedPath, seal }, { signal, urgency });
-    const metadata = walMetadata({
-      compression,
-      plainBytes,
-      storedBytes: sealedBytes,
-      pgVersion: cluster.pgVersion,
-      encryptionKeyId: encryption?.keyId,
-      host,
-      hash: plainHash,
-      hashAlgorithm,
-    });
+    const input = { name, path, cluster, sealedPath, seal: sealOptionsOf(sealing) };
+    const result = await pool.run(sealWal, input, { signal, urgency });
+    const metadata = sealedWalMetadata(sealing, result, { host, pgVersion: cluster.pgVersion });
     try {
       await spool.publish(sealedPath, spoolPath, metadata);
     } catch (error) {
       await rm(sealedPath, { force: true });
       throw cannotWrite(spoolPath, error);
     }
-    return { name, path: spoolPath, size: sealedBytes, metadata };
+    return { name, path: spoolPath, size: result.sealedBytes, metadata };
   }
 
   async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: HashOfOurs): Promise<ArchiveResult> {

@@ -14,7 +14,7 @@ import { namesAhead } from './names-ahead.ts';
 import { type DepthRange, segmentsFitting } from './prefetch-depth.ts';
 import { PrefetchPace } from './prefetch-pace.ts';
 import { type Begun, Prefetcher } from './prefetcher.ts';
-import { openStoredWal, type ReceivedWal, receiveWal, type WalSource } from './stored-wal.ts';
+import { openStoredWal, openUnfinishedWal, type ReceivedWal, receiveWal, type WalSource } from './stored-wal.ts';
 import { verifyWal } from './unseal-wal.job.ts';
 import { notFound } from './wal-not-found.ts';
 import { WalSlot } from './wal-slot.ts';
@@ -55,6 +55,13 @@ interface LocalWal extends ReceivedWal {
 
 type Slot = WalSlot<LocalWal>;
 
+interface Receiving {
+  /** Default: whole files only. */
+  readonly open?: typeof openStoredWal;
+  /** Told, before its bytes come, whether there is such an object. */
+  readonly onOpened?: (exists: boolean) => void;
+}
+
 /** A file and the slot that is held for it. */
 interface Held {
   readonly slot: Slot;
@@ -88,12 +95,13 @@ export class WalFetcher {
   }
 
   /**
-   * `signal` ends only the waiting: the transfer goes on, and asking again joins it.
+   * `signal` ends only the waiting: the transfer goes on, and asking again joins it. With `unfinished` what there is of a segment that was never
+   * finished is good enough, if there is nothing else.
    *
    * Rejects with `wal-missing` (proven), `store-empty`, `wal-name-invalid`, `object-corrupt`, `key-missing`, `key-wrong`, `disk-full` and the
    * store's errors.
    */
-  async fetch(name: string, signal?: AbortSignal): Promise<FetchedWal> {
+  async fetch(name: string, signal?: AbortSignal, { unfinished = false }: { readonly unfinished?: boolean } = {}): Promise<FetchedWal> {
     const kind = classifyWalFile(name);
     if (kind === undefined) throw new OperatorError('wal-name-invalid', `${JSON.stringify(name)} is not the name of a WAL file`);
     if (kind === 'backup-label') throw new OperatorError('wal-missing', `${name} is not stored: backup history files are not archived`);
@@ -102,14 +110,15 @@ export class WalFetcher {
     const wasThere = this.#slots.get(name)?.isSettled === true;
     await mkdir(this.#deps.directory, { recursive: true });
     const held = (await this.#takeExisting(name, signal)) ?? (await this.#take(this.#slots.get(name) ?? this.#startAsked(name), signal));
-    if (held === undefined) throw await notFound(name, this.#deps.sources, signal);
-    if (held.wal.segmentBytes !== undefined && kind === 'segment') {
+    const found = held ?? (unfinished && kind === 'segment' ? await this.#takeUnfinished(name, signal) : undefined);
+    if (found === undefined) throw await notFound(name, this.#deps.sources, signal);
+    if (held?.wal.segmentBytes !== undefined && kind === 'segment') {
       this.#pace.served(wasThere, askedMs);
       this.#lookAhead(name, held.wal.segmentBytes);
     }
     this.#restartIdleTimer();
     this.#deps.onServed?.(name);
-    return this.#handOut(held);
+    return this.#handOut(found);
   }
 
   /** Lets go of everything that was fetched ahead, and of what is being fetched. */
@@ -148,6 +157,20 @@ export class WalFetcher {
     return this.#deps.pool.run(verifyWal, { path, bytes, hash, hashAlgorithm }, { signal: this.#end.signal, urgency: urgent });
   }
 
+  /** Not kept for whoever asks next: it may have grown by then. */
+  async #takeUnfinished(name: string, signal: AbortSignal | undefined): Promise<Held | undefined> {
+    const held = await this.#take(new WalSlot(name, false, urgent, this.#receiveUnfinished(name)), signal);
+    if (held) this.#deps.log.info({ name }, 'only the beginning of the WAL segment is stored, handing it out');
+    return held;
+  }
+
+  /** What is found may make place for something longer before it is read. */
+  async #receiveUnfinished(name: string): Promise<LocalWal | undefined> {
+    const mayPass = (error: unknown) => isRetryable(error) || isOperatorError(error, 'object-missing');
+    const open: typeof openStoredWal = async (...args) => (await openUnfinishedWal(...args)) ?? openStoredWal(...args);
+    return this.#retrying(() => this.#receive(name, urgent, { open }), mayPass);
+  }
+
   #startAsked(name: string): Slot {
     return this.#addSlot(new WalSlot(name, false, urgent, this.#receiveAsked(name)));
   }
@@ -165,9 +188,12 @@ export class WalFetcher {
   }
 
   async #receiveRetrying(name: string): Promise<LocalWal | undefined> {
-    const once = () => this.#receive(name, urgent);
+    return this.#retrying(() => this.#receive(name, urgent), isRetryable);
+  }
+
+  #retrying<T>(work: () => Promise<T>, mayPass: (error: unknown) => boolean): Promise<T> {
     const { retryPolicy = retryPolicyDefault } = this.#deps;
-    return retry(once, retryPolicy, { signal: this.#end.signal, isRetryable, clock: this.#clock });
+    return retry(work, retryPolicy, { signal: this.#end.signal, isRetryable: mayPass, clock: this.#clock });
   }
 
   /** Resolves once it is known whether there is such an object; its bytes come later. Failures only end the looking ahead: who asks for the file will see. */
@@ -175,7 +201,7 @@ export class WalFetcher {
     if (this.#slots.has(name)) return 'here';
     const { promise, resolve } = Promise.withResolvers<Begun>();
     const urgency = new Urgency(false);
-    const work = () => this.#receive(name, urgency, (exists) => resolve(exists ? 'coming' : 'missing'));
+    const work = () => this.#receive(name, urgency, { onOpened: (exists) => resolve(exists ? 'coming' : 'missing') });
     const slot = this.#addSlot(new WalSlot(name, true, urgency, this.#ahead.run(work, this.#end.signal, urgency)));
     slot.received.catch((error: unknown) => {
       this.#deps.log.debug({ name, error: messageOf(error) }, 'could not fetch a WAL file ahead');
@@ -184,13 +210,12 @@ export class WalFetcher {
     return promise;
   }
 
-  /** `onOpened` is told, before its bytes come, whether there is such an object. */
-  async #receive(name: string, urgency: Urgency, onOpened: (exists: boolean) => void = () => {}): Promise<LocalWal | undefined> {
+  async #receive(name: string, urgency: Urgency, { open = openStoredWal, onOpened }: Receiving = {}): Promise<LocalWal | undefined> {
     const { sources, pool, directory } = this.#deps;
     const { signal } = this.#end;
     return this.#pace.timing(async () => {
-      const opened = await openStoredWal(name, sources, signal);
-      onOpened(opened !== undefined);
+      const opened = await open(name, sources, signal);
+      onOpened?.(opened !== undefined);
       if (opened === undefined) return undefined;
       const wal = await receiveWal(opened, { pool, directory, hashAlgorithm: hashWhereUnknown, signal, urgency });
       return { ...wal, identity: await fileIdentity(wal.path), sinceMs: this.#clock.monotonicMs() };

@@ -72,6 +72,15 @@ export const walSiteOptions = optionGroup({
         'without one. Without effect where `basebackup_interval_hours` is null.',
       since: '3.0',
     }),
+  wal_durability: z
+    .enum(['local', 'store'])
+    .default('local')
+    .meta({
+      description:
+        'When a `walreceiver` tells the server that WAL is safe: once it is on the disk of the daemon (`local`), or in the object store (`store`). A commit ' +
+        'waits for it if `synchronous_standby_names` names the receiver.',
+      since: '3.0',
+    }),
   pg_receivexlog: walReceiverOptions.prefault({}).meta({
     description: 'Pauses receiving of WAL before the disk is full.',
     since: '2.1.1',

@@ -3,7 +3,7 @@ import type { SealOptions, SealResult } from '../codec/codec-options.ts';
 import { defineJob } from '../codec/job.ts';
 import { Sealer } from '../codec/seal.ts';
 import { SinkFile } from '../codec/sink-file.ts';
-import { type ClusterFacts, readWalSource } from './wal-source.ts';
+import { type ClusterFacts, readWalBeginning, readWalSource, type WrittenPart } from './wal-source.ts';
 
 export interface HashWalInput {
   readonly name: string;
@@ -17,6 +17,8 @@ export interface SealWalInput {
   readonly name: string;
   readonly path: string;
   readonly cluster: ClusterFacts;
+  /** Of a segment that is still being written; otherwise the whole file. */
+  readonly beginning?: WrittenPart;
   /** The file to make. */
   readonly sealedPath: string;
   readonly seal: SealOptions;
@@ -33,7 +35,10 @@ export const hashWal = defineJob(import.meta.url, 'hashWal', async (input: HashW
 export const sealWal = defineJob(import.meta.url, 'sealWal', async (input: SealWalInput, { signal }): Promise<SealResult> => {
   using file = new SinkFile(input.sealedPath);
   using sealer = new Sealer(input.seal, file.write);
-  await readWalSource(input.name, input.path, input.cluster, (bytes) => sealer.update(bytes), signal);
+  const { name, path, beginning, cluster } = input;
+  const update = (bytes: Uint8Array) => sealer.update(bytes);
+  if (beginning) await readWalBeginning(name, path, beginning, cluster, update, signal);
+  else await readWalSource(name, path, cluster, update, signal);
   const result = await sealer.finish();
   file.finish();
   return result;

@@ -60,6 +60,23 @@ export async function openStoredWal(name: string, sources: readonly WalSource[],
   return undefined;
 }
 
+/**
+ * What the sources have of a segment that none of them has whole: the beginning that was stored while it was received, or what was left of it when its
+ * timeline ended; filled up with zeros, at which PostgreSQL ends. `undefined` only if every one of them says that it has nothing.
+ */
+export async function openUnfinishedWal(
+  segment: string,
+  sources: readonly WalSource[],
+  signal: AbortSignal,
+): Promise<OpenedWal | undefined> {
+  for (const source of sources) {
+    const { store } = source.catalog;
+    const found = await source.catalog.findUnfinishedWal(segment, signal);
+    if (found) return { name: segment, source, body: await store.get(found.key, { signal }) };
+  }
+  return undefined;
+}
+
 /** Object → local disk → decrypted, decompressed, checked; not fsynced, as it can be fetched again. What it needs on disk is gone again if it fails. */
 export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<ReceivedWal> {
   const { name, source } = opened;

@@ -51,6 +51,41 @@ export async function readWalSource(
   }
 }
 
+/** The part of a segment that has been written. */
+export interface WrittenPart {
+  readonly bytes: number;
+  readonly segmentBytes: number;
+}
+
+/**
+ * As {@link readWalSource}, for a segment that is still being written: of its content only the beginning counts, and zeros stand for the rest.
+ * Resolves to the length of a segment.
+ */
+export async function readWalBeginning(
+  name: string,
+  path: string,
+  { bytes, segmentBytes }: WrittenPart,
+  cluster: ClusterFacts,
+  onBytes: (bytes: Uint8Array) => void | Promise<void>,
+  signal: AbortSignal,
+): Promise<number> {
+  const fd = openWalFile(path);
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, segmentBytes));
+    for (let at = 0; at < segmentBytes; at += buffer.length) {
+      const wanted = Math.min(Math.max(bytes - at, 0), buffer.length);
+      if (fill(fd, buffer.subarray(0, wanted)) < wanted) throw changed(name, path);
+      buffer.fill(0, wanted);
+      if (at === 0) checkContent(name, buffer, segmentBytes, cluster);
+      await onBytes(buffer);
+      if ((at + buffer.length) % bytesPerTurn === 0) await turn(signal);
+    }
+    return segmentBytes;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Throws `wal-invalid` unless the content is what the name says. `first`: the first MiB at most, so a history file whole. */
 export function checkContent(name: string, first: Buffer, fileBytes: number, cluster: ClusterFacts): void {
   if (classifyWalFile(name) === 'history') checkHistory(name, first, fileBytes);

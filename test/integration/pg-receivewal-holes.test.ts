@@ -63,13 +63,13 @@ test('a promoted standby is followed onto its timeline, also one that had not se
   const { postgres, daemon } = site;
   await daemon.basebackup();
   await site.addSegment();
-  await using standby = await standbyOf(site, 'standby');
+  await using standby = await site.standby('standby');
   await site.addSegment();
   await standby.query(`SELECT pg_create_physical_replication_slot('pghoard', true)`);
   const nodes = [postgres, standby].map(({ dsn }) => ({ connection_string: dsn, slot: 'pghoard' }));
   await daemon.reconfigure({ site: { nodes } });
   const shared = await wholeLedger(postgres);
-  await caughtUp(standby, shared);
+  await site.caughtUp(standby);
   await standby.stop();
   await site.addSegment();
   await site.addSegment();
@@ -128,16 +128,4 @@ async function pausesOnAFullDisk(): Promise<void> {
   await site.logged(/receiving WAL again, there is room/);
   await site.daemon.archived(name);
   await site.assertNoHole();
-}
-
-/** A standby that follows the primary by itself, and asks no archive. */
-async function standbyOf({ daemon, postgres, directory }: ReceivingSite, name: string): Promise<TestPostgres> {
-  const target = join(directory, name);
-  await daemon.restore(target, ['--primary-conninfo', postgres.dsn]);
-  return TestPostgres.startOn(target, { restore_command: '' });
-}
-
-async function caughtUp(standby: TestPostgres, rows: number): Promise<void> {
-  const isThere = async () => (await standby.query('SELECT count(*)::int AS rows FROM ledger'))[0]?.['rows'] === rows;
-  await waitFor(isThere, { withinMs: 20_000, what: 'the standby has caught up' });
 }

@@ -141,6 +141,20 @@ export class ReceivingSite implements AsyncDisposable {
     await waitFor(isWhole, { withinMs: 10_000, what });
   }
 
+  /** A standby that follows the primary by itself, and asks no archive. */
+  async standby(name: string): Promise<TestPostgres> {
+    const target = join(this.directory, name);
+    await this.daemon.restore(target, ['--primary-conninfo', this.postgres.dsn]);
+    return TestPostgres.startOn(target, { restore_command: '' });
+  }
+
+  /** Waits until a standby has all that the primary has. */
+  async caughtUp(standby: TestPostgres): Promise<void> {
+    const rows = async (server: TestPostgres) => (await server.query('SELECT count(*)::int AS rows FROM ledger'))[0]?.['rows'];
+    const wanted = await rows(this.postgres);
+    await waitFor(async () => (await rows(standby)) === wanted, { withinMs: 20_000, what: 'the standby has caught up' });
+  }
+
   /** Restores the newest base backup and all WAL, and starts it as a server of its own. */
   async restored(name: string): Promise<TestPostgres> {
     const target = join(this.directory, name);

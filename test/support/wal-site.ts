@@ -8,12 +8,14 @@ import { MemoryStore } from '../../src/storage/memory/driver.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { Spool } from '../../src/transfer/spool.ts';
 import { UploadQueue } from '../../src/transfer/upload-queue.ts';
-import { WalArchiver, type WalArchiverDeps, type WalSealing } from '../../src/wal/archive.ts';
+import { WalArchiver, type WalArchiverDeps } from '../../src/wal/archive.ts';
 import { WalFetcher, type WalFetcherDeps } from '../../src/wal/fetch.ts';
 import type { WalSource } from '../../src/wal/stored-wal.ts';
+import { WalBeginnings } from '../../src/wal/wal-beginnings.ts';
+import type { WalSealing } from '../../src/wal/wal-sealing.ts';
 import { FaultyStore } from './store.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
-import { makeHistory, makeWalSegment, type WalSegmentOptions } from './wal-segment.ts';
+import { makeHistory, makeWalSegment, mebibyte, type WalSegmentOptions } from './wal-segment.ts';
 
 export interface TestWalSiteOptions {
   readonly site?: string;
@@ -34,6 +36,7 @@ export class TestWalSite implements AsyncDisposable {
   readonly catalog: Catalog;
   readonly spool: Spool;
   readonly archiver: WalArchiver;
+  readonly beginnings: WalBeginnings;
   readonly fetcher: WalFetcher;
   readonly walDirectory: string;
   readonly source: WalSource;
@@ -50,20 +53,22 @@ export class TestWalSite implements AsyncDisposable {
     this.walDirectory = join(directory.path, 'pgdata', 'pg_wal');
     const privateKeyOf = (keyId: string) => options.privateKeys?.[keyId];
     this.source = { site: this.name, catalog: this.catalog, privateKeyOf };
-    this.archiver = new WalArchiver({
+    const archiving = {
       site: this.name,
       catalog: this.catalog,
       spool: this.spool,
       pool,
       uploads: makeUploads(),
-      sealing: { compression: { algorithm: 'snappy', level: 0 }, hashAlgorithm: 'sha1', ...options.sealing },
+      sealing: { compression: { algorithm: 'snappy' as const, level: 0 }, hashAlgorithm: 'sha1' as const, ...options.sealing },
       privateKeyOf,
       host: 'test-host',
       cluster: () => ({}),
       log: silentLog,
       signal: this.#end.signal,
       ...options.archiver,
-    });
+    };
+    this.archiver = new WalArchiver(archiving);
+    this.beginnings = new WalBeginnings(archiving);
     this.fetcher = new WalFetcher({
       sources: [this.source, ...(options.movedFrom ?? [])],
       pool,
@@ -107,6 +112,24 @@ export class TestWalSite implements AsyncDisposable {
   async fetchBytes(name: string): Promise<Buffer> {
     await using wal = await this.fetcher.fetch(name);
     return await readFile(wal.path);
+  }
+
+  /** Writes a segment that is not finished, with `bytes` of WAL and something else behind, and stores that beginning. */
+  async storeBeginning(segment: string, bytes: number): Promise<Buffer> {
+    const content = makeWalSegment(segment);
+    const path = await this.writeBytes(
+      `${segment}.partial`,
+      Buffer.concat([content.subarray(0, bytes), Buffer.alloc(mebibyte - bytes, 'old')]),
+    );
+    await this.beginnings.store({ segment, bytes, path, segmentBytes: mebibyte }, this.#end.signal);
+    return Buffer.concat([content.subarray(0, bytes), Buffer.alloc(mebibyte - bytes)]);
+  }
+
+  /** What the store has of unfinished segments. */
+  async storedPartials(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { key } of this.store.list(this.catalog.keys.walPartialPrefix)) names.push(key.slice(key.lastIndexOf('/') + 1));
+    return names;
   }
 
   /** What lies in the spool for upload, finished or not. */

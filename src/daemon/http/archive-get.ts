@@ -1,4 +1,6 @@
-import { OperatorError } from '../../lib/errors.ts';
+import { lstat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { ApiRequest } from './api-request.ts';
 import { createdReply, type Reply } from './reply.ts';
 import { checkReservedTarget } from './reserved-target.ts';
@@ -10,6 +12,9 @@ import { within } from './within.ts';
  * `GET /SITE/archive/NAME` (restore_command). The original's client names a path on this host in `x-pghoard-target-path` and gets 201 once the
  * file is there. So does our own where it can make a file there that the daemon sees (`x-pghoard-target-reserved`); elsewhere it accepts
  * `application/octet-stream` and gets the bytes.
+ *
+ * A server gets the beginning of a segment that is not stored whole, unless it has a file of that name itself: PostgreSQL would put what it gets
+ * in its place, and its own may reach further. A client that gets bytes has to say that there is none (`x-pghoard-accept-unfinished`).
  */
 export async function getArchive(site: SiteServices, name: string, request: ApiRequest, limits: WaitLimits): Promise<Reply> {
   const target = request.header('x-pghoard-target-path');
@@ -22,7 +27,11 @@ export async function getArchive(site: SiteServices, name: string, request: ApiR
   const isReserved = request.header('x-pghoard-target-reserved') !== undefined;
   const place = async (path: string) => (isReserved ? checkReservedTarget(path) : confineTargetPath(path, name, await site.walDirectory()));
   const path = target === undefined ? undefined : await place(target);
-  const wal = await within(limits.restoreWaitMsMax, request.signal, `fetching ${name}`, (signal) => site.fetcher.fetch(name, signal));
+  const unfinished =
+    path === undefined ? request.header('x-pghoard-accept-unfinished') === 'yes' : !(await isThere(join(dirname(path), name)));
+  const wal = await within(limits.restoreWaitMsMax, request.signal, `fetching ${name}`, (signal) =>
+    site.fetcher.fetch(name, signal, { unfinished }),
+  );
   if (path !== undefined) {
     await wal.moveTo(path);
     return createdReply();
@@ -34,4 +43,12 @@ export async function getArchive(site: SiteServices, name: string, request: ApiR
     'x-pghoard-hash-algorithm': wal.hashAlgorithm,
   };
   return { status: 200, headers, body: { path: wal.path, bytes: wal.bytes, done: () => wal.release() } };
+}
+
+/** What cannot be seen may be there. */
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: unknown) => systemErrorCode(error) !== 'ENOENT',
+  );
 }

@@ -128,8 +128,8 @@ class SegmentSource {
         throw new OperatorError('wal-diverged', `the server left the timeline at ${formatLsn(this.#position)}, where more WAL is missing`);
       }
       if (message.kind === 'wal') return message.bytes;
-      const [written, flushed, applied] = [this.#position, this.#position, this.#position];
-      if (message.replyRequested) this.#stream.sendStatus({ written, flushed, applied });
+      // Zero promises nothing: a server that waits for a receiver of our name must not take this for it.
+      if (message.replyRequested) this.#stream.sendStatus({ written: this.#position, flushed: 0n, applied: 0n });
     }
   }
 }

@@ -2,6 +2,8 @@ import type { Lsn } from '../../postgres/lsn.ts';
 
 /** What a server is told is safe. */
 export interface WalDurability {
+  /** Why nothing more becomes safe although WAL arrives, if so. */
+  readonly obstacle?: string | undefined;
   /** Begins to follow a stream; `onAdvance` is called whenever more of it is safe. */
   follow(from: StreamPlace, onAdvance: () => void): FollowedWal;
 }

@@ -17,6 +17,8 @@ export interface IncomingWalDeps {
   readonly directory: string;
   /** Resolves once the file is in the store. */
   readonly archive: (name: string, path: string) => Promise<unknown>;
+  /** Told of every file that has been stored. */
+  readonly onStored?: ((name: string) => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -157,6 +159,7 @@ export class IncomingWal {
       if (classifyWalFile(name) !== 'partial' || (await hasWal(path))) await this.#deps.archive(name, path);
       await this.#inTurn(() => this.#removeStored(name));
       this.#waiting.delete(name);
+      this.#deps.onStored?.(name);
     } catch (error) {
       await this.#failed(name, error).catch((failure: unknown) => this.#postpone(name, failure));
     }

@@ -20,6 +20,8 @@ export interface WayOfReceiving {
   readonly program: string;
   /** What the server was told to be safe. */
   readonly lastFlushed?: Lsn | undefined;
+  /** Why nothing more becomes safe although WAL arrives, if so. */
+  readonly obstacle?: string | undefined;
   /**
    * The segment with which it would go on; undefined where nothing was received yet. Throws a retryable OperatorError while that is not certain: then
    * nothing may be left out.
@@ -96,7 +98,7 @@ export class SupervisedReceiver implements WalReceiver {
       lastFlushed: this.#way.lastFlushed,
       running: this.#isRunning,
       latestActivity: this.#latestActivity,
-      because: this.#because,
+      because: [this.#because, this.#way.obstacle].filter((part) => part !== undefined).join('; '),
       waiting: this.#incoming.waiting,
       rejected: this.#incoming.rejected,
     };

@@ -60,6 +60,10 @@ export class Walreceiver implements WayOfReceiving {
     return this.#lastFlushed;
   }
 
+  get obstacle(): string | undefined {
+    return this.#deps.durability.obstacle;
+  }
+
   missingFrom(): Promise<string> {
     if (this.#next) return Promise.resolve(this.#next());
     throw new OperatorError('wal-position-unknown', 'the store does not tell what it has, so that nobody knows what is missing', {
