@@ -26,7 +26,12 @@ export const works: Readonly<Record<StoreDiscipline, (directory: string) => Prom
 
 async function checkGaps(directory: string): Promise<string> {
   const catalog = openCatalog(directory);
-  const map = new ArchiveMap({ catalogs: [catalog], segmentBytes: () => mebibyte, readHistory: async () => undefined, signal });
+  const map = new ArchiveMap({
+    relatives: async () => [catalog],
+    segmentBytes: () => mebibyte,
+    readHistory: async () => undefined,
+    signal,
+  });
   await map.survey();
   const { entries } = await catalog.basebackups();
   if (typeof map.view === 'string') throw new OperatorError('bench-failed', map.view);

@@ -64,8 +64,9 @@ async function reserveName(job: BasebackupJob, deps: BasebackupDeps, signal: Abo
   }
 }
 
-/** The upload of the main object is what makes the backup exist. */
+/** The upload of the main object is what makes the backup exist. It may be hours since the store was asked whether it is for this cluster. */
 async function commit({ job, deps, signal }: RunningBackup, main: MainObject): Promise<ObjectEntry> {
+  await deps.admit(main.cluster, signal);
   signal.throwIfAborted();
   return deps.uploads.upload({
     site: job.site,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Applicant } from '../catalog/identity-keeper.ts';
 import { type Clock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { retry } from '../lib/retry.ts';
@@ -12,6 +13,7 @@ import type { Tablespace } from './walk.ts';
 /** The cluster that is being read. */
 export interface ClusterSource {
   readonly dataDirectory: string;
+  readonly cluster: Applicant;
   readonly serverVersion: number;
   /** `15`, `9.6`. */
   readonly major: string;

@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises';
+import type { Applicant } from '../catalog/identity-keeper.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { readControlFile } from '../postgres/control-file.ts';
 import { majorOf } from '../postgres/versions.ts';
 import { connectToCluster, estimateBytes, findTablespaces } from './cluster.ts';
 import type { ClusterSource } from './cluster-source.ts';
@@ -23,6 +25,8 @@ export async function backUpFiles(backup: RunningBackup, archive: Archive): Prom
   const progress = new ProgressCount(deps.onProgress);
   const dataDirectory = dataDirectoryOf(job);
   await using connection = await connectToCluster(job.nodes, dataDirectory, signal);
+  const cluster = await clusterAt(dataDirectory);
+  await deps.admit(cluster, signal);
   const bytesTotal = await estimateBytes(connection);
   // Looked at twice: here to refuse before the checkpoint, below because only those that exist from the start on must be copied.
   await findTablespaces(connection, dataDirectory);
@@ -30,6 +34,7 @@ export async function backUpFiles(backup: RunningBackup, archive: Archive): Prom
   const { uid, gid } = await stat(dataDirectory);
   const source: ClusterSource = {
     dataDirectory,
+    cluster,
     serverVersion: connection.serverVersion,
     major: majorOf(connection.serverVersion),
     tablespaces: await findTablespaces(connection, dataDirectory),
@@ -39,6 +44,11 @@ export async function backUpFiles(backup: RunningBackup, archive: Archive): Prom
   };
   progress.enter('copying', bytesTotal);
   return await archive(backup, source, session, progress);
+}
+
+async function clusterAt(dataDirectory: string): Promise<Applicant> {
+  const { systemIdentifier, segmentBytes } = await readControlFile(dataDirectory);
+  return { what: `the cluster in ${dataDirectory}`, systemIdentifier, segmentBytes };
 }
 
 function dataDirectoryOf(job: BasebackupJob): string {

@@ -51,5 +51,5 @@ export async function finishArchive(
     format,
     totals: { plainBytes, storedBytes },
   });
-  return { key: deps.catalog.keys.basebackupMain(name), path, storedBytes: sealed.sealedBytes, metadata };
+  return { key: deps.catalog.keys.basebackupMain(name), path, storedBytes: sealed.sealedBytes, metadata, cluster: source.cluster };
 }

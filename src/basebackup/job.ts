@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Applicant } from '../catalog/identity-keeper.ts';
 import type { CompressionChoice } from '../codec/codec-options.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -89,6 +90,8 @@ export interface BasebackupDeps {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  /** Rejects where the store of the site is for another cluster, or is not there any more. */
+  readonly admit: (applicant: Applicant, signal: AbortSignal) => Promise<void>;
   readonly onProgress?: ((progress: BasebackupProgress) => void) | undefined;
 }
 

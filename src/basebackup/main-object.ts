@@ -1,3 +1,4 @@
+import type { Applicant } from '../catalog/identity-keeper.ts';
 import type { Metadata } from '../storage/object-store.ts';
 
 /** The object whose upload makes a backup visible, finished in the spool. */
@@ -6,4 +7,6 @@ export interface MainObject {
   readonly path: string;
   readonly storedBytes: number;
   readonly metadata: Metadata;
+  /** The cluster that it is a backup of. */
+  readonly cluster: Applicant;
 }

@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Applicant } from '../catalog/identity-keeper.ts';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { parseBackupLabel } from '../postgres/backup-label.ts';
 import { connectToFirst } from '../postgres/connect-to-first.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
 import { findProgram } from '../postgres/programs.ts';
+import { readServerFacts } from '../postgres/replication.ts';
 import { majorOf } from '../postgres/versions.ts';
 import { mainObjectMetadata } from './facts.ts';
 import type { RunningBackup } from './job.ts';
@@ -15,6 +17,7 @@ import type { RawResult, WarningReport } from './seal-raw.job.ts';
 /** What `basic` and `pipe` have in common: an archive made by pg_basebackup, stored as one object as it is. */
 export interface RawPlan {
   readonly command: PgBasebackupCommand;
+  readonly cluster: Applicant;
   readonly serverVersion: number;
   readonly begunAt: Date;
 }
@@ -27,9 +30,12 @@ export async function planRawBackup(backup: RunningBackup, pgdata: string, optio
   const take = async (_connection: unknown, taken: ConnInfo) => void (node = taken);
   await using connection = await connectToFirst(job.nodes, { replication: true, signal }, take);
   const { serverVersion } = connection;
+  const { systemIdentifier, segmentBytes } = await readServerFacts(connection);
+  const cluster: Applicant = { what: `the cluster at ${connection.target}`, systemIdentifier, segmentBytes, major: majorOf(serverVersion) };
+  await deps.admit(cluster, signal);
   const program = await findProgram('pg_basebackup', { ...given(job.programs), major: majorOf(serverVersion) });
   const command = pgBasebackupCommand(program.path, { node: node ?? {}, pgdata, withWal: job.withWal, ...options });
-  return { command, serverVersion, begunAt: deps.clock.now() };
+  return { command, cluster, serverVersion, begunAt: deps.clock.now() };
 }
 
 export function describeRawBackup(backup: RunningBackup, plan: RawPlan, path: string, sealed: RawResult): MainObject {
@@ -43,7 +49,7 @@ export function describeRawBackup(backup: RunningBackup, plan: RawPlan, path: st
     pgVersion: plan.serverVersion,
     compressionLevel: job.seal.compression.level,
   });
-  return { key: deps.catalog.keys.basebackup(name), path, storedBytes: sealed.sealedBytes, metadata };
+  return { key: deps.catalog.keys.basebackup(name), path, storedBytes: sealed.sealedBytes, metadata, cluster: plan.cluster };
 }
 
 /** For `onReport`: hands warnings to the log, everything else on. */

@@ -61,7 +61,7 @@ export async function archiveAsSingleObject(
     format: 'pghoard-bb-v1',
     tablespaces,
   });
-  return { key: deps.catalog.keys.basebackup(name), path, storedBytes: sealed.sealedBytes, metadata };
+  return { key: deps.catalog.keys.basebackup(name), path, storedBytes: sealed.sealedBytes, metadata, cluster: source.cluster };
 }
 
 async function endAndTell(backup: RunningBackup, source: ClusterSource, session: BackupSession, channel: string): Promise<BackupEnd> {

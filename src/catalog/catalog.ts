@@ -92,11 +92,13 @@ export class Catalog {
     });
   }
 
-  /** Whether the store has nothing of the site at all, nor halves of objects. */
+  /** Whether the store has no backups, WAL or anything else of the site, nor halves of objects. Who works on the site does not count. */
   async isEmpty(signal?: AbortSignal): Promise<boolean> {
+    const { identity, sitePrefix } = this.keys;
     let isHalfThere = false;
-    const onIncomplete = () => void (isHalfThere = true);
-    return (await first(this.store.list(this.keys.sitePrefix, { signal, onIncomplete }))) === undefined && !isHalfThere;
+    const onIncomplete = (key: string) => void (isHalfThere ||= key !== identity);
+    for await (const { key } of this.store.list(sitePrefix, { signal, onIncomplete })) if (key !== identity) return false;
+    return !isHalfThere;
   }
 
   /** Of a segment, history file or partial segment. `undefined` only where the store said that it has none. */

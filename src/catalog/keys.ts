@@ -63,6 +63,11 @@ export class SiteKeys {
     return this.#under('preservation_request/');
   }
 
+  /** Ours: which cluster the site belongs to. The original never looks here. */
+  get identity(): string {
+    return this.#under('site_identity');
+  }
+
   wal(name: string): string {
     return this.walPrefix + name;
   }

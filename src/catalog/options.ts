@@ -19,7 +19,8 @@ export const catalogSiteOptions = optionGroup({
     defaultText: '`path_prefix`/name of the site',
   }),
   moved_from: z.array(z.string().min(1)).default([]).meta({
-    description: 'Other sites whose base backups count as this site’s own: for listing, retention and restore after a move.',
+    description:
+      'Other sites whose base backups count as this site’s own: for listing and restore after a move and, where they are of the same cluster, for the schedule and retention.',
     since: '2.7',
   }),
 });

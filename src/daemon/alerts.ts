@@ -2,10 +2,12 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../lib/log.ts';
 
-/** The alert files that monitoring built for the original looks for, and `wal_gap`, which is ours. */
+/** The alert files that monitoring built for the original looks for, and ours: `cluster_mismatch`, `store_empty`, `wal_gap`. */
 export const alertNames = [
   'authentication_error',
+  'cluster_mismatch',
   'configuration_error',
+  'store_empty',
   'upload_retries_warning',
   'version_mismatch_error',
   'version_unsupported_error',

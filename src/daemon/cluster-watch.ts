@@ -43,11 +43,12 @@ export class ClusterWatch {
 
   /** Looks again; asks the server only while its version is unknown. Never rejects: a site that cannot be looked at still serves restores. */
   async refresh(signal: AbortSignal): Promise<void> {
-    await this.#readDataDirectory();
+    await this.readDataDirectory();
     if (this.#deps.site.active && this.#pgVersion === undefined) await this.#askServer(signal);
   }
 
-  async #readDataDirectory(): Promise<void> {
+  /** Looks at `pg_control` only. */
+  async readDataDirectory(): Promise<void> {
     const directory = this.#deps.site.pg_data_directory;
     if (directory === null) {
       this.#obstacle = 'pg_data_directory is not set';

@@ -10,6 +10,7 @@ import { shuttingDown } from '../lib/shutting-down.ts';
 import type { RetentionRules } from '../retention/decide.ts';
 import { prune } from '../retention/prune.ts';
 import type { Spool } from '../transfer/spool.ts';
+import type { Admission } from './admission.ts';
 import { backupViews } from './backup-views.ts';
 import { basebackupJob, readsDataDirectory } from './basebackup-job.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
@@ -24,9 +25,12 @@ const listingMsMax = 300_000;
 export interface SiteLoopDeps {
   readonly parts: DaemonParts;
   readonly site: SiteConfig;
-  readonly catalogs: readonly [Catalog, ...Catalog[]];
+  readonly catalog: Catalog;
+  /** That of the site, and of those sites that it was moved from which are of the same cluster: their base backups count as its own. */
+  readonly relatives: (signal: AbortSignal) => Promise<readonly Catalog[]>;
   readonly spool: Spool;
   readonly cluster: ClusterWatch;
+  readonly admission: Admission;
   /** Why the WAL of a base backup would not arrive. */
   readonly walObstacle: () => string | undefined;
 }
@@ -125,6 +129,7 @@ export class SiteLoop {
 
   async #pass(): Promise<void> {
     await this.#deps.cluster.refresh(this.#end.signal);
+    if (this.#deps.site.active) await this.#deps.admission.check(this.#end.signal);
     await this.#refreshListing();
     const { site, parts } = this.#deps;
     const now = parts.clock.now();
@@ -152,23 +157,26 @@ export class SiteLoop {
   #obstacle(): string | undefined {
     const { basebackup_mode: mode, nodes } = this.#deps.site;
     if (nodes.length === 0) return 'the site names no server (nodes)';
+    const { obstacle } = this.#deps.admission;
+    if (obstacle !== undefined) return obstacle;
     const walObstacle = this.#deps.walObstacle();
     if (walObstacle !== undefined) return walObstacle;
     return readsDataDirectory(mode) ? this.#deps.cluster.obstacle : undefined;
   }
 
   async #refreshListing(): Promise<void> {
-    const { parts, catalogs, site } = this.#deps;
+    const { parts, catalog, relatives, site, admission } = this.#deps;
     if (parts.clock.monotonicMs() - this.#listedAtMs < listingMsMax) return;
-    const [own, ...moved] = await Promise.all(catalogs.map((catalog) => catalog.basebackups(this.#end.signal)));
+    const catalogs = await relatives(this.#end.signal);
+    const [own, ...moved] = await Promise.all(catalogs.map((each) => each.basebackups(this.#end.signal)));
     const listing = own ?? { entries: [], unreadable: [] };
     const all = [listing, ...moved].flatMap(({ entries }) => entries);
     const entries = all.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
     this.#listing = { entries, unreadable: listing.unreadable };
     this.#listedAtMs = parts.clock.monotonicMs();
     // Pruning asks again, and is the one who complains.
-    this.#preserved = await preservedUntil(catalogs[0], this.#end.signal).catch(() => this.#preserved);
-    if (site.active && this.#backup === undefined)
+    this.#preserved = await preservedUntil(catalog, this.#end.signal).catch(() => this.#preserved);
+    if (site.active && admission.obstacle === undefined && this.#backup === undefined)
       await this.#prune(
         listing,
         moved.flatMap((other) => other.entries),
@@ -177,9 +185,9 @@ export class SiteLoop {
 
   /** Sites that this one was moved from keep what they have, and their backups may need WAL of this one. */
   async #prune(listing: BasebackupListing, elsewhere: readonly BasebackupEntry[]): Promise<void> {
-    const { parts, catalogs, site } = this.#deps;
+    const { parts, catalog, site } = this.#deps;
     const manifests = { pool: parts.pool, storage: site.object_storage, privateKeys: privateKeysOf(site) };
-    const deps = { catalog: catalogs[0], log: parts.log.child({ site: site.name }), signal: this.#end.signal, manifests };
+    const deps = { catalog, log: parts.log.child({ site: site.name }), signal: this.#end.signal, manifests };
     const wal = this.#pruneAllWal ? 'always' : 'if-a-backup-goes';
     const { basebackups, postponed } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
     if (postponed !== undefined && postponed !== this.#prunePostponed) deps.log.info({}, postponed);
@@ -203,14 +211,15 @@ export class SiteLoop {
   }
 
   async #takeBackup(step: TakeBasebackup, now: Date): Promise<void> {
-    const { parts, site, catalogs, spool } = this.#deps;
+    const { parts, site, catalog, spool, admission } = this.#deps;
     const { pool, uploads, log, clock, random } = parts;
+    const admit = admission.admit.bind(admission);
     const onProgress = (progress: BasebackupProgress) => {
       this.#progress = progress;
       this.#lastActivity = clock.now();
     };
     try {
-      const deps = { catalog: catalogs[0], spool, uploads, pool, log: log.child({ site: site.name }), clock, random, onProgress };
+      const deps = { catalog, spool, uploads, pool, log: log.child({ site: site.name }), clock, random, admit, onProgress };
       await takeBasebackup(await this.#job(step, now), deps, this.#end.signal);
       this.#failures = 0;
       this.#listedAtMs = Number.NEGATIVE_INFINITY;

@@ -1,27 +1,37 @@
-import { Catalog } from '../catalog/catalog.ts';
-import { SiteKeys } from '../catalog/keys.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { IdentityKeeper } from '../catalog/identity-keeper.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
-import { openStore } from '../storage/drivers.ts';
 import { Spool } from '../transfer/spool.ts';
 import { WalArchiver, type WalArchiverDeps } from '../wal/archive.ts';
 import { WalFetcher } from '../wal/fetch.ts';
 import { depthRange } from '../wal/prefetch-depth.ts';
 import { filesAheadMax, ReadyAhead } from '../wal/ready-ahead.ts';
 import type { WalReceiver } from '../wal/receive/receiver.ts';
+import { clusterOfStoredWal } from '../wal/stored-cluster.ts';
 import type { WalSource } from '../wal/stored-wal.ts';
 import { WalBeginnings } from '../wal/wal-beginnings.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
+import { Admission } from './admission.ts';
 import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
-import type { DaemonParts, SettingsForSites } from './daemon-parts.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteServices } from './http/site-services.ts';
-import { privateKeyFinder, relatedSites, sealingKey } from './site-keys.ts';
+import { sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
+import { catalogsOfOneCluster, openSources, type SiteSources, withClusters } from './site-sources.ts';
 import type { WalGaps } from './wal-gaps.ts';
 import { walGapsOf } from './wal-gaps-of-site.ts';
 import { archiveLeftBehind, type ReceiverParts, receiverOf } from './wal-receiver.ts';
+
+/** What a site is opened with. */
+interface Belongings {
+  readonly sources: SiteSources;
+  readonly spool: Spool;
+  readonly keeper: IdentityKeeper;
+  readonly stop: AbortController;
+}
 
 /** One site at work: everything that belongs to it, opened together and closed together. */
 export class Site implements SiteServices {
@@ -34,11 +44,14 @@ export class Site implements SiteServices {
   readonly receiver: WalReceiver | undefined;
   /** Where its WAL is archived. */
   readonly gaps: WalGaps | undefined;
+  /** What may come into the store. */
+  readonly admission: Admission;
   readonly #receiverParts: ReceiverParts;
   readonly #walArchiver: WalArchiver;
   readonly #readyAhead: ReadyAhead | undefined;
   readonly #parts: DaemonParts;
   readonly #cluster: ClusterWatch;
+  readonly #sources: SiteSources;
   /** Ends uploads; the loop has its own end. */
   readonly #stop: AbortController;
 
@@ -47,18 +60,34 @@ export class Site implements SiteServices {
     const spool = new Spool(parts.config.backup_location, site.prefix, parts.random);
     await spool.ensure();
     await spool.removeDebris();
-    return new Site(parts, site, sources, spool);
+    const { walPool: pool, clock, log } = parts;
+    const stop = new AbortController();
+    const clusterOfStored = (source: WalSource, signal = stop.signal) =>
+      clusterOfStoredWal(source, { pool, directory: spool.prefetchDirectory, hashAlgorithm: 'sha1', signal, log });
+    const [own] = sources;
+    const keeper = await IdentityKeeper.open({
+      site: site.name,
+      catalog: own.catalog,
+      memoryFile: spool.identityFile,
+      clusterOfStoredWal: (signal) => clusterOfStored(own, signal),
+      clock,
+      log,
+    });
+    return new Site(parts, site, { sources: withClusters(sources, () => keeper.identity, clusterOfStored, clock), spool, keeper, stop });
   }
 
-  private constructor(parts: DaemonParts, site: SiteConfig, sources: readonly [WalSource, ...WalSource[]], spool: Spool) {
-    const { config, walPool: pool, uploads, alerts, servedFiles, log, host } = parts;
+  private constructor(parts: DaemonParts, site: SiteConfig, { sources, spool, keeper, stop }: Belongings) {
+    const { config, walPool: pool, uploads, alerts, servedFiles, clock, log, host } = parts;
     const [{ catalog, privateKeyOf }, ...moved] = sources;
     const encryption = sealingKey(site);
     this.#parts = parts;
-    this.#stop = new AbortController();
+    this.#stop = stop;
+    this.#sources = sources;
     this.#cluster = new ClusterWatch({ site, alerts, log });
+    this.admission = new Admission({ site: site.name, keeper, cluster: this.#cluster, alerts, clock, log });
     this.config = site;
     this.catalogs = [catalog, ...moved.map((source) => source.catalog)];
+    const { admission } = this;
     const archiving: WalArchiverDeps = {
       site: site.name,
       catalog,
@@ -68,7 +97,8 @@ export class Site implements SiteServices {
       sealing: { compression: compressionOf(config), hashAlgorithm: config.hash_algorithm, ...(encryption && { encryption }) },
       privateKeyOf,
       host,
-      cluster: () => this.#cluster.facts,
+      cluster: () => admission.facts,
+      admit: admission.admit.bind(admission),
       onStored: (file) => this.gaps?.stored(file),
       log,
       signal: this.#stop.signal,
@@ -97,7 +127,8 @@ export class Site implements SiteServices {
       log,
     });
     const walObstacle = () => obstacleOf(this.receiver);
-    this.loop = new SiteLoop({ parts, site, catalogs: this.catalogs, spool, cluster: this.#cluster, walObstacle });
+    const relatives = this.relatives.bind(this);
+    this.loop = new SiteLoop({ parts, site, catalog, relatives, spool, cluster: this.#cluster, admission, walObstacle });
     const { loop } = this;
     const rejected = () => this.receiver?.status.rejected ?? [];
     this.gaps = walGapsOf({ parts, site, sources, spool, archiver, cluster: this.#cluster, loop, rejected, closing: this.#stop.signal });
@@ -106,11 +137,13 @@ export class Site implements SiteServices {
     this.#receiverParts = {
       parts,
       site,
-      catalogs: this.catalogs,
+      catalog,
+      relatives,
       spool,
       archiver,
       beginnings: new WalBeginnings(archiving),
       cluster: this.#cluster,
+      admission,
       loop,
       onHole,
       signal: this.#stop.signal,
@@ -136,6 +169,10 @@ export class Site implements SiteServices {
 
   requestBasebackup(): void {
     this.loop.requestBasebackup();
+  }
+
+  relatives(signal: AbortSignal): Promise<readonly Catalog[]> {
+    return catalogsOfOneCluster(this.#sources, signal);
   }
 
   async walDirectory(): Promise<string | undefined> {
@@ -165,14 +202,4 @@ export class Site implements SiteServices {
 function obstacleOf(receiver: WalReceiver | undefined): string | undefined {
   if (receiver === undefined || receiver.status.running) return undefined;
   return `its WAL is not being received: ${receiver.status.because}`;
-}
-
-async function openSources(config: SettingsForSites, site: SiteConfig): Promise<[WalSource, ...WalSource[]]> {
-  const [own, ...moved] = relatedSites(config, site);
-  return [await openSource(own), ...(await Promise.all(moved.map(openSource)))];
-}
-
-async function openSource(site: SiteConfig): Promise<WalSource> {
-  const store = await openStore(site.object_storage);
-  return { site: site.name, catalog: new Catalog(store, new SiteKeys(site.prefix)), privateKeyOf: privateKeyFinder(site) };
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { formatSiteIdentity, type SiteIdentity } from '../catalog/site-identity.ts';
 import { parseTimestamp } from '../catalog/timestamp.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { systemErrorCode } from '../lib/errors.ts';
@@ -8,6 +9,7 @@ import type { SealingState } from '../transfer/sealing-stats.ts';
 import type { TransferState } from '../transfer/transfer-stats.ts';
 import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
+import type { Admission } from './admission.ts';
 import type { Alerts } from './alerts.ts';
 import { normalizedBackupTime } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';
@@ -26,6 +28,7 @@ export interface DaemonState {
     readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'preserved' | 'schedule'>;
     readonly receiver?: Pick<WalReceiver, 'status'> | undefined;
     readonly gaps?: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'> | undefined;
+    readonly admission?: Pick<Admission, 'identity'>;
   }[];
   readonly compressionQueue: number;
   readonly transferQueue: number;
@@ -64,9 +67,7 @@ export function describeState(state: DaemonState): Record<string, unknown> {
       version: state.version,
       alerts: state.alerts.active,
       wal_receivers: receivers(({ because, waiting, rejected }) => ({ because, waiting, rejected })),
-      sites: Object.fromEntries(
-        state.sites.map(({ name, loop, gaps }) => [name, { ...describeSite(loop), wal: gaps ? describeWal(gaps) : null }]),
-      ),
+      sites: Object.fromEntries(state.sites.map((site) => [site.name, describeSite(site)])),
     },
   };
 }
@@ -93,8 +94,10 @@ export function previousTransfers(previous: Record<string, unknown> | undefined)
   return previous?.['transfer_agent_state'] ?? (Array.isArray(copies) ? copies[0] : undefined);
 }
 
-function describeSite(loop: DaemonState['sites'][number]['loop']): Record<string, unknown> {
+function describeSite({ loop, gaps, admission }: DaemonState['sites'][number]): Record<string, unknown> {
   return {
+    identity: describeIdentity(admission?.identity),
+    wal: gaps ? describeWal(gaps) : null,
     because: loop.because,
     unreadable_basebackups: loop.listing?.unreadable ?? [],
     basebackup_progress: loop.backupActivity?.progress ?? null,
@@ -108,6 +111,13 @@ function describeActivity({ latestActivity, running }: ReceiverStatus): Record<s
 /** A number, as the original has it: 2^53 bytes of WAL are more than a cluster writes in its life. */
 function flushedLsn({ lastFlushed }: ReceiverStatus): number | null {
   return lastFlushed === undefined ? null : Number(lastFlushed);
+}
+
+/** As it stands in the store, but for the format. */
+function describeIdentity(identity: SiteIdentity | undefined): Record<string, unknown> | null {
+  if (identity === undefined) return null;
+  const { format: _format, ...fields } = formatSiteIdentity(identity);
+  return fields;
 }
 
 const times = ['start-time', 'end-time', 'backup-decision-time'];

@@ -5,16 +5,16 @@ import { ArchiveMap } from '../wal/gaps/archive-map.ts';
 import { ArchiveWatch } from '../wal/gaps/archive-watch.ts';
 import { historyReader } from '../wal/gaps/history-reader.ts';
 import { namesIn } from '../wal/gaps/on-its-way.ts';
-import type { WalSource } from '../wal/stored-wal.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteLoop } from './site-loop.ts';
+import { catalogsOfOneCluster, type SiteSources } from './site-sources.ts';
 import { WalGaps } from './wal-gaps.ts';
 
 export interface WalGapsParts {
   readonly parts: DaemonParts;
   readonly site: SiteConfig;
-  readonly sources: readonly [WalSource, ...WalSource[]];
+  readonly sources: SiteSources;
   readonly spool: Spool;
   readonly archiver: WalArchiver;
   readonly cluster: ClusterWatch;
@@ -29,11 +29,10 @@ export function walGapsOf({ parts, site, sources, spool, archiver, cluster, loop
   const { clock, log, walPool: pool } = parts;
   const end = new AbortController();
   const signal = AbortSignal.any([closing, end.signal]);
-  const [own, ...moved] = sources;
   const { pg_data_directory: dataDirectory, nodes } = site;
   const server = { dataDirectory, nodes, cluster: () => cluster.facts };
   const map = new ArchiveMap({
-    catalogs: [own.catalog, ...moved.map(({ catalog }) => catalog)],
+    relatives: (asking) => catalogsOfOneCluster(sources, asking),
     segmentBytes: () => cluster.facts.segmentBytes,
     readHistory: historyReader({
       ...server,

@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, isOperatorError, messageOf, type OperatorError } from '../lib/errors.ts';
+import { majorOf } from '../postgres/versions.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { WalArchiver } from '../wal/archive.ts';
 import { localDurability, type WalDurability } from '../wal/receive/durability.ts';
@@ -12,6 +13,7 @@ import { SupervisedReceiver, type SupervisedReceiverDeps, type WayOfReceiving } 
 import { Walreceiver } from '../wal/receive/walreceiver.ts';
 import type { WalBeginnings } from '../wal/wal-beginnings.ts';
 import type { ClusterFacts } from '../wal/wal-source.ts';
+import type { Admission } from './admission.ts';
 import type { AlertName } from './alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -20,11 +22,14 @@ import type { SiteLoop } from './site-loop.ts';
 export interface ReceiverParts {
   readonly parts: DaemonParts;
   readonly site: SiteConfig;
-  readonly catalogs: readonly [Catalog, ...Catalog[]];
+  readonly catalog: Catalog;
+  /** See `SiteServices`. */
+  readonly relatives: (signal: AbortSignal) => Promise<readonly Catalog[]>;
   readonly spool: Spool;
   readonly archiver: WalArchiver;
   readonly beginnings: WalBeginnings;
   readonly cluster: ClusterWatch;
+  readonly admission: Pick<Admission, 'confirmStore' | 'facts' | 'receive'>;
   readonly loop: SiteLoop;
   /** WAL had to be left out. */
   readonly onHole: (hole: WalHole) => void;
@@ -48,12 +53,17 @@ function storeDurability({ parts, site, spool, beginnings }: ReceiverParts): Sto
 }
 
 function wayOfReceiving(own: ReceiverParts, durability: WalDurability): WayOfReceiving | undefined {
-  const { parts, site, cluster, spool, catalogs } = own;
+  const { parts, site, cluster, admission, spool, catalog, relatives } = own;
   const common = {
     site: site.name,
     directory: spool.walIncomingDirectory,
-    cluster: () => cluster.facts,
-    onServer: (facts: ClusterFacts) => cluster.learn(facts),
+    cluster: () => admission.facts,
+    onServer: async (facts: ClusterFacts, target: string) => {
+      const { pgVersion, ...seen } = facts;
+      const major = pgVersion === undefined ? undefined : majorOf(pgVersion);
+      await admission.receive({ what: `the cluster at ${target}`, ...seen, major }, own.signal);
+      cluster.learn(facts);
+    },
     clock: parts.clock,
     log: parts.log,
   };
@@ -68,7 +78,17 @@ function wayOfReceiving(own: ReceiverParts, durability: WalDurability): WayOfRec
         },
       });
     case 'walreceiver':
-      return new Walreceiver({ ...common, catalogs, durability, remembered: parts.previouslyFlushed(site.name) });
+      return new Walreceiver({
+        ...common,
+        catalog,
+        // A store that is not mounted must not say that it has nothing.
+        relatives: async (signal) => {
+          await admission.confirmStore(signal);
+          return relatives(signal);
+        },
+        durability,
+        remembered: parts.previouslyFlushed(site.name),
+      });
     default:
       return undefined;
   }

@@ -123,8 +123,6 @@ const invalid: readonly (readonly [what: string, bytes: Buffer, expect: Expected
   ['big-endian', forged().swap16(), {}, /10D1/],
   ['a page from the middle', forged({ info: 0 }), {}, /first page/],
   ['an impossible segment size', forged({ segmentBytes: 3 * MiB }), {}, /first page/],
-  ['another cluster', forged({ systemIdentifier: 42n }), { systemIdentifier }, /another cluster.*42.*7711184263071628750.*hint/s],
-  ['another segment size', forged(), { segmentBytes: 64 * MiB }, /16777216.*67108864/],
   ['a recycled segment', forged({ address: 0x300_0000n }), {}, /0\/3000000.*0\/B000000.*hint/s],
   ['the same segment of the next 4 GiB', forged({ address: 0x1_0b00_0000n }), {}, /1\/B000000/],
   ['a later timeline', forged({ timeline: 3 }), {}, /timeline 3.*2/],
@@ -132,13 +130,23 @@ const invalid: readonly (readonly [what: string, bytes: Buffer, expect: Expected
   ['a grown file', forged(), { fileBytes: 16 * MiB + 1 }, /16777217/],
 ];
 
-for (const [what, bytes, expect, text] of invalid) {
-  test(`invalid: ${what}`, () => {
-    const error = thrownBy(() => checkWalSegment(name, bytes, expect));
-    assert(isOperatorError(error, 'wal-invalid'), String(error));
-    assert.match(explain(error), text);
-    assert.match(error.message, new RegExp(name));
-  });
+const ofAnother: typeof invalid = [
+  ['another system identifier', forged({ systemIdentifier: 42n }), { systemIdentifier }, /another cluster.*42.*7711184263071628750/s],
+  ['another segment size', forged(), { segmentBytes: 64 * MiB }, /another cluster.*16777216.*67108864/],
+];
+
+for (const [code, cases] of [
+  ['wal-invalid', invalid],
+  ['cluster-mismatch', ofAnother],
+] as const) {
+  for (const [what, bytes, expect, text] of cases) {
+    test(`${code}: ${what}`, () => {
+      const error = thrownBy(() => checkWalSegment(name, bytes, expect));
+      assert(isOperatorError(error, code), String(error));
+      assert.match(explain(error), text);
+      assert.match(error.message, new RegExp(name));
+    });
+  }
 }
 
 test('a name that no segment of that size can have', () => {

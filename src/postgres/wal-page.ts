@@ -1,5 +1,6 @@
 import { OperatorError } from '../lib/errors.ts';
 import { formatLsn, type Lsn } from './lsn.ts';
+import { differenceOf, siteOfItsOwn } from './seen-cluster.ts';
 import { isSegmentBytes, startLsnOf } from './wal-name.ts';
 
 /** The header of a WAL page. */
@@ -76,7 +77,7 @@ export function parseWalPageHeader(bytes: Buffer): WalPageHeader {
 /**
  * Whether a file is the WAL segment that its name says: known magic, page address, segment size, and cluster and length where the caller
  * knows them. The header's timeline may be older than the name's: a new timeline starts with a copy of the old one's last segment.
- * `firstBytes` are the first {@link walHeaderBytes} or more. Throws `wal-invalid`.
+ * `firstBytes` are the first {@link walHeaderBytes} or more. Throws `wal-invalid`, and `cluster-mismatch`.
  */
 export function checkWalSegment(name: string, firstBytes: Buffer, expect: ExpectedWal = {}): WalPageHeader {
   const segment = name.replace(/\.partial$/, '');
@@ -87,14 +88,9 @@ export function checkWalSegment(name: string, firstBytes: Buffer, expect: Expect
   const { long } = header;
   if (long === undefined || !isSegmentBytes(long.segmentBytes)) throw fail('its first page does not bear the header of a first page');
 
-  if (expect.systemIdentifier !== undefined && long.systemIdentifier !== expect.systemIdentifier) {
-    throw fail(
-      `it belongs to another cluster: its system identifier is ${long.systemIdentifier}, not ${expect.systemIdentifier}`,
-      'Was this server initialised anew, or does another server archive to the same site? Give each cluster a site of its own.',
-    );
-  }
-  if (expect.segmentBytes !== undefined && long.segmentBytes !== expect.segmentBytes) {
-    throw fail(`it is from a cluster with segments of ${long.segmentBytes} bytes, not ${expect.segmentBytes}`);
+  const difference = differenceOf(expect, long);
+  if (difference !== undefined) {
+    throw new OperatorError('cluster-mismatch', `${name} is WAL of another cluster: ${difference}`, { hint: siteOfItsOwn });
   }
   const address = startLsnOf(segment, long.segmentBytes);
   if (header.pageAddress !== address) {

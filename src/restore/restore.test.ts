@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertComplete, assertUnstartable, makeRestoreBench } from '../../test/support/restore-bench.ts';
 import { clusterMembers, controlMembersAt, TestBackups, type TestMember } from '../../test/support/test-backups.ts';
+import { claimSite } from '../catalog/site-identity.ts';
 import { CodecPool } from '../codec/pool.ts';
 import { isOperatorError } from '../lib/errors.ts';
+import { sourceOfBytes } from '../storage/object-source.ts';
 
 const pool = new CodecPool(2);
 after(() => pool.close());
@@ -224,4 +226,38 @@ test('a data directory that is a link is restored into what it points to', async
   const { dataDirectory } = await bench.restore();
   assert.equal(dataDirectory, real);
   await assertComplete(real);
+});
+
+test('a base backup of another cluster than the site is for is refused, unless it is from before anybody looked', async () => {
+  const claim = async (bench: Awaited<ReturnType<typeof makeBench>>, since: Date, systemIdentifier = 42n) =>
+    claimSite(bench.backups.catalog, { systemIdentifier, segmentBytes: 16 * 1024 * 1024, majors: [], since });
+  {
+    await using bench = await makeBench();
+    await claim(bench, new Date('2020-01-01T00:00:00Z'));
+    await bench.backups.addChunked({ chunks: [clusterMembers('pgdata/')] });
+    await assert.rejects(bench.restore(), { code: 'cluster-mismatch', message: /identifier is 7711144717028197640, not 42/ });
+    await assertUnstartable(bench.target);
+  }
+  {
+    await using bench = await makeBench();
+    await bench.backups.addChunked({ chunks: [clusterMembers('pgdata/')] });
+    await claim(bench, new Date('2999-01-01T00:00:00Z'));
+    await bench.restore();
+    await assertComplete(bench.target);
+    assert.match(bench.warnings.join(), /is of another cluster than site main now is for: .* stored before 2999/);
+  }
+  await using bench = await makeBench();
+  await claim(bench, new Date('2020-01-01T00:00:00Z'), 7_711_144_717_028_197_640n);
+  await bench.backups.addChunked({ chunks: [clusterMembers('pgdata/')] });
+  await bench.restore();
+  assert.deepEqual(bench.warnings, []);
+});
+
+test('an identity that cannot be read, as of a newer version, keeps nobody from restoring', async () => {
+  await using bench = await makeBench();
+  await bench.backups.addChunked({ chunks: [clusterMembers('pgdata/')] });
+  const { store, keys } = bench.backups.catalog;
+  await store.put(keys.identity, sourceOfBytes(Buffer.from('{"format": 2}')), { metadata: {} });
+  await bench.restore();
+  await assertComplete(bench.target);
 });

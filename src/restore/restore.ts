@@ -7,6 +7,7 @@ import { explain } from '../lib/errors.ts';
 import { syncFileSystem } from '../lib/sync-file-system.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { adviceFor, sourceTimeZone } from './advice.ts';
+import { checkCluster } from './check-cluster.ts';
 import { checkDirectory, checkDisjoint, type TargetDirectory } from './check-directories.ts';
 import { type Choice, chooseBasebackup } from './choose.ts';
 import { checkFreeSpace } from './free-space.ts';
@@ -94,6 +95,7 @@ export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDe
   await prepare(directories, entry, deps, signal);
   const unpacked = await fetchFiles(settled, deps, signal);
   const restored = RestoredDirectory.inspect(settled.layout.dataDirectory);
+  await checkCluster(restored.cluster, { source, entry }, { warn: deps.warn, signal });
   const links = finishTree(restored, settled.layout, unpacked);
   const existing = restored.settings();
   await writeSettings(restored, source, request, deps);

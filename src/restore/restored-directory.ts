@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fsyncDirectory, writeFileAtomic } from '../lib/atomic-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { parseControlFile } from '../postgres/control-file.ts';
+import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { parseVersionNumber } from '../postgres/versions.ts';
 import { controlFile, heldControlFile } from './layout.ts';
 import type { ExistingSettings, RecoveryFiles } from './recovery-settings.ts';
@@ -23,10 +24,13 @@ export class RestoredDirectory {
   readonly path: string;
   /** As from parseVersionNumber. */
   readonly version: number;
+  /** As far as its control file can be read. */
+  readonly cluster: SeenCluster;
 
-  private constructor(path: string, version: number) {
+  private constructor(path: string, version: number, cluster: SeenCluster) {
     this.path = path;
     this.version = version;
+    this.cluster = cluster;
   }
 
   /** Throws `basebackup-incomplete` where something is missing without which PostgreSQL does not start, or starts wrongly. */
@@ -36,8 +40,7 @@ export class RestoredDirectory {
       throw incomplete(`it holds no ${name === heldControlFile ? controlFile : name}`);
     }
     const version = parseVersionNumber(readFileSync(join(path, 'PG_VERSION'), 'utf8').trim());
-    checkControlFile(join(path, heldControlFile));
-    return new RestoredDirectory(path, version);
+    return new RestoredDirectory(path, version, readControlFile(join(path, heldControlFile)));
   }
 
   /** Of the files that came from the source with one; undefined where all belong to root. */
@@ -118,11 +121,13 @@ export class RestoredDirectory {
 }
 
 /** Versions that we do not know yet or any more are for PostgreSQL to judge. */
-function checkControlFile(path: string): void {
+function readControlFile(path: string): SeenCluster {
   try {
-    parseControlFile(readFileSync(path));
+    const { systemIdentifier, segmentBytes } = parseControlFile(readFileSync(path));
+    return { systemIdentifier, segmentBytes };
   } catch (error) {
     if (!isOperatorError(error, 'control-file-unsupported')) throw error;
+    return {};
   }
 }
 

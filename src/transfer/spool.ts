@@ -60,6 +60,11 @@ export class Spool {
     return join(this.directory, 'xlog_prefetch');
   }
 
+  /** Ours: which cluster the site is for, as the store said. */
+  get identityFile(): string {
+    return join(this.directory, 'identity.json');
+  }
+
   walFile(name: string): string {
     return join(this.walDirectory, name);
   }

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { waitFor } from '../../test/support/wait-for.ts';
 import { makeWalSegment, mebibyte, testSystemIdentifier } from '../../test/support/wal-segment.ts';
 import { TestWalSite } from '../../test/support/wal-site.ts';
+import type { Applicant } from '../catalog/identity-keeper.ts';
 import { createKeyPair } from '../codec/keys.ts';
 import { CodecPool } from '../codec/pool.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
@@ -134,7 +135,6 @@ test('files that are not what their name says never reach the store', async () =
   await using site = await TestWalSite.start(pool, { archiver: { cluster: () => ({ systemIdentifier: testSystemIdentifier }) } });
   const cases: readonly [string, string, Uint8Array][] = [
     ['recycled', segment, makeWalSegment('000000010000000000000001')],
-    ['another cluster', segment, makeWalSegment(segment, { systemIdentifier: 1n })],
     ['newer timeline in the header', segment, makeWalSegment(segment, { timeline: 2 })],
     ['unknown magic', segment, makeWalSegment(segment, { magic: 0x1234 })],
     ['too short', segment, makeWalSegment(segment).subarray(0, mebibyte - 1)],
@@ -151,6 +151,42 @@ test('files that are not what their name says never reach the store', async () =
     await assert.rejects(site.archiver.archive(name, await site.writeBytes(name, bytes)), { code: 'wal-invalid' }, what);
   }
   assert.equal(site.store.count('put'), 0);
+  assert.deepEqual(await site.spooled(), []);
+});
+
+test('WAL of another cluster never reaches the store', async () => {
+  const cluster = () => ({ systemIdentifier: testSystemIdentifier, segmentBytes: mebibyte });
+  await using site = await TestWalSite.start(pool, { archiver: { cluster } });
+  const name = '000000010000000000000001';
+  for (const other of [{ systemIdentifier: 1n }, { segmentBytes: 2 * mebibyte }]) {
+    await assert.rejects(site.archiver.archive(name, await site.write(name, other)), { code: 'cluster-mismatch', hint: /A new cluster/ });
+  }
+  assert.equal(site.store.count('put'), 0);
+  assert.deepEqual(await site.spooled(), []);
+});
+
+test('before each attempt to store a file it is asked whether it may be, with what the file says of itself', async () => {
+  const asked: Applicant[] = [];
+  let refusal: OperatorError | undefined;
+  const admit = async (applicant: Applicant) => {
+    asked.push(applicant);
+    if (refusal) throw refusal;
+  };
+  await using site = await TestWalSite.start(pool, { archiver: { admit } });
+  site.store.inject({ operation: 'put', call: 1, how: 'refuse' });
+  await site.archiver.archive(segment, await site.write(segment));
+  const seen = { systemIdentifier: testSystemIdentifier, segmentBytes: mebibyte, major: '15' };
+  assert.deepEqual(asked.splice(0), [
+    { what: segment, ...seen },
+    { what: segment, ...seen },
+  ]);
+  await site.archiver.archive('00000002.history', await site.write('00000002.history'));
+  assert.deepEqual(asked.splice(0), [{ what: '00000002.history' }]);
+
+  refusal = new OperatorError('cluster-mismatch', 'not here');
+  const next = '000000010000000000000004';
+  await assert.rejects(site.archiver.archive(next, await site.write(next)), refusal);
+  assert.equal(await site.catalog.findWal(next), undefined);
   assert.deepEqual(await site.spooled(), []);
 });
 

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Applicant } from '../catalog/identity-keeper.ts';
 import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import { cannotWrite } from '../codec/sink-file.ts';
@@ -11,6 +12,7 @@ import { type Urgency, urgent } from '../lib/urgency.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
 import type { ObjectEntry } from '../storage/object-store.ts';
+import { withChecks } from '../storage/with-checks.ts';
 import type { UploadFileType } from '../transfer/file-type.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
@@ -38,6 +40,8 @@ export interface WalArchiverDeps {
   readonly host: string;
   /** What is known of the cluster by now; asked anew for each file. */
   readonly cluster: () => ClusterFacts;
+  /** Asked before each attempt to store a file; rejects where the store is not for the cluster that the file says it is of. */
+  readonly admit: (applicant: Applicant, signal: AbortSignal) => Promise<void>;
   readonly log: Log;
   /** Told of every file that is certainly stored. */
   readonly onStored?: ((name: string) => void) | undefined;
@@ -80,8 +84,8 @@ export class WalArchiver {
   /**
    * Resolves once the file at `path` is whole in the store. `signal` ends only the waiting: the upload goes on, and asking again joins it.
    *
-   * Rejects with `wal-name-invalid`, `wal-file-missing`, `wal-file-unreadable`, `wal-invalid` (not what its name says, or from another cluster),
-   * `wal-changed`, `wal-conflict`, `disk-full` and the store's errors.
+   * Rejects with `wal-name-invalid`, `wal-file-missing`, `wal-file-unreadable`, `wal-invalid` (not what its name says), `cluster-mismatch`, `wal-changed`,
+   * `wal-conflict`, `disk-full` and the store's errors.
    */
   async archive(name: string, path: string, signal?: AbortSignal): Promise<ArchiveResult> {
     const kind = classifyWalFile(name);
@@ -201,17 +205,19 @@ export class WalArchiver {
       await rm(sealedPath, { force: true });
       throw cannotWrite(spoolPath, error);
     }
-    return { name, path: spoolPath, size: result.sealedBytes, metadata };
+    return { name, path: spoolPath, size: result.sealedBytes, metadata, seen: result.seen };
   }
 
   async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: HashOfOurs): Promise<ArchiveResult> {
-    const { site, uploads, catalog, spool } = this.#deps;
+    const { site, uploads, catalog, spool, admit } = this.#deps;
     const { name, path, size, metadata } = spooled;
     const { urgency, isRepeated, signal } = how;
-    const target = { site, store: catalog.store, key: catalog.walKey(name), fileType: fileTypeOf(name) };
+    const store = withChecks(catalog.store, { beforePut: () => admit({ what: name, ...spooled.seen }, signal) });
+    const target = { site, store, key: catalog.walKey(name), fileType: fileTypeOf(name) };
     let result: ArchiveResult = 'stored';
     try {
-      await uploads.upload({ ...target, source: sourceOfFile(path, size), metadata, createOnly: true, urgency, isRepeated, signal });
+      const source = sourceOfFile(path, size);
+      await uploads.upload({ ...target, source, metadata, createOnly: true, urgency, isRepeated, signal });
     } catch (error) {
       if (!isOperatorError(error, 'object-exists')) throw error;
       await this.#expectSame(name, ours, await catalog.store.head(target.key, { signal }));
@@ -226,9 +232,7 @@ export class WalArchiver {
     throw new OperatorError(
       'wal-conflict',
       `${name} is already stored with other content: ${stored.key} in ${this.#deps.catalog.store.name}`,
-      {
-        hint: 'Two servers write to the same site: a clone, or an old primary that came back. Give each its own site. What is stored was not changed.',
-      },
+      { hint: `${whyConflict(name)} What is stored was not changed.` },
     );
   }
 
@@ -258,6 +262,13 @@ export class WalArchiver {
 function hashInMetadata({ metadata }: SpooledWal, algorithm: string): string | undefined {
   const { hash, hashAlgorithm } = parseWalMetadata(metadata);
   return hashAlgorithm !== undefined && nodeHashName(hashAlgorithm) === algorithm ? hash : undefined;
+}
+
+function whyConflict(name: string): string {
+  const copy = 'Give the one that does not replace the other a site of its own ("A new cluster" in docs/guide.md).';
+  if (classifyWalFile(name) === 'history')
+    return `Two servers were promoted to this timeline, such as a restored copy beside its original. ${copy}`;
+  return `Two servers write to the same site: a restored copy, a clone, or an old primary that came back. ${copy}`;
 }
 
 function fileTypeOf(name: string): UploadFileType {

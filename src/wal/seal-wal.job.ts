@@ -3,6 +3,7 @@ import type { SealOptions, SealResult } from '../codec/codec-options.ts';
 import { defineJob } from '../codec/job.ts';
 import { Sealer } from '../codec/seal.ts';
 import { SinkFile } from '../codec/sink-file.ts';
+import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { type ClusterFacts, readWalBeginning, readWalSource, type WrittenPart } from './wal-source.ts';
 
 export interface HashWalInput {
@@ -31,15 +32,21 @@ export const hashWal = defineJob(import.meta.url, 'hashWal', async (input: HashW
   return hash.digest('hex');
 });
 
+export interface SealedWal extends SealResult {
+  /** What the segment says of its cluster; nothing for a history file. */
+  readonly seen: SeenCluster;
+}
+
 /** WAL file → checked, compressed, encrypted, fsynced. Nothing is left if it fails. */
-export const sealWal = defineJob(import.meta.url, 'sealWal', async (input: SealWalInput, { signal }): Promise<SealResult> => {
+export const sealWal = defineJob(import.meta.url, 'sealWal', async (input: SealWalInput, { signal }): Promise<SealedWal> => {
   using file = new SinkFile(input.sealedPath);
   using sealer = new Sealer(input.seal, file.write);
   const { name, path, beginning, cluster } = input;
   const update = (bytes: Uint8Array) => sealer.update(bytes);
-  if (beginning) await readWalBeginning(name, path, beginning, cluster, update, signal);
-  else await readWalSource(name, path, cluster, update, signal);
+  const seen = beginning
+    ? await readWalBeginning(name, path, beginning, cluster, update, signal)
+    : await readWalSource(name, path, cluster, update, signal);
   const result = await sealer.finish();
   file.finish();
-  return result;
+  return { ...result, seen };
 });

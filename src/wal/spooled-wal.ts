@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { parseSidecar } from '../storage/local/sidecar.ts';
 import type { Metadata } from '../storage/object-store.ts';
 
@@ -9,6 +10,8 @@ export interface SpooledWal {
   readonly path: string;
   readonly size: number;
   readonly metadata: Metadata;
+  /** What a segment says of its cluster, where it has been read. */
+  readonly seen?: SeenCluster;
 }
 
 /** `undefined` unless file and metadata are both there: a file alone is what a crash left of a sealing that did not finish. */

@@ -7,9 +7,16 @@ import { cannotWrite } from '../codec/sink-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { systemRandom } from '../lib/random.ts';
 import type { Urgency } from '../lib/urgency.ts';
+import { differenceOf, type SeenCluster } from '../postgres/seen-cluster.ts';
 import type { ObjectBody } from '../storage/object-store.ts';
 import { nodeHashName } from './hash-name.ts';
 import { unsealWal } from './unseal-wal.job.ts';
+
+/** Of which cluster the WAL of a source is. */
+export interface SourceCluster extends SeenCluster {
+  /** From when on nothing else was let in; undefined where nobody took care of that. */
+  readonly since?: Date | undefined;
+}
 
 /** A site's part of a store that WAL can be fetched from. */
 export interface WalSource {
@@ -17,6 +24,8 @@ export interface WalSource {
   readonly catalog: Catalog;
   /** PEM of a key id's private key, where the configuration has it. */
   readonly privateKeyOf: (keyId: string) => string | undefined;
+  /** Undefined where nothing tells. */
+  readonly cluster?: (signal: AbortSignal | undefined) => Promise<SourceCluster | undefined>;
 }
 
 /** An object whose bytes are about to come. */
@@ -47,9 +56,19 @@ export interface ReceiveDeps {
   readonly urgency?: Urgency;
 }
 
-/** Asks the sources in their order. `undefined` only if every one of them says that it has no such object. */
+/** The first of the sources, and those that are of the same cluster: files of another one have the same names and are of no use to it. */
+export async function* sourcesOfOneCluster(sources: readonly WalSource[], signal: AbortSignal | undefined): AsyncGenerator<WalSource> {
+  const [own, ...others] = sources;
+  if (own !== undefined) yield own;
+  for (const other of others) {
+    const [ours, theirs] = [await own?.cluster?.(signal), await other.cluster?.(signal)];
+    if (ours === undefined || theirs === undefined || differenceOf(ours, theirs) === undefined) yield other;
+  }
+}
+
+/** Asks the sources in their order. `undefined` only if every one of them says that it has no such object, or is of another cluster than the first. */
 export async function openStoredWal(name: string, sources: readonly WalSource[], signal: AbortSignal): Promise<OpenedWal | undefined> {
-  for (const source of sources) {
+  for await (const source of sourcesOfOneCluster(sources, signal)) {
     const { catalog } = source;
     try {
       return { name, source, body: await catalog.store.get(catalog.walKey(name), { signal }) };
@@ -87,6 +106,7 @@ export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<
     const privateKey = metadata.encryptionKeyId === undefined ? undefined : privateKeyFor(opened, metadata.encryptionKeyId);
     const storedHash = metadata.hashAlgorithm === undefined ? undefined : nodeHashName(metadata.hashAlgorithm);
     const hashAlgorithm = storedHash ?? deps.hashAlgorithm;
+    const cluster = await clusterExpected(opened, deps.signal);
     await download(opened, sealedPath, deps);
     const plain = await deps.pool.run(
       unsealWal,
@@ -101,6 +121,7 @@ export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<
           ...(privateKey !== undefined && { privateKey }),
         },
         ...(storedHash !== undefined && metadata.hash !== undefined && { expectedHash: metadata.hash }),
+        ...(cluster && { cluster }),
       },
       { signal: deps.signal, urgency: deps.urgency },
     );
@@ -110,6 +131,12 @@ export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<
     await rm(sealedPath, { force: true });
     throw error;
   }
+}
+
+/** What is older than the care for the identity of a site may be of a cluster that was there before, and is still wanted by whoever restores that one. */
+async function clusterExpected({ source, body }: OpenedWal, signal: AbortSignal): Promise<SeenCluster | undefined> {
+  const cluster = await source.cluster?.(signal);
+  return cluster?.since !== undefined && body.entry.lastModified > cluster.since ? cluster : undefined;
 }
 
 /** Lets go of the connection behind bytes that nobody will read. */

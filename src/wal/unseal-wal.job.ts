@@ -4,6 +4,7 @@ import type { UnsealOptions } from '../codec/codec-options.ts';
 import { unsealFile } from '../codec/files.ts';
 import { defineJob } from '../codec/job.ts';
 import { isOperatorError, OperatorError, systemErrorCode } from '../lib/errors.ts';
+import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { parseWalPageHeader, walHeaderBytes } from '../postgres/wal-page.ts';
 import { checkContent } from './wal-source.ts';
@@ -19,6 +20,8 @@ export interface UnsealWalInput {
   readonly unseal: UnsealOptions & { readonly plainHash: string };
   /** From the object's metadata, by the same algorithm. */
   readonly expectedHash?: string;
+  /** Of which it must be, where that is known for certain. */
+  readonly cluster?: SeenCluster;
 }
 
 export interface PlainWal {
@@ -36,7 +39,7 @@ export interface VerifyWalInput {
   readonly hashAlgorithm: string;
 }
 
-/** Fetched object → plain WAL file, checked by hash (where the store has one) and by its own header. Throws `object-corrupt`. */
+/** Fetched object → plain WAL file, checked by hash (where the store has one) and by its own header. Throws `object-corrupt`, `cluster-mismatch`. */
 export const unsealWal = defineJob(import.meta.url, 'unsealWal', async (input: UnsealWalInput, { signal }): Promise<PlainWal> => {
   const temporary = `${input.plainPath}.plain.tmp`;
   try {
@@ -79,10 +82,11 @@ function checkPlainFile(input: UnsealWalInput, path: string, plainBytes: number)
   const isHistory = classifyWalFile(input.name) === 'history';
   const first = readFirst(path, isHistory ? Math.min(plainBytes, 1 << 20) : walHeaderBytes);
   try {
-    checkContent(input.name, first, plainBytes, {});
+    checkContent(input.name, first, plainBytes, input.cluster ?? {});
     return isHistory ? undefined : parseWalPageHeader(first).long?.segmentBytes;
   } catch (error) {
     if (!isOperatorError(error)) throw error;
+    if (error.code === 'cluster-mismatch') throw ofOtherCluster(input, error);
     throw corrupt(input, 'is not what its name says', error);
   }
 }
@@ -99,6 +103,13 @@ function readFirst(path: string, bytes: number): Buffer {
 
 function hashDiffers(input: UnsealWalInput): OperatorError {
   return corrupt(input, 'does not have the content that its metadata promises');
+}
+
+function ofOtherCluster({ name, origin }: UnsealWalInput, cause: OperatorError): OperatorError {
+  return new OperatorError('cluster-mismatch', `stored WAL ${name} in ${origin} is not of the cluster of its site`, {
+    cause,
+    hint: 'Another program has stored it since the site got its identity. Recovery must not end here unseen: remove the object, or bring back the right one.',
+  });
 }
 
 function corrupt(input: UnsealWalInput, what: string, cause?: unknown): OperatorError {

@@ -4,15 +4,17 @@ import { beginningName, parseBeginningName, type WalBeginning } from '../catalog
 import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { urgent } from '../lib/urgency.ts';
+import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
-import type { ObjectInfo } from '../storage/object-store.ts';
+import type { Metadata, ObjectInfo } from '../storage/object-store.ts';
+import { withChecks } from '../storage/with-checks.ts';
 import type { WalArchiverDeps } from './archive.ts';
 import { sealWal } from './seal-wal.job.ts';
 import { sealedWalMetadata, sealOptionsOf } from './wal-sealing.ts';
 
 export type WalBeginningsDeps = Pick<
   WalArchiverDeps,
-  'site' | 'catalog' | 'spool' | 'pool' | 'uploads' | 'sealing' | 'host' | 'cluster' | 'log' | 'signal'
+  'site' | 'catalog' | 'spool' | 'pool' | 'uploads' | 'sealing' | 'host' | 'cluster' | 'admit' | 'log' | 'signal'
 >;
 
 /** A segment that is being written. */
@@ -81,7 +83,7 @@ export class WalBeginnings {
     try {
       const result = await pool.run(sealWal, input, { signal, urgency: urgent });
       const metadata = sealedWalMetadata(sealing, result, { host, pgVersion: facts.pgVersion });
-      await this.#upload(unfinished, { path: sealedPath, size: result.sealedBytes, metadata }, signal);
+      await this.#upload(unfinished, { path: sealedPath, size: result.sealedBytes, metadata, seen: result.seen }, signal);
     } finally {
       await rm(sealedPath, { force: true });
     }
@@ -92,15 +94,16 @@ export class WalBeginnings {
 
   async #upload(
     unfinished: UnfinishedSegment,
-    sealed: { readonly path: string; readonly size: number; readonly metadata: Readonly<Record<string, string>> },
+    sealed: { readonly path: string; readonly size: number; readonly metadata: Metadata; readonly seen: SeenCluster },
     signal: AbortSignal,
   ): Promise<void> {
-    const { site, uploads, catalog } = this.#deps;
+    const { site, uploads, catalog, admit } = this.#deps;
     const key = catalog.keys.walBeginning(unfinished);
+    const store = withChecks(catalog.store, { beforePut: () => admit({ what: beginningName(unfinished), ...sealed.seen }, signal) });
     const source = sourceOfFile(sealed.path, sealed.size);
     const what = {
       site,
-      store: catalog.store,
+      store,
       key,
       source,
       metadata: sealed.metadata,

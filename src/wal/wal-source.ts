@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { parseTimelineHistory } from '../postgres/timeline-history.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { checkWalSegment } from '../postgres/wal-page.ts';
@@ -19,9 +20,10 @@ const bytesPerTurn = 4 << 20;
 
 /**
  * Reads a WAL file of PostgreSQL once, for a worker thread: opened without following a link, judged by its first bytes before anything is passed
- * on, and refused if it changed while it was read. `onBytes` may keep nothing of what it is handed. Resolves to the file's size.
+ * on, and refused if it changed while it was read. `onBytes` may keep nothing of what it is handed. Resolves to what a segment says of its cluster.
  *
- * Throws `wal-file-missing` (also for a link or anything else that is not a regular file), `wal-file-unreadable`, `wal-invalid`, `wal-changed`.
+ * Throws `wal-file-missing` (also for a link or anything else that is not a regular file), `wal-file-unreadable`, `wal-invalid`, `cluster-mismatch`,
+ * `wal-changed`.
  */
 export async function readWalSource(
   name: string,
@@ -29,15 +31,16 @@ export async function readWalSource(
   cluster: ClusterFacts,
   onBytes: (bytes: Uint8Array) => void | Promise<void>,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<SeenCluster> {
   const fd = openWalFile(path);
   try {
     const before = identify(fd, path);
     const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, Math.max(Number(before.size), 1)));
     let total = 0;
+    let seen: SeenCluster = {};
     for (let length = fill(fd, buffer); length > 0; length = fill(fd, buffer)) {
       const bytes = buffer.subarray(0, length);
-      if (total === 0) checkContent(name, bytes, Number(before.size), cluster);
+      if (total === 0) seen = checkContent(name, bytes, Number(before.size), cluster);
       await onBytes(bytes);
       total += length;
       if (total % bytesPerTurn === 0) await turn(signal);
@@ -45,7 +48,7 @@ export async function readWalSource(
     if (total === 0) checkContent(name, buffer.subarray(0, 0), 0, cluster);
     const after = identify(fd, path);
     if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || BigInt(total) !== before.size) throw changed(name, path);
-    return total;
+    return seen;
   } finally {
     closeSync(fd);
   }
@@ -59,7 +62,6 @@ export interface WrittenPart {
 
 /**
  * As {@link readWalSource}, for a segment that is still being written: of its content only the beginning counts, and zeros stand for the rest.
- * Resolves to the length of a segment.
  */
 export async function readWalBeginning(
   name: string,
@@ -68,28 +70,36 @@ export async function readWalBeginning(
   cluster: ClusterFacts,
   onBytes: (bytes: Uint8Array) => void | Promise<void>,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<SeenCluster> {
   const fd = openWalFile(path);
   try {
     const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, segmentBytes));
+    let seen: SeenCluster = {};
     for (let at = 0; at < segmentBytes; at += buffer.length) {
       const wanted = Math.min(Math.max(bytes - at, 0), buffer.length);
       if (fill(fd, buffer.subarray(0, wanted)) < wanted) throw changed(name, path);
       buffer.fill(0, wanted);
-      if (at === 0) checkContent(name, buffer, segmentBytes, cluster);
+      if (at === 0) seen = checkContent(name, buffer, segmentBytes, cluster);
       await onBytes(buffer);
       if ((at + buffer.length) % bytesPerTurn === 0) await turn(signal);
     }
-    return segmentBytes;
+    return seen;
   } finally {
     closeSync(fd);
   }
 }
 
-/** Throws `wal-invalid` unless the content is what the name says. `first`: the first MiB at most, so a history file whole. */
-export function checkContent(name: string, first: Buffer, fileBytes: number, cluster: ClusterFacts): void {
-  if (classifyWalFile(name) === 'history') checkHistory(name, first, fileBytes);
-  else checkWalSegment(name, first, { ...cluster, fileBytes });
+/**
+ * Throws `wal-invalid` unless the content is what the name says, or `cluster-mismatch`. `first`: the first MiB at most, so a history file whole. Returns
+ * what a segment says of its cluster; a history file says nothing.
+ */
+export function checkContent(name: string, first: Buffer, fileBytes: number, cluster: SeenCluster): SeenCluster {
+  if (classifyWalFile(name) === 'history') {
+    checkHistory(name, first, fileBytes);
+    return {};
+  }
+  const { long, major } = checkWalSegment(name, first, { ...cluster, fileBytes });
+  return { systemIdentifier: long?.systemIdentifier, segmentBytes: long?.segmentBytes, major };
 }
 
 function checkHistory(name: string, first: Buffer, fileBytes: number): void {

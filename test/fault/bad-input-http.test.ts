@@ -50,7 +50,8 @@ class Target implements AsyncDisposable {
   }
 
   get stored(): string[] {
-    return snapshotOf(this.root, 'pghoard').filter((line) => line.includes('/store/'));
+    const files = snapshotOf(this.root, 'pghoard').filter((line) => line.includes('/store/') && !/\/ \d+$/.test(line));
+    return files.filter((line) => !line.includes(`/${siteName}/site_identity`));
   }
 
   /** A fresh segment in the WAL directory. */
@@ -333,6 +334,6 @@ test('what stands in the place of a segment and is none is not archived, and doe
     await rename(outside, join(walDirectory, name));
     assert.equal(statusOf(await target.put(name)), 201, `${what}, mended`);
     await target.daemon.archived(name, 1000);
-    await rm(join(root, 'pghoard', 'store'), { recursive: true });
+    await rm(join(root, 'pghoard', 'store', siteName, 'xlog'), { recursive: true });
   }
 });

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { takeBasebackup } from '../../src/basebackup/basebackup.ts';
 import { cleanUpAfterCrash } from '../../src/basebackup/clean-up.ts';
 import type { BasebackupJob } from '../../src/basebackup/job.ts';
+import type { Applicant } from '../../src/catalog/identity-keeper.ts';
 import { isOperatorError, OperatorError } from '../../src/lib/errors.ts';
 import { runProgram } from '../../src/lib/subprocess.ts';
 import { MemoryStore } from '../../src/storage/memory/driver.ts';
@@ -52,6 +53,26 @@ for (const kind of kinds) {
     await using bench = await BackupBench.open(store);
     await assert.rejects(takeBasebackup(bench.job(postgres, kind), bench.deps, never), (caught) => isOperatorError(caught, 'store-full'));
     await nothingIsLeft(bench);
+  });
+
+  test(`a store that is for another cluster, at the start or in the end, leaves nothing behind (${title})`, async () => {
+    const [identity] = await postgres.query('SELECT system_identifier::text AS id FROM pg_control_system()');
+    for (const refusedAt of [1, 2]) {
+      await using bench = await BackupBench.open();
+      const asked: Applicant[] = [];
+      const admit = async (applicant: Applicant) => {
+        if (asked.push(applicant) === refusedAt) throw new OperatorError('cluster-mismatch', 'not here');
+      };
+      const taking = takeBasebackup(bench.job(postgres, kind), { ...bench.deps, admit }, never);
+      await assert.rejects(taking, { code: 'cluster-mismatch' });
+      assert.deepEqual(
+        asked.map(({ systemIdentifier, segmentBytes }) => [String(systemIdentifier), segmentBytes]),
+        Array.from({ length: refusedAt }, () => [identity?.['id'], 16 * 1024 * 1024]),
+      );
+      const isCopied = bench.progress.some(({ phase }) => phase !== 'starting');
+      assert.equal(isCopied, refusedAt === 2, 'at the start nothing is copied');
+      await nothingIsLeft(bench);
+    }
   });
 
   test(`a backup that is called off leaves nothing behind (${title})`, async () => {

@@ -4,6 +4,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Load, wholeLedger } from '../support/load.ts';
+import { TestPostgres } from '../support/postgres.ts';
 import { connectionFlags, runClientProgram } from '../support/postgres-programs.ts';
 import { isRunning, signalProcess } from '../support/process-tree.ts';
 import { ReceivingSite, segmentBytes } from '../support/receiving-site.ts';
@@ -89,6 +90,20 @@ describe('WAL received with pg_receivewal through a slot', () => {
     await waitFor(async () => (await site.state())?.running === false, { withinMs: 10_000, what: 'the state file says so' });
     await site.daemon.reconfigure({ site: guard(null) });
     await site.daemon.archived(name);
+    await site.assertNoHole();
+  });
+
+  test('WAL of another cluster is not received, and that of the right one again as soon as it is back', async () => {
+    await using other = await TestPostgres.start({ initdb: ['--wal-segsize=1'] });
+    const logged = site.daemon.log.length;
+    const { nodes, pg_data_directory } = await site.daemon.siteConfig();
+    await site.daemon.reconfigure({ site: { nodes: [other.dsn], pg_data_directory: other.dataDirectory } });
+    await site.logged(/WAL is not being received: the cluster .* is of another cluster than site main: its system identifier is/, logged);
+    await waitFor(() => existsSync(alertFile('cluster_mismatch')), { withinMs: 5000, what: 'the alert is raised' });
+    assert.deepEqual(site.receivers(), []);
+    await site.daemon.reconfigure({ site: { nodes, pg_data_directory } });
+    await waitFor(() => !existsSync(alertFile('cluster_mismatch')), { withinMs: 10_000, what: 'the alert is cleared' });
+    await site.addSegment();
     await site.assertNoHole();
   });
 

@@ -144,6 +144,7 @@ describe('WAL received over the replication protocol', () => {
     await site.daemon.stop();
     await rm(site.incomingDirectory, { recursive: true });
     await rm(join(site.daemon.storeDirectory, siteName), { recursive: true });
+    await rm(join(site.daemon.spoolDirectory, 'identity.json'));
     const left = {
       walreceivers: { [siteName]: { latest_activity: '2016-06-23T14:53:25.840787Z', running: true, last_flushed_lsn: Number(flushed) } },
     };

@@ -44,6 +44,7 @@ export class BackupBench implements AsyncDisposable {
       log: silentLog,
       clock: systemClock,
       random: systemRandom,
+      admit: async () => {},
       onProgress: (progress) => void this.progress.push(progress),
     };
   }

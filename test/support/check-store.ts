@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { basebackupNameOf, mainObjectSuffix } from '../../src/catalog/keys.ts';
 import { normaliseMetadata } from '../../src/catalog/metadata-fields.ts';
+import { readSiteIdentity } from '../../src/catalog/site-identity.ts';
 import type { CompressionAlgorithm } from '../../src/codec/codec-options.ts';
 import { Unsealer } from '../../src/codec/unseal.ts';
 import { classifyWalFile } from '../../src/postgres/wal-name.ts';
@@ -66,7 +67,8 @@ class StoreCheck {
     const { keys } = this.#catalog;
     const name = key.slice(key.lastIndexOf('/') + 1);
     if (this.#seen.has(key)) return;
-    if (key === keys.wal(name) || key === keys.history(name)) await this.#walFile(key, name);
+    if (key === keys.identity) assert(await readSiteIdentity(this.#catalog), `${key} can be read`);
+    else if (key === keys.wal(name) || key === keys.history(name)) await this.#walFile(key, name);
     else {
       assert(key.startsWith(keys.chunksPrefix), `nothing belongs at ${key}`);
       await this.#archive(key);

@@ -34,6 +34,8 @@ export interface TestDaemonOptions {
 /** What a test changes in a configuration that is in force; undefined takes a setting out. */
 export interface ConfigChanges {
   readonly site?: Readonly<Record<string, unknown>>;
+  /** Further sites, by name; undefined takes one out. */
+  readonly others?: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
   readonly global?: Readonly<Record<string, unknown>>;
 }
 
@@ -118,9 +120,10 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   /** Changes the configuration file and has the daemon read it again. */
-  async reconfigure({ site = {}, global = {} }: ConfigChanges): Promise<void> {
+  async reconfigure({ site = {}, others = {}, global = {} }: ConfigChanges): Promise<void> {
     const config = await this.#config();
-    const changed = { ...config, ...global, backup_sites: { [siteName]: { ...config.backup_sites[siteName], ...site } } };
+    const sites = { ...config.backup_sites, ...others, [siteName]: { ...config.backup_sites[siteName], ...site } };
+    const changed = { ...config, ...global, backup_sites: sites };
     await writeFile(this.configFile, JSON.stringify(changed, undefined, 2));
     const before = this.#log.length;
     this.#child?.kill('SIGHUP');

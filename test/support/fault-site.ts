@@ -154,8 +154,9 @@ export class FaultSite implements AsyncDisposable {
     return filesBelow(join(this.daemon.storeDirectory, siteName, 'basebackup_chunk'), (name) => name.endsWith('.pghoard'));
   }
 
+  /** What waits there, or was left; that which is only remembered there does not count. */
   async spooled(): Promise<string[]> {
-    return filesBelow(this.daemon.spoolDirectory, () => true);
+    return filesBelow(this.daemon.spoolDirectory, (name) => name !== 'identity.json');
   }
 
   /**

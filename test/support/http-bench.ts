@@ -42,6 +42,7 @@ export async function startHttpBench(pool: CodecPool, options: HttpBenchOptions 
     archiver: site.archiver,
     fetcher: site.fetcher,
     catalogs: [site.catalog],
+    relatives: async () => [site.catalog],
     requestBasebackup: () => void requested.push('main'),
     walDirectory: () => findWalDirectory(join(site.directory, 'pgdata')),
     ...options.services,

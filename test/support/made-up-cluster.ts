@@ -79,6 +79,7 @@ export class MadeUpCluster {
     const { uid, gid } = await stat(dataDirectory);
     const source: ClusterSource = {
       dataDirectory,
+      cluster: { what: 'a made-up cluster' },
       serverVersion: connection.serverVersion,
       major: '15',
       tablespaces,
@@ -101,7 +102,7 @@ export class MadeUpCluster {
     };
     const path = join(directory, `${name}.tar`);
     const sealed = await deps.pool.run(sealStream, { command, target: path, seal: sealOptionsOf(job.seal) }, { signal });
-    const plan = { command, serverVersion: connection.serverVersion, begunAt: deps.clock.now() };
+    const plan = { command, cluster: { what: 'a made-up cluster' }, serverVersion: connection.serverVersion, begunAt: deps.clock.now() };
     return describeRawBackup(backup, plan, path, sealed);
   }
 }

@@ -170,9 +170,9 @@ export function clusterMembers(prefix: string): TestMember[] {
 }
 
 /** The control file of a PostgreSQL 15 cluster, as far as anybody looks at it. */
-export function controlFileBytes(): Buffer {
+export function controlFileBytes(systemIdentifier = 7_711_144_717_028_197_640n): Buffer {
   const bytes = Buffer.alloc(8192);
-  bytes.writeBigUInt64LE(7_711_144_717_028_197_640n, 0);
+  bytes.writeBigUInt64LE(systemIdentifier, 0);
   bytes.writeUInt32LE(1300, 8);
   bytes.writeUInt32LE(202_209_061, 12);
   bytes.writeInt32LE(6, 16);

@@ -10,7 +10,7 @@ import { Spool } from '../../src/transfer/spool.ts';
 import { UploadQueue } from '../../src/transfer/upload-queue.ts';
 import { WalArchiver, type WalArchiverDeps } from '../../src/wal/archive.ts';
 import { WalFetcher, type WalFetcherDeps } from '../../src/wal/fetch.ts';
-import type { WalSource } from '../../src/wal/stored-wal.ts';
+import type { SourceCluster, WalSource } from '../../src/wal/stored-wal.ts';
 import { WalBeginnings } from '../../src/wal/wal-beginnings.ts';
 import type { WalSealing } from '../../src/wal/wal-sealing.ts';
 import { FaultyStore } from './store.ts';
@@ -25,6 +25,8 @@ export interface TestWalSiteOptions {
   readonly privateKeys?: Readonly<Record<string, string>>;
   readonly archiver?: Partial<WalArchiverDeps>;
   readonly fetcher?: Partial<WalFetcherDeps>;
+  /** Of which cluster the site knows that it is. */
+  readonly cluster?: SourceCluster;
   /** Asked after the site's own. */
   readonly movedFrom?: readonly WalSource[];
 }
@@ -52,7 +54,7 @@ export class TestWalSite implements AsyncDisposable {
     this.spool = new Spool(join(directory.path, 'spool'), this.name);
     this.walDirectory = join(directory.path, 'pgdata', 'pg_wal');
     const privateKeyOf = (keyId: string) => options.privateKeys?.[keyId];
-    this.source = { site: this.name, catalog: this.catalog, privateKeyOf };
+    this.source = { site: this.name, catalog: this.catalog, privateKeyOf, cluster: async () => options.cluster };
     const archiving = {
       site: this.name,
       catalog: this.catalog,
@@ -63,6 +65,7 @@ export class TestWalSite implements AsyncDisposable {
       privateKeyOf,
       host: 'test-host',
       cluster: () => ({}),
+      admit: async () => {},
       log: silentLog,
       signal: this.#end.signal,
       ...options.archiver,

@@ -11,7 +11,7 @@ export async function headArchive(site: SiteServices, name: string, request: Api
     throw new OperatorError('request-invalid', 'x-pghoard-target-path header is only for GET');
   }
   return within(limits.lookWaitMsMax, request.signal, `looking for ${name}`, async (signal) => {
-    for (const catalog of site.catalogs) {
+    for (const catalog of await site.relatives(signal)) {
       const found = await catalog.findWal(name, signal);
       if (found) return { status: 200, headers: hashHeaders(parseWalMetadata(found.metadata)), body: '' };
     }

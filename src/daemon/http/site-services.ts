@@ -9,6 +9,8 @@ export interface SiteServices {
   readonly fetcher: Pick<WalFetcher, 'fetch'>;
   /** Of the site itself first, then of the sites that it was moved from. */
   readonly catalogs: readonly Catalog[];
+  /** Of them, those of the same cluster as the site. */
+  relatives(signal: AbortSignal): Promise<readonly Catalog[]>;
   /** Asks for a base backup as soon as may be. May reject with an OperatorError, where the site takes none. */
   requestBasebackup(): void | Promise<void>;
   /** The configured data directory's `pg_wal` or `pg_xlog` (see `findWalDirectory`); `undefined` where there is none on this host. */

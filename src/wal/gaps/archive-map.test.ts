@@ -26,9 +26,15 @@ async function put(catalog: Catalog, names: readonly string[], plainBytes = mebi
   for (const name of names) await catalog.store.put(catalog.walKey(name), sourceOfBytes(Buffer.from('x')), { metadata });
 }
 
-function mapOf(catalogs: ArchiveMapDeps['catalogs'], deps: Partial<ArchiveMapDeps> = {}): ArchiveMap {
+function mapOf(catalogs: readonly [Catalog, ...Catalog[]], deps: Partial<ArchiveMapDeps> = {}): ArchiveMap {
   const signal = new AbortController().signal;
-  return new ArchiveMap({ catalogs, segmentBytes: () => mebibyte, readHistory: async () => undefined, signal, ...deps });
+  return new ArchiveMap({
+    relatives: async () => catalogs,
+    segmentBytes: () => mebibyte,
+    readHistory: async () => undefined,
+    signal,
+    ...deps,
+  });
 }
 
 /** `1:2-4`: timeline, first and last. */

@@ -6,8 +6,8 @@ import { sizeOf, sizeOfFirst } from './stored-size.ts';
 import { WalRanges } from './wal-ranges.ts';
 
 export interface ArchiveMapDeps {
-  /** Of the site itself, then of the sites that it was moved from. */
-  readonly catalogs: readonly [Catalog, ...Catalog[]];
+  /** Of the site itself, then of the sites of the same cluster that it was moved from. */
+  readonly relatives: (signal: AbortSignal) => Promise<readonly [Catalog, ...Catalog[]]>;
   /** WAL segment size of the cluster, as far as it is known. */
   readonly segmentBytes: () => number | undefined;
   readonly readHistory: HistoryReader;
@@ -55,14 +55,15 @@ export class ArchiveMap {
 
   /** Lists everything, a page at a time. Rejects with the store's errors, and then nothing changes. */
   async survey(): Promise<void> {
-    const { catalogs, segmentBytes, signal } = this.#deps;
-    const size = segmentBytes() ?? (await sizeOfFirst(catalogs, signal));
+    const { relatives, segmentBytes, signal } = this.#deps;
+    const size = segmentBytes() ?? (await sizeOfFirst(await relatives(signal), signal));
     if (size === undefined) return this.#giveUp('the size of WAL segments is not known');
     const surveyed = { segmentBytes: size, ranges: new WalRanges(), histories: new Map<number, StoredHistory>() };
     this.#surveying = surveyed;
     try {
       await this.#listSegments(surveyed);
       await this.#listHistories(surveyed);
+      const catalogs = await relatives(signal);
       const newest = newestName(surveyed);
       const found = newest && (await sizeOf(newest, catalogs, signal));
       if (found !== undefined && found !== size) {
@@ -124,8 +125,8 @@ export class ArchiveMap {
   }
 
   async #listSegments({ segmentBytes, ranges }: Surveyed, between: WalFilesOptions = {}): Promise<void> {
-    const { catalogs, signal } = this.#deps;
-    for (const catalog of catalogs) {
+    const { relatives, signal } = this.#deps;
+    for (const catalog of await relatives(signal)) {
       for await (const { name, lastModified } of catalog.walFiles('segment', { ...between, signal })) {
         const segment = parse(name, segmentBytes);
         if (segment !== undefined) ranges.add(segment, lastModified);
@@ -134,8 +135,8 @@ export class ArchiveMap {
   }
 
   async #listHistories(surveyed: Surveyed): Promise<void> {
-    const { catalogs, signal } = this.#deps;
-    for (const catalog of catalogs) {
+    const { relatives, signal } = this.#deps;
+    for (const catalog of await relatives(signal)) {
       for await (const { name, lastModified } of catalog.walFiles('history', { signal })) this.#addHistory(surveyed, name, lastModified);
     }
     // A history never changes: what was read of it before is still right.

@@ -194,7 +194,7 @@ export class IncomingWal {
     const { directory, site, log, signal } = this.#deps;
     if (signal.aborted) return;
     if (isOperatorError(error, 'disk-full')) await this.#inTurn(() => this.#removeLast(name));
-    if (!isOperatorError(error, 'wal-invalid', 'wal-conflict', 'wal-file-missing')) return this.#postpone(name, error);
+    if (!isOperatorError(error, 'wal-invalid', 'wal-conflict', 'wal-file-missing', 'cluster-mismatch')) return this.#postpone(name, error);
     if (await isGone(join(directory, name))) return void this.#waiting.delete(name);
     await mkdir(this.#rejectedDirectory, { recursive: true, mode: 0o700 });
     await rename(join(directory, name), join(this.#rejectedDirectory, name));

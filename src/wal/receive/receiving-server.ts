@@ -12,8 +12,8 @@ export interface ReceivingServerDeps {
   readonly directory: string;
   /** What is known of the cluster from elsewhere: WAL of another one is not received. */
   readonly cluster: () => ClusterFacts;
-  /** Told what the server says of itself. */
-  readonly onServer: (facts: ClusterFacts) => void;
+  /** Told what the server says of itself; rejects with `cluster-mismatch` where its WAL is not for this site. */
+  readonly onServer: (facts: ClusterFacts, target: string) => Promise<void>;
 }
 
 const headerBytes = 8192;
@@ -27,7 +27,8 @@ export async function connectToServer(
   const connection = await connect(conninfo, { replication: true, ...options });
   try {
     const server = await readServerFacts(connection);
-    deps.onServer({ systemIdentifier: server.systemIdentifier, segmentBytes: server.segmentBytes, pgVersion: server.version });
+    const { systemIdentifier, segmentBytes, version: pgVersion } = server;
+    await deps.onServer({ systemIdentifier, segmentBytes, pgVersion }, connection.target);
     await checkIdentity(server, deps);
     return { connection, server };
   } catch (error) {

@@ -25,7 +25,9 @@ import type { ReceivingLife, WayOfReceiving } from './supervised-receiver.ts';
 export interface WalreceiverDeps extends ReceivingServerDeps {
   readonly site: string;
   /** The site's own first, then those of the sites that it was moved from. */
-  readonly catalogs: readonly [Catalog, ...Catalog[]];
+  readonly catalog: Catalog;
+  /** That of the site, and of those sites that it was moved from which are of the same cluster. */
+  readonly relatives: (signal: AbortSignal) => Promise<readonly Catalog[]>;
   readonly durability: WalDurability;
   /** What an earlier life left in the state file. */
   readonly remembered: RememberedPosition | undefined;
@@ -112,7 +114,7 @@ export class Walreceiver implements WayOfReceiving {
 
   /** Everything that has to be so before WAL may come. */
   async #prepare(connection: PgConnection, server: ServerFacts, { slot }: PostgresNode, life: ReceivingLife): Promise<Start> {
-    const { site, log, catalogs, directory } = this.#deps;
+    const { site, log, catalog, directory } = this.#deps;
     await life.waitForRoom(server.segmentBytes);
     const slotLsn = slot === null ? undefined : await this.#reserve(connection, slot);
     const history = await readTimelineHistory(connection, server.timeline);
@@ -120,7 +122,7 @@ export class Walreceiver implements WayOfReceiving {
     const first = walNameOf(start.lsn, start.timeline, server.segmentBytes);
     this.#next = start.isCertain ? () => first : undefined;
     const timelines = [...history.map(({ timeline }) => timeline), server.timeline];
-    await keepHistories(connection, timelines, { site, directory, catalog: catalogs[0], log }, life.signal);
+    await keepHistories(connection, timelines, { site, directory, catalog, log }, life.signal);
     log.debug({ site, from: first }, `receiving begins at ${formatLsn(start.lsn)}: ${start.because}`);
     return start;
   }
@@ -149,10 +151,11 @@ export class Walreceiver implements WayOfReceiving {
 
   /** Undefined where it does not answer. */
   async #askStore(server: ServerFacts, history: readonly TimelineSwitch[], signal: AbortSignal): Promise<StoredPosition | undefined> {
-    const { site, log, catalogs } = this.#deps;
+    const { site, log, relatives } = this.#deps;
     const limit = AbortSignal.timeout(storeWithinMs);
+    const within = AbortSignal.any([signal, limit]);
     try {
-      return await readStoredPosition(catalogs, server, history, AbortSignal.any([signal, limit]));
+      return await readStoredPosition(await relatives(within), server, history, within);
     } catch (error) {
       signal.throwIfAborted();
       if (!limit.aborted && !isOperatorError(error)) throw error;
