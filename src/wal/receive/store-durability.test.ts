@@ -115,7 +115,7 @@ test('a segment that is refused is never safe, nor what follows; an old refusal 
   await writeFile(join(site.walDirectory, `${third}.partial`), makeWalSegment(third));
   stream.followed.received(startOf(third) + 700n);
   await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 5000, what: 'the beginning is stored' });
-  stream.durability.stored('00000002.history');
+  await waitFor(() => stream.durability.obstacle?.includes(`${second} was set aside`), { withinMs: 5000, what: 'it is named' });
   assert.equal(stream.followed.durable, startOf(second));
 });
 

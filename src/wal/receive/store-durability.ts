@@ -83,6 +83,7 @@ class FollowedInStore implements FollowedWal {
   /** Up to where the beginning that was stored last reaches. */
   #beginning: { readonly segment: string; readonly end: Lsn } | undefined;
   #obstacle: string | undefined;
+  #refusal: string | undefined;
 
   constructor(deps: StoreDurabilityDeps, stored: Set<string>, place: StreamPlace, onAdvance: () => void) {
     this.#deps = deps;
@@ -98,7 +99,7 @@ class FollowedInStore implements FollowedWal {
   }
 
   get obstacle(): string | undefined {
-    return this.#obstacle;
+    return this.#obstacle ?? this.#refusal;
   }
 
   received(lsn: Lsn): void {
@@ -119,6 +120,7 @@ class FollowedInStore implements FollowedWal {
     this.#storing.call();
     await this.#work;
     this.#obstacle = undefined;
+    this.#refusal = undefined;
   }
 
   #segmentOf(lsn: Lsn): string {
@@ -194,6 +196,7 @@ class FollowedInStore implements FollowedWal {
     const { directory } = this.#deps;
     const present = new Set<string>();
     const refused = await this.#refused();
+    this.#refusal = refused[0] && `${refused[0]} was set aside, and nothing behind it is safe until receiving begins anew`;
     let isHistoryWaiting = refused.some(isHistory);
     let first = refused.filter((name) => !isHistory(name)).toSorted(compareWalPosition)[0];
     for await (const { name } of sortedNames(directory, { wanted: isFinished })) {

@@ -41,7 +41,8 @@ export const walreceiverName = 'pghoard_walreceiver';
 /** A server that has not refused by then streams, even if it has nothing to say. */
 const settleMs = 1000;
 /** How long the store may think about where it ends. */
-const storeWithinMs = 30_000;
+const storeWithinMs = 10_000;
+const nothingMore: StoredPosition = { last: undefined, newestTimeline: undefined };
 
 /** `active_backup_mode: walreceiver`: our own client of the replication protocol. */
 export class Walreceiver implements WayOfReceiving {
@@ -49,6 +50,8 @@ export class Walreceiver implements WayOfReceiving {
   readonly program = 'walreceiver';
   readonly #deps: WalreceiverDeps;
   #lastFlushed: Lsn | undefined;
+  /** Once it is, the directory tells all: nobody else stores what comes next. */
+  #isStoreKnown = false;
   /** The segment that is to come next; undefined while it is not known for certain. */
   #next: (() => string) | undefined;
 
@@ -144,8 +147,10 @@ export class Walreceiver implements WayOfReceiving {
     slotLsn: Lsn | undefined,
     signal: AbortSignal,
   ): Promise<Start> {
-    const stored = await this.#askStore(server, history, signal);
     const received = await lastReceived(this.#deps.directory);
+    const isFollowed = this.#isStoreKnown && received !== undefined;
+    const stored = isFollowed ? nothingMore : await this.#askStore(server, history, signal);
+    this.#isStoreKnown ||= stored !== undefined;
     return decideStart({ server, history, received, stored, remembered: this.#deps.remembered, slotLsn });
   }
 
