@@ -111,6 +111,21 @@ describe('WAL received over the replication protocol', () => {
     }
   });
 
+  test('a segment that the store lost, of those that the slot still holds, is received again', async () => {
+    await site.postgres.query('CHECKPOINT');
+    await site.postgres.query(`SELECT pg_create_physical_replication_slot('held', true)`);
+    const [, lost] = [await site.addSegment(), await site.addSegment(), await site.addSegment()];
+    const stored = join(site.daemon.storeDirectory, siteName, 'xlog', lost);
+    await Promise.all([stored, `${stored}.metadata`].map((path) => rm(path)));
+    const logged = site.daemon.log.length;
+    await site.daemon.reconfigure({ site: { nodes: [{ connection_string: site.postgres.dsn, slot: 'held' }] } });
+    await site.logged(new RegExp(`receiving begins at .*: ${lost} is missing before what is stored`), logged);
+    await site.daemon.archived(lost);
+    await site.daemon.reconfigure({ site: { nodes: [{ connection_string: site.postgres.dsn, slot: 'pghoard' }] } });
+    await site.postgres.query(`SELECT pg_drop_replication_slot('held')`);
+    await site.assertNoHole();
+  });
+
   test('a slot that was dropped while the daemon was down is made anew, and nothing is lost that the server still has', async () => {
     await site.daemon.stop();
     await site.postgres.query(`SELECT pg_drop_replication_slot('pghoard')`);

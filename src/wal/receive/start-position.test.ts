@@ -50,6 +50,11 @@ const starts: readonly (readonly [string, Partial<StartView> & Base, string])[] 
     { ...first, received: whole(12), stored: stored(seg(11)), remembered: remembered(12, 0, true) },
     '1 13 received',
   ],
+  [
+    'a hole before it that the slot holds',
+    { ...first, stored: { ...stored(seg(11)), missing: seg(7) }, received: whole(12) },
+    '1 7 missing',
+  ],
   ['behind what was received', { ...first, received: whole(13), stored: stored(seg(11)) }, '1 14 received'],
   ['a partial segment again from its beginning', { ...first, received: partial(13), stored: stored(seg(11)) }, '1 13 received'],
   ['an old file in the directory, the store is further', { ...first, received: whole(3), stored: stored(seg(11)) }, '1 12 stored'],
@@ -96,7 +101,7 @@ const refusals: readonly (readonly [string, Partial<StartView> & Base, string])[
 for (const [what, view, expected] of starts) {
   test(`${what}: ${expected}`, () => {
     const start = decideStart({ ...nothing, ...view });
-    const because = /server|slot|state|stored|received/.exec(start.because)?.[0];
+    const because = /server|slot|state|missing|stored|received/.exec(start.because)?.[0];
     assert.equal(start.lsn % lsn(1), 0n);
     assert.equal(`${start.timeline} ${start.lsn / lsn(1)} ${because}${start.isCertain ? '' : ' uncertain'}`, expected);
   });

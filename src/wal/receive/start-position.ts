@@ -9,6 +9,8 @@ import type { LastReceived } from './partial-files.ts';
 export interface StoredPosition {
   /** The segment that reaches furthest on the server's line of timelines. */
   readonly last: string | undefined;
+  /** One before it that is not there, nor received, and that our slot still holds. */
+  readonly missing?: string | undefined;
   /** The highest timeline that has a history. */
   readonly newestTimeline: number | undefined;
 }
@@ -53,7 +55,7 @@ interface Stretch {
 
 /**
  * Where receiving begins: behind what is furthest of all that was received, be it in the store or still in the directory; at the beginning of a
- * segment, and on the timeline that was received until that one is at its end. Where nothing was received: what an earlier daemon remembered, else
+ * segment, and on the timeline that was received until that one is at its end. Earlier, where the slot holds WAL that is missing before that. Where nothing was received: what an earlier daemon remembered, else
  * what the slot holds, else where the server is.
  *
  * Throws `wal-timeline-ahead` (an old primary, or another cluster), `wal-diverged` (a standby was promoted that had not seen all that was received),
@@ -65,6 +67,8 @@ export function decideStart(view: StartView): Start {
   const behindReceived = view.received && behind(view.received, 'was received last', line, view);
   const behindStored = view.stored?.last === undefined ? undefined : behind(storedSegment(view), 'is stored last', line, view);
   refuseOldPrimary(view, behindReceived, behindStored);
+  const missing = view.stored?.missing;
+  if (missing !== undefined) return { ...atMissing(missing, view), isCertain };
   const furthest = [behindStored, behindReceived].filter((place) => place !== undefined).toSorted((a, b) => comparePlaces(line, a, b));
   const place = furthest.at(-1);
   if (place !== undefined) return { ...place, isCertain };
@@ -101,6 +105,11 @@ function behind({ name, isPartial }: LastReceived, what: string, line: readonly 
     `${because}, but the server left timeline ${timeline} at ${formatLsn(stretch.end)}: it is not in its history`,
     { hint: 'A standby was promoted that had not seen this WAL. Receiving goes on where its timeline begins.' },
   );
+}
+
+function atMissing(missing: string, { server: { segmentBytes } }: StartView): Place {
+  const { timeline } = parseWalName(missing, segmentBytes);
+  return { timeline, lsn: startLsnOf(missing, segmentBytes), because: `${missing} is missing before what is stored` };
 }
 
 function comparePlaces(line: readonly Stretch[], a: Place, b: Place): number {

@@ -14,6 +14,7 @@ import { walNameOf } from '../../postgres/wal-name.ts';
 import type { Pausable } from './disk-guard.ts';
 import type { WalDurability } from './durability.ts';
 import { keepHistories } from './keep-histories.ts';
+import { findMissing } from './missing-segment.ts';
 import { lastReceived, plantStart } from './partial-files.ts';
 import { connectToServer, type ReceivingServerDeps } from './receiving-server.ts';
 import { SegmentWriter } from './segment-writer.ts';
@@ -149,18 +150,27 @@ export class Walreceiver implements WayOfReceiving {
   ): Promise<Start> {
     const received = await lastReceived(this.#deps.directory);
     const isFollowed = this.#isStoreKnown && received !== undefined;
-    const stored = isFollowed ? nothingMore : await this.#askStore(server, history, signal);
+    const stored = isFollowed ? nothingMore : await this.#askStore(server, history, slotLsn, signal);
     this.#isStoreKnown ||= stored !== undefined;
     return decideStart({ server, history, received, stored, remembered: this.#deps.remembered, slotLsn });
   }
 
   /** Undefined where it does not answer. */
-  async #askStore(server: ServerFacts, history: readonly TimelineSwitch[], signal: AbortSignal): Promise<StoredPosition | undefined> {
-    const { site, log, relatives } = this.#deps;
+  async #askStore(
+    server: ServerFacts,
+    history: readonly TimelineSwitch[],
+    slotLsn: Lsn | undefined,
+    signal: AbortSignal,
+  ): Promise<StoredPosition | undefined> {
+    const { site, log, relatives, directory } = this.#deps;
     const limit = AbortSignal.timeout(storeWithinMs);
     const within = AbortSignal.any([signal, limit]);
     try {
-      return await readStoredPosition(await relatives(within), server, history, within);
+      const catalogs = await relatives(within);
+      const position = await readStoredPosition(catalogs, server, history, within);
+      const { last } = position;
+      if (slotLsn === undefined || last === undefined) return position;
+      return { ...position, missing: await findMissing(catalogs, directory, { ...server, history, slotLsn, last }, within) };
     } catch (error) {
       signal.throwIfAborted();
       if (!limit.aborted && !isOperatorError(error)) throw error;
