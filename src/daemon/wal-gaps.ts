@@ -8,7 +8,7 @@ import type { MendDeps } from '../wal/gaps/mend.ts';
 import { Mender } from '../wal/gaps/mender.ts';
 import { needyBackups } from '../wal/gaps/needy-backups.ts';
 import { type Trouble, troublesOf } from '../wal/gaps/trouble.ts';
-import { type KnownTrouble, TroubleBook } from '../wal/gaps/trouble-book.ts';
+import { type KnownTrouble, suspectsAmong, TroubleBook } from '../wal/gaps/trouble-book.ts';
 import type { WalHole } from '../wal/receive/receiver.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteLoop } from './site-loop.ts';
@@ -44,10 +44,12 @@ export class WalGaps {
   readonly #mender: Mender;
   #running: Promise<void> = Promise.resolve();
   #gaps: Gaps | undefined;
-  /** What {@link #gaps} was found from. */
+  #troubles: readonly Trouble[] = [];
+  /** What these were found from. */
   #found: { readonly version: number; readonly listing: BasebackupListing } | undefined;
   /** Told by a receiver, and not to be seen in the store yet. */
   #reported: WalHole | undefined;
+  #failure = '';
   /** The trouble for which a base backup was asked for last. */
   #requestedFor: string | undefined;
   /** What was told last; null before anything was. */
@@ -106,7 +108,9 @@ export class WalGaps {
     const { clock, log } = this.#deps.parts;
     while (!this.#end.signal.aborted) {
       await this.#look().catch((error: unknown) => {
-        if (!this.#end.signal.aborted) log.error({ site: this.#deps.site.name }, `a look for holes in the WAL failed: ${explain(error)}`);
+        const because = `a look for holes in the WAL failed: ${explain(error)}`;
+        if (!this.#end.signal.aborted && because !== this.#failure) log.error({ site: this.#deps.site.name }, because);
+        this.#failure = because;
       });
       await clock.sleep(beatMs, this.#end.signal).catch(() => {});
     }
@@ -125,7 +129,8 @@ export class WalGaps {
     let troubles = this.#find();
     // What is not known now is not gone.
     if (troubles === undefined) return;
-    const suspects = this.#book.suspects(troubles, await here(), parts.clock.now());
+    const unknown = this.#book.unknown(troubles, parts.clock.now());
+    const suspects = unknown.length === 0 ? [] : suspectsAmong(unknown, await here(), parts.clock.now());
     if (suspects.length > 0) {
       await this.#lookAgain(suspects);
       troubles = this.#find();
@@ -148,10 +153,11 @@ export class WalGaps {
     if (typeof view === 'string' || listing === undefined) return undefined;
     if (this.#gaps === undefined || this.#found?.version !== version || this.#found.listing !== listing) {
       this.#gaps = findGaps(view, needyBackups(listing.entries, view.segmentBytes));
+      this.#troubles = troublesOf(this.#gaps);
       this.#found = { version, listing };
       this.#reported = undefined;
     }
-    return troublesOf(this.#gaps);
+    return this.#troubles;
   }
 
   /** Somebody else may have stored it. */

@@ -17,6 +17,7 @@ export interface ArchiveWatchDeps {
 /** The store is listed as a whole so often; what we store ourselves is known at once. */
 const surveyMs = 6 * 3_600_000;
 const retryMs = 60_000;
+const retryMsMax = 3_600_000;
 const localMs = 60_000;
 
 /** Keeps an {@link ArchiveMap} current. */
@@ -26,6 +27,10 @@ export class ArchiveWatch {
   #historiesAtMs = Number.NEGATIVE_INFINITY;
   #localAtMs = Number.NEGATIVE_INFINITY;
   #surveyed: Date | undefined;
+  /** Surveys in a row that told nothing. */
+  #failures = 0;
+  /** Why it could not be found out, the last time it could not. */
+  #told = '';
 
   constructor(deps: ArchiveWatchDeps) {
     this.#deps = deps;
@@ -40,11 +45,12 @@ export class ArchiveWatch {
   async refresh(): Promise<void> {
     const { map, clock } = this.#deps;
     const now = clock.monotonicMs();
-    if (now >= this.#surveyAtMs) this.#surveyAtMs = (await this.#attempt(() => this.survey())) ? now + surveyMs : now + retryMs;
-    if (typeof map.view === 'string') {
-      this.#surveyAtMs = Math.min(this.#surveyAtMs, now + retryMs);
-      return;
+    if (now >= this.#surveyAtMs) {
+      const hasSucceeded = (await this.#attempt(() => this.survey())) && typeof map.view !== 'string';
+      this.#failures = hasSucceeded ? 0 : this.#failures + 1;
+      this.#surveyAtMs = now + (hasSucceeded ? surveyMs : Math.min(retryMs * 2 ** (this.#failures - 1), retryMsMax));
     }
+    if (typeof map.view === 'string') return;
     if (map.hasNewHistory || now >= this.#historiesAtMs) {
       await this.#attempt(() => map.readHistories());
       this.#historiesAtMs = now + retryMs;
@@ -75,7 +81,9 @@ export class ArchiveWatch {
       return true;
     } catch (error) {
       const { log, site, signal } = this.#deps;
-      if (!signal.aborted) log.warn({ site }, `cannot find out which WAL is stored: ${explain(error)}`);
+      const because = explain(error);
+      if (!signal.aborted && because !== this.#told) log.warn({ site }, `cannot find out which WAL is stored: ${because}`);
+      this.#told = because;
       return false;
     }
   }

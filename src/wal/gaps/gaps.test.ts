@@ -127,13 +127,18 @@ const cases: readonly [
     'a newest timeline to which no backup leads',
     { stored: { 1: '2-8', 2: '6-9' }, histories: { 2: [[1, '0/680000']] }, backups: ['1:7-7'] },
     [],
-    { stranded: true, apart: ['1:7-8'] },
+    { stranded: true, runs: ['1:7-8'], apart: ['2:7-9'] },
   ],
   [
     'a backup that ended behind the place where its timeline was left does not lead on',
     { stored: { 1: '2-8', 2: '6-9' }, histories: { 2: [[1, '0/680000']] }, backups: ['1:6-7'] },
     [],
     { stranded: true },
+  ],
+  [
+    'a newer timeline that is none of the server in use does not hide the holes of that',
+    { stored: { 1: '2-6 8-9', 2: '4-5' }, histories: { 2: [[1, '0/480000']] }, backups: ['1:2-2', '1:6-6'] },
+    ['open 1:7'],
   ],
   [
     'holes of a line that was left stay in view, but are no trouble',
@@ -160,13 +165,16 @@ const cases: readonly [
 
 for (const [what, given, holes, { missing = [], apart, runs, stranded = false } = {}] of cases) {
   test(`gaps: ${what}`, () => {
-    const gaps = findGaps(viewOf(given), given.backups.map(backupOf));
+    const gaps = findGaps(
+      viewOf(given),
+      given.backups.map((text, index) => backupOf(text, index)),
+    );
     assert.deepEqual(holesOf(gaps, given.segmentBytes), holes);
     assert.deepEqual(
       gaps.missingHistories.map(({ timeline, isOpen }) => `${isOpen ? 'open' : 'past'} ${timeline}`),
       missing,
     );
-    assert.equal(gaps.strandedSince !== undefined, stranded);
+    assert.equal(gaps.stranded !== undefined, stranded);
     if (runs !== undefined) assert.deepEqual(gaps.runs.map(inWords), runs);
     if (apart !== undefined) assert.deepEqual(gaps.apart.map(inWords), apart);
   });
@@ -203,11 +211,12 @@ function viewOf({ stored, histories = {}, reached = {}, segmentBytes = mebibyte 
   };
 }
 
-function backupOf(text: string): NeedyBackup {
+function backupOf(text: string, index = 0): NeedyBackup {
+  const startTime = new Date(early.getTime() + index);
   const [timeline, numbers = ''] = text.split(':');
   const [start, end] = numbers.split('-');
   const at = (number: string): WalSegment => ({ timeline: Number(timeline), number: BigInt(number) });
-  return { name: text, start: at(start as string), end: end === undefined ? undefined : at(end), completed: early };
+  return { name: text, start: at(start as string), end: end === undefined ? undefined : at(end), startTime, completed: early };
 }
 
 function holesOf({ holes }: Gaps, segmentBytes = mebibyte): string[] {

@@ -34,6 +34,7 @@ export interface NeedyBackup {
   readonly start: WalSegment;
   /** Unknown for backups taken on a standby, and by old versions. */
   readonly end: WalSegment | undefined;
+  readonly startTime: Date;
   readonly completed: Date;
 }
 
@@ -59,15 +60,21 @@ export interface MissingHistory {
   readonly isOpen: boolean;
 }
 
+/** A timeline of which WAL is archived, but to which no base backup leads. */
+export interface StrandedTimeline {
+  readonly timeline: number;
+  readonly since: Date;
+}
+
 export interface Gaps {
-  /** To which recovery leads; undefined where there is no WAL. */
+  /** To which recovery from the newest base backup leads; undefined where there is no WAL. */
   readonly timeline: number | undefined;
   /** Oldest first. */
   readonly holes: readonly Hole[];
   readonly missingHistories: readonly MissingHistory[];
-  /** WAL of a timeline is archived to which no base backup leads: since when. */
-  readonly strandedSince: Date | undefined;
-  /** What is stored of the line to the newest timeline from the oldest base backup on, oldest first. */
+  /** The newest timeline, if it is one. */
+  readonly stranded: StrandedTimeline | undefined;
+  /** What is stored of the line to that timeline, from the oldest base backup on, oldest first. */
   readonly runs: readonly TimelineRange[];
   /** What is stored beside it: other lines, such as what an old primary wrote after a standby had been promoted. */
   readonly apart: readonly TimelineRange[];
@@ -101,25 +108,26 @@ export function findGaps(archive: WalArchiveView, backups: readonly NeedyBackup[
   });
   const [newest] = lines;
   if (newest === undefined) {
-    return { timeline: undefined, holes: [], missingHistories: [], strandedSince: undefined, runs: [], apart: [] };
+    return { timeline: undefined, holes: [], missingHistories: [], stranded: undefined, runs: [], apart: [] };
   }
   const isKnown = newest.timeline === 1 || archive.histories.get(newest.timeline)?.switches !== undefined;
-  const reachesNewest = placed.some(({ on }) => on === newest);
-  const main = isKnown || reachesNewest ? newest : (latest(placed)?.on ?? newest);
+  const isStranded = isKnown && backups.length > 0 && !placed.some(({ on }) => on === newest);
+  // Base backups are taken of the server in use. A newer timeline to which they do not lead may be that of a copy.
+  const main = latest(placed)?.on ?? newest;
   const holes = lines.flatMap((line) => holesOn(line, placed, archive));
   const whole = placed.filter(({ backup, on }) => on === main && !holes.some((hole) => hole.line === on.line && cuts(hole, backup)));
   const isOpen = (hole: Hole) => hole.line === main.line && !whole.some(({ backup }) => backup.start.number > hole.last);
   const oldest = least(backups.map(({ start }) => start.number));
   const fromWhole = Math.max(...whole.map(({ backup }) => backup.start.timeline));
   return {
-    timeline: newest.timeline,
+    timeline: main.timeline,
     holes: holes.map((hole) => ({ ...hole, isOpen: isOpen(hole) })),
     missingHistories: missingHistories(archive, backups, newest.timeline).map((timeline) => ({
       timeline,
       since: newest.evidenceSince,
       isOpen: timeline > fromWhole,
     })),
-    strandedSince: isKnown && backups.length > 0 && !reachesNewest ? newest.evidenceSince : undefined,
+    stranded: isStranded ? { timeline: newest.timeline, since: newest.evidenceSince } : undefined,
     runs: clipped(runsOn(main.line, archive.ranges), oldest),
     apart: clipped(unusedBy(main.line, archive.ranges), oldest),
   };
@@ -201,7 +209,7 @@ function cuts(hole: Hole, { start, end = start }: NeedyBackup): boolean {
 }
 
 function latest(placed: readonly Placed[]): Placed | undefined {
-  return placed.toSorted((a, b) => a.backup.completed.getTime() - b.backup.completed.getTime()).at(-1);
+  return placed.toSorted((a, b) => a.backup.startTime.getTime() - b.backup.startTime.getTime()).at(-1);
 }
 
 function missingHistories({ histories }: WalArchiveView, backups: readonly NeedyBackup[], newest: number): number[] {

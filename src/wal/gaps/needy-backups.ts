@@ -11,9 +11,9 @@ export function needyBackups(entries: readonly BasebackupEntry[], segmentBytes: 
       return undefined;
     }
   };
-  return entries.flatMap(({ name, startWalSegment, endWalSegment, lastModified: completed, metadata }) => {
+  return entries.flatMap(({ name, startTime, startWalSegment, endWalSegment, lastModified: completed, metadata }) => {
     const start = parse(startWalSegment);
     if (start === undefined || metadata['active-backup-mode'] === 'standalone_hot_backup') return [];
-    return [{ name, start, end: parse(endWalSegment), completed }];
+    return [{ name, start, end: parse(endWalSegment), startTime, completed }];
   });
 }

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { TimelineLine } from '../timeline-line.ts';
 import type { Gaps, Hole } from './gaps.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
-import { TroubleBook } from './trouble-book.ts';
+import { suspectsAmong, TroubleBook } from './trouble-book.ts';
 
 const mebibyte = 1024 * 1024;
 const noon = new Date('2026-11-23T12:00:00Z');
 const minutesAfterNoon = (minutes: number) => new Date(noon.getTime() + minutes * 60_000);
 const line = new TimelineLine({ timeline: 1, position: BigInt(100 * mebibyte), history: [], segmentBytes: mebibyte });
-const none: Gaps = { timeline: 1, holes: [], missingHistories: [], strandedSince: undefined, runs: [], apart: [] };
+const none: Gaps = { timeline: 1, holes: [], missingHistories: [], stranded: undefined, runs: [], apart: [] };
 
 function hole(first: number, last: number, more: Partial<Hole> = {}): Hole {
   return { line, first: BigInt(first), last: BigInt(last), since: noon, kind: 'inside', isOpen: true, ...more };
@@ -22,10 +22,9 @@ function troubles(...holes: Hole[]): readonly Trouble[] {
 test('everything is told in words, the worst last', () => {
   const all = troublesOf({
     ...none,
-    timeline: 3,
     holes: [hole(5, 5), hole(8, 9, { isOpen: false }), hole(12, 13, { kind: 'end' })],
     missingHistories: [{ timeline: 2, since: noon, isOpen: false }],
-    strandedSince: noon,
+    stranded: { timeline: 3, since: noon },
   });
   assert.deepEqual(
     all.map(({ words }) => words),
@@ -58,7 +57,8 @@ const suspicions: readonly [what: string, trouble: Trouble | undefined, here: re
 for (const [what, trouble, here, minutes, expected] of suspicions) {
   test(`${what} is ${expected ? '' : 'not '}to be looked at`, () => {
     assert(trouble);
-    assert.equal(new TroubleBook().suspects([trouble], here, minutesAfterNoon(minutes)).length > 0, expected);
+    const now = minutesAfterNoon(minutes);
+    assert.equal(suspectsAmong(new TroubleBook().unknown([trouble], now), here, now).length > 0, expected);
   });
 }
 
@@ -71,7 +71,7 @@ test('what is certain stays known while it shrinks, until it is harmless or gone
   assert.deepEqual(words(book.update([first, second], new Set([first.key]), noon)), [`noticed ${first.key}`]);
   book.sought(first.key, { because: 'nobody has it', isLost: true });
   const [shrunk] = troubles(hole(6, 6));
-  assert.deepEqual(book.suspects(troubles(hole(6, 6)), [], minutesAfterNoon(1)), []);
+  assert.deepEqual(book.unknown(troubles(hole(6, 6)), minutesAfterNoon(1)), []);
   assert.deepEqual(words(book.update(troubles(hole(6, 6)), new Set(), minutesAfterNoon(1))), []);
   assert.deepEqual(book.known, [{ trouble: shrunk, noticed: noon, sought: { because: 'nobody has it', isLost: true } }]);
   assert.deepEqual(words(book.update(troubles(hole(6, 6, { isOpen: false })), new Set(), noon)), [`harmless ${first.key}`]);

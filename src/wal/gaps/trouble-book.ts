@@ -30,6 +30,16 @@ const ageMsMin: Readonly<Record<Trouble['kind'], number>> = { inside: 5_000, his
 /** What waits here for its upload is not missing, until it has waited for so long. */
 const waitingMsMax = 10 * 60_000;
 
+/** How much older it is than it has to be. */
+function msOver({ since, kind }: Trouble, now: Date): number {
+  return now.getTime() - since.getTime() - ageMsMin[kind];
+}
+
+/** Of these, what is not on its way, and so is to be looked at again before it is believed. `here`: names of files that are being archived. */
+export function suspectsAmong(unknown: readonly Trouble[], here: readonly string[], now: Date): readonly Trouble[] {
+  return unknown.filter((trouble) => msOver(trouble, now) >= waitingMsMax || !isOnItsWay(trouble, here));
+}
+
 /** Tells what is certainly missing from what is only not there yet, and remembers what has been done about it. */
 export class TroubleBook {
   #known: ReadonlyMap<string, KnownTrouble> = new Map();
@@ -39,14 +49,9 @@ export class TroubleBook {
     return [...this.#known.values()];
   }
 
-  /** What seems to be missing long enough, and is to be looked at again before it is believed. `here`: names of files that are being archived. */
-  suspects(troubles: readonly Trouble[], here: Iterable<string>, now: Date): readonly Trouble[] {
-    const names = [...here];
-    return troubles.filter((trouble) => {
-      const ageMs = now.getTime() - trouble.since.getTime();
-      if (this.#known.has(trouble.key) || ageMs < ageMsMin[trouble.kind]) return false;
-      return ageMs >= waitingMsMax + ageMsMin[trouble.kind] || !isOnItsWay(trouble, names);
-    });
+  /** What seems to be missing for long enough, and is not known. */
+  unknown(troubles: readonly Trouble[], now: Date): readonly Trouble[] {
+    return troubles.filter((trouble) => !this.#known.has(trouble.key) && msOver(trouble, now) >= 0);
   }
 
   /** Believes those that are known or `certain`, and forgets what is not missing any more. */

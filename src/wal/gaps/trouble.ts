@@ -1,5 +1,5 @@
 import { historyNameOf } from '../../postgres/wal-name.ts';
-import type { Gaps, Hole } from './gaps.ts';
+import type { Gaps, Hole, StrandedTimeline } from './gaps.ts';
 
 /** One thing that is missing. */
 export interface Trouble {
@@ -16,12 +16,8 @@ export interface Trouble {
 }
 
 /** Everything that is missing, the worst last: what is open after what is past, newer after older. */
-export function troublesOf({ holes, missingHistories, strandedSince, timeline }: Gaps): readonly Trouble[] {
-  const troubles = [
-    ...missingHistories.map(ofHistory),
-    ...holes.map(ofHole),
-    ...(strandedSince === undefined || timeline === undefined ? [] : [ofStranded(timeline, strandedSince)]),
-  ];
+export function troublesOf({ holes, missingHistories, stranded }: Gaps): readonly Trouble[] {
+  const troubles = [...missingHistories.map(ofHistory), ...holes.map(ofHole), ...(stranded === undefined ? [] : [ofStranded(stranded)])];
   return troubles.toSorted((a, b) => Number(a.isOpen) - Number(b.isOpen));
 }
 
@@ -41,7 +37,7 @@ function ofHistory({ timeline, isOpen, since }: Gaps['missingHistories'][number]
   return { key: name, kind: 'history', missing: timeline, isOpen, since, words, details: { timeline, from: name, to: name } };
 }
 
-function ofStranded(timeline: number, since: Date): Trouble {
+function ofStranded({ timeline, since }: StrandedTimeline): Trouble {
   const words = `no base backup leads to timeline ${timeline}, of which WAL is archived`;
   return { key: `stranded ${timeline}`, kind: 'stranded', missing: undefined, isOpen: true, since, words, details: { timeline } };
 }
