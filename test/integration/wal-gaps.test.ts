@@ -34,19 +34,9 @@ describe('holes in the archive', () => {
     daemon = stack.use(await TestDaemon.start({ directory: join(path, 'pghoard'), postgres }));
     await archiveWith(daemon.archiveCommand);
     await daemon.basebackups(1);
-    for (let n = 0; n < 4; n++) await addSegment();
+    await addSegment();
   });
   after(() => stack.disposeAsync());
-
-  test('a segment that somebody deleted is noticed, and archived again from pg_wal', async () => {
-    const name = await addSegment();
-    await addSegment();
-    const logged = await restartWithout(name);
-    await said(new RegExp(`WAL segment ${name} is missing`), logged);
-    await said(/archived WAL that was missing from the data directory/, logged);
-    await daemon.archived(name);
-    await said(new RegExp(`not so any more: WAL segment ${name} is missing`), logged);
-  });
 
   test('what an archive_command only pretended to archive comes from pg_wal, also while nothing follows it', async () => {
     await archiveWith('/bin/true');
@@ -71,18 +61,22 @@ describe('holes in the archive', () => {
     await daemon.reconfigure({ site: { pg_data_directory: postgres.dataDirectory, nodes: [postgres.dsn] } });
   });
 
-  test('what nobody has any more leads to a new base backup, after which only the reach of the older ones is cut', async () => {
-    const name = await addSegment();
-    await addSegment();
-    await rm(join(postgres.dataDirectory, 'pg_wal', name));
+  test('what somebody deleted comes from pg_wal; where nobody has it any more a base backup is taken, and only the reach of the older ones is cut', async () => {
+    const [lost, kept] = [await addSegment(), await addSegment(), await addSegment()];
+    const [gone] = [await addSegment(), await addSegment()];
+    await rm(join(postgres.dataDirectory, 'pg_wal', gone));
     const backups = await daemon.basebackups(1);
-    const logged = await restartWithout(name);
-    await said(new RegExp(`WAL segment ${name} is missing: what was written behind it cannot be restored`), logged);
+    const logged = await restartWithout(lost, kept, gone);
+    await said(new RegExp(`WAL from ${lost} to ${kept} .2 segments. is missing`), logged);
+    await said(new RegExp(`WAL segment ${gone} is missing: what was written behind it cannot be restored`), logged);
+    await said(/archived WAL that was missing from the data directory/, logged);
+    for (const name of [lost, kept]) await daemon.archived(name);
     await daemon.basebackups(backups.length + 1);
     await said(/a base backup from after the hole in the WAL is complete/, logged);
     await waitFor(() => !existsSync(alert()), { withinMs: 5000, what: 'the alert is cleared' });
-    const isPast = async () => (await state())?.holes.some(({ from, to, status }) => from === name && to === name && status === 'past');
-    await waitFor(isPast, { withinMs: 10_000, what: 'the state file goes on naming it' });
+    const isPast = async () =>
+      (await state())?.holes.map(({ from, to, status }) => [from, to, status].join()).join(' ') === `${gone},${gone},past`;
+    await waitFor(isPast, { withinMs: 10_000, what: 'the state file goes on naming what is missing' });
     const { mending } = (await state())?.holes.at(-1) ?? {};
     assert.match(String(mending), /does not have WAL segment/);
   });

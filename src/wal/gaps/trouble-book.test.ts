@@ -78,3 +78,21 @@ test('what is certain stays known while it shrinks, until it is harmless or gone
   assert.deepEqual(words(book.update([], new Set(), noon)), [`gone ${first.key}`]);
   assert.deepEqual(book.known, []);
 });
+
+test('what is left of a hole after a part of it was mended was known before', () => {
+  const book = new TroubleBook();
+  const [whole] = troubles(hole(5, 20));
+  assert(whole);
+  book.update([whole], new Set([whole.key]), noon);
+  const left = troubles(hole(5, 8), hole(12, 13));
+  const later = minutesAfterNoon(1);
+  assert.deepEqual(book.unknown(left, later), []);
+  assert.deepEqual(book.update(left, new Set(), later), { noticed: [], harmless: [], gone: [] });
+  assert.deepEqual(
+    book.known.map(({ trouble, noticed }) => [trouble.key, noticed]),
+    left.map(({ key }) => [key, noon]),
+  );
+  const [beside] = troubles(hole(14, 15));
+  assert(beside);
+  assert.deepEqual(book.unknown([beside], later), [beside]);
+});

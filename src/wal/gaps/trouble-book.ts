@@ -30,6 +30,11 @@ const ageMsMin: Readonly<Record<Trouble['kind'], number>> = { inside: 5_000, his
 /** What waits here for its upload is not missing, until it has waited for so long. */
 const waitingMsMax = 10 * 60_000;
 
+function isPartOf({ missing: part }: Trouble, { missing: whole }: Trouble): boolean {
+  if (typeof part !== 'object' || typeof whole !== 'object' || part.first < whole.first || part.last > whole.last) return false;
+  return part.line.nameAt(part.last) === whole.line.nameAt(part.last);
+}
+
 /** How much older it is than it has to be. */
 function msOver({ since, kind }: Trouble, now: Date): number {
   return now.getTime() - since.getTime() - ageMsMin[kind];
@@ -51,21 +56,31 @@ export class TroubleBook {
 
   /** What seems to be missing for long enough, and is not known. */
   unknown(troubles: readonly Trouble[], now: Date): readonly Trouble[] {
-    return troubles.filter((trouble) => !this.#known.has(trouble.key) && msOver(trouble, now) >= 0);
+    return troubles.filter((trouble) => this.#knownAs(trouble) === undefined && msOver(trouble, now) >= 0);
   }
 
   /** Believes those that are known or `certain`, and forgets what is not missing any more. */
   update(troubles: readonly Trouble[], certain: ReadonlySet<string>, now: Date): BookChanges {
     const before = this.#known;
-    const believed = troubles.filter(({ key }) => before.has(key) || certain.has(key));
-    const entryOf = (trouble: Trouble) => ({ noticed: now, sought: undefined, ...before.get(trouble.key), trouble });
-    this.#known = new Map(believed.map((trouble) => [trouble.key, entryOf(trouble)]));
-    const wasOpen = ({ key }: Trouble) => before.get(key)?.trouble.isOpen === true;
+    const entries = troubles.map((trouble) => ({ trouble, known: this.#knownAs(trouble) }));
+    const believed = entries.filter(({ trouble, known }) => known !== undefined || certain.has(trouble.key));
+    const kept = new Set(believed.map(({ known }) => known));
+    this.#known = new Map(
+      believed.map(({ trouble, known }) => [
+        trouble.key,
+        { trouble, noticed: known?.noticed ?? now, sought: known?.trouble.key === trouble.key ? known.sought : undefined },
+      ]),
+    );
     return {
-      noticed: believed.filter(({ key }) => !before.has(key)),
-      harmless: believed.filter((trouble) => !trouble.isOpen && wasOpen(trouble)),
-      gone: [...before.values()].filter(({ trouble }) => !this.#known.has(trouble.key)).map(({ trouble }) => trouble),
+      noticed: believed.filter(({ known }) => known === undefined).map(({ trouble }) => trouble),
+      harmless: believed.filter(({ trouble, known }) => known?.trouble.isOpen === true && !trouble.isOpen).map(({ trouble }) => trouble),
+      gone: [...before.values()].filter((known) => !kept.has(known)).map(({ trouble }) => trouble),
     };
+  }
+
+  /** As itself, or as a part of a hole, which was larger. */
+  #knownAs(trouble: Trouble): KnownTrouble | undefined {
+    return this.#known.get(trouble.key) ?? this.known.find((known) => isPartOf(trouble, known.trouble));
   }
 
   sought(key: string, sought: Sought): void {
