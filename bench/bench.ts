@@ -14,6 +14,8 @@ import { parseOptions } from './options.ts';
 import { renderTable, summarize } from './report.ts';
 import { type Result, runRounds } from './rounds.ts';
 import { run } from './run.ts';
+import { type Figure, measureWal, renderWal } from './wal/figures.ts';
+import { pghoardReceiver, pgReceivewal } from './wal/receivers.ts';
 
 const threads = 2;
 
@@ -25,19 +27,31 @@ async function main(argv: string[]): Promise<number> {
   const postgres = cleanup.use(await startCluster(options.scale));
   const bytes = await databaseBytes(postgres);
   const contestants: Contestant[] = [];
-  for (const [name, open] of Object.entries({ pghoard: openPghoard, pg_basebackup: openPgBasebackup, pgbackrest: openPgbackrest })) {
-    const arena: Arena = { postgres, directory: await makeOwn(join(scratch.path, name)), threads };
-    contestants.push(cleanup.use(await open(arena)));
-  }
+  const arenaOf = async (name: string): Promise<Arena> => ({ postgres, directory: await makeOwn(join(scratch.path, name)), threads });
+  for (const [name, open] of Object.entries({ pghoard: openPghoard, pg_basebackup: openPgBasebackup, pgbackrest: openPgbackrest }))
+    contestants.push(cleanup.use(await open(await arenaOf(name))));
   console.error(`${(bytes / 2 ** 20).toFixed(0)} MiB of data, ${cpus().length} processors, ${threads} threads, ${options.rounds} rounds`);
-  const rows = summarize(await runRounds(options, postgres, contestants, scratch.path, tell));
-  const commands = await measureCommands(contestants, postgres, options.calls);
+  const rows = options.wal ? [] : summarize(await runRounds(options, postgres, contestants, scratch.path, tell));
+  const commands = options.wal ? [] : await measureCommands(contestants, postgres, options.calls);
+  const archivers = contestants.filter((contestant) => contestant.commands !== undefined);
+  archivers.push(cleanup.use(await openPgbackrest(await arenaOf('pgbackrest-async'), true)));
+  const receivers = [
+    pghoardReceiver('walreceiver', await arenaOf('walreceiver')),
+    pghoardReceiver('pg_receivexlog', await arenaOf('pg_receivexlog')),
+    pgReceivewal(await arenaOf('pg_receivewal')),
+  ];
+  const wal = await measureWal({ ...options, postgres, archivers, receivers }, tellWal);
   console.log(
     options.json
-      ? JSON.stringify({ bytes, processors: cpus().length, threads, ...options, rows, commands }, undefined, 2)
-      : `${renderTable(rows)}\n\n${renderCommands(commands)}`,
+      ? JSON.stringify({ bytes, processors: cpus().length, threads, ...options, rows, commands, wal }, undefined, 2)
+      : [...(options.wal ? [] : [renderTable(rows), renderCommands(commands)]), renderWal(wal)].join('\n\n'),
   );
   return 0;
+}
+
+function tellWal({ what, tool, segments, seconds, cpuSeconds }: Figure): void {
+  const figures = `${seconds.toFixed(2)} s, ${cpuSeconds.toFixed(2)} s of CPU for ${segments} segments`;
+  console.error(`  ${what.padEnd(18)} ${tool.padEnd(22)} ${figures}`);
 }
 
 function tell({ round, discipline, contestant, seconds }: Result): void {

@@ -20,6 +20,8 @@ export interface Contestant extends AsyncDisposable {
   readonly name: string;
   /** Processes that run all the time and count as the tool's. */
   readonly pids: readonly number[];
+  /** In the command lines of all processes of this tool, and of no other's. */
+  readonly mark: string;
   /** What PostgreSQL is told to archive with while this tool takes a backup. */
   readonly archiveCommand: string;
   readonly backup: () => Promise<void>;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run bench [-- --scale 20 --rounds 3 --segments 16 --calls 40 --json]
+# npm run bench [-- --scale 20 --rounds 3 --segments 16 --calls 40 --wal --json]
 set -eu
 cd "$(dirname -- "$0")/.."
 sh scripts/install-npm.sh

@@ -9,6 +9,7 @@ export function openPgBasebackup({ postgres, directory }: Arena): Promise<Contes
   const contestant: Contestant = {
     name: 'pg_basebackup',
     pids: [],
+    mark: directory,
     archiveCommand: 'true',
     backup: async () => {
       await rm(backup, { recursive: true, force: true });

@@ -4,15 +4,19 @@ import { systemUser } from '../../test/support/system-user.ts';
 import type { Arena, Contestant } from '../contestant.ts';
 import { run } from '../run.ts';
 
-/** pgBackRest as Debian ships it: lz4, AES-256, as many processes as we have threads. */
-export async function openPgbackrest(arena: Arena): Promise<Contestant> {
-  const config = await writeConfig(arena);
+/**
+ * pgBackRest as Debian ships it: lz4, AES-256, as many processes as we have threads. Asynchronous: its commands push and get ahead of being asked,
+ * in processes that go on in the background.
+ */
+export async function openPgbackrest(arena: Arena, isAsync = false): Promise<Contestant> {
+  const config = await writeConfig(arena, isAsync);
   const user = { ...systemUser(), cwd: arena.directory };
   const pgbackrest = async (...args: string[]) => void (await run('pgbackrest', [`--config=${config}`, '--stanza=main', ...args], user));
   await pgbackrest('stanza-create');
   return {
-    name: 'pgbackrest',
+    name: isAsync ? 'pgbackrest async' : 'pgbackrest',
     pids: [],
+    mark: config,
     archiveCommand: `pgbackrest --config=${config} --stanza=main archive-push %p`,
     backup: () => pgbackrest('--type=full', 'backup'),
     restore: async (target) => {
@@ -31,9 +35,9 @@ export async function openPgbackrest(arena: Arena): Promise<Contestant> {
   };
 }
 
-async function writeConfig({ postgres, directory, threads }: Arena): Promise<string> {
+async function writeConfig({ postgres, directory, threads }: Arena, isAsync: boolean): Promise<string> {
   const { uid, gid } = systemUser();
-  for (const name of ['repo', 'log', 'lock']) {
+  for (const name of ['repo', 'log', 'lock', 'spool']) {
     await mkdir(join(directory, name));
     await run('chown', [`${uid}:${gid}`, join(directory, name)]);
   }
@@ -52,7 +56,7 @@ log-path=${directory}/log
 lock-path=${directory}/lock
 log-level-console=error
 log-level-file=off
-
+${isAsync ? `archive-async=y\nspool-path=${directory}/spool\narchive-get-queue-max=1GiB\n` : ''}
 [main]
 pg1-path=${postgres.dataDirectory}
 pg1-port=${postgres.port}

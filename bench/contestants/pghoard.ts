@@ -14,11 +14,22 @@ const bin = join(dirname(fileURLToPath(import.meta.url)), '../../../bin');
 const readyMsMax = 60_000;
 const backupMsMax = 3_600_000;
 
-/** Ours: the daemon and its commands, as an operator runs them: as the user of PostgreSQL, local-tar, snappy, encrypted. */
-export async function openPghoard(arena: Arena): Promise<Contestant> {
+/** A daemon of ours at work. */
+export interface BenchDaemon extends AsyncDisposable {
+  readonly port: number;
+  readonly pid: number;
+  readonly config: string;
+  /** Rejects as soon as it ends by itself. */
+  readonly lost: Promise<never>;
+  /** Where its site keeps segments. */
+  readonly storedWal: string;
+}
+
+/** Starts it as an operator does: as the user of PostgreSQL, snappy, encrypted. Resolves once it answers. */
+export async function startDaemon(arena: Arena, siteSettings: object): Promise<BenchDaemon> {
   const port = await freePort();
   const user = { ...systemUser(), cwd: arena.directory };
-  const config = await writeConfig(arena, port);
+  const config = await writeConfig(arena, port, siteSettings);
   await run(join(bin, 'pghoard_create_keys'), ['--site', site, '--key-id', 'bench', '--config', config], user);
   const processes = new Processes();
   const pid = processes.start({
@@ -29,6 +40,17 @@ export async function openPghoard(arena: Arena): Promise<Contestant> {
     stopSignal: 'SIGTERM',
     user,
   });
+  const isUp = async () => (await fetch(`http://127.0.0.1:${port}/status`)).ok;
+  await Promise.race([waitFor(isUp, { withinMs: readyMsMax, what: 'the daemon answers' }), processes.lost]);
+  const storedWal = join(arena.directory, 'store', site, 'xlog');
+  return { port, pid, config, lost: processes.lost, storedWal, [Symbol.asyncDispose]: () => processes[Symbol.asyncDispose]() };
+}
+
+/** Ours: the daemon and its commands, with base backups by local-tar. */
+export async function openPghoard(arena: Arena): Promise<Contestant> {
+  const daemon = await startDaemon(arena, { active_backup_mode: 'archive_command', basebackup_mode: 'local-tar' });
+  const { port, pid, config } = daemon;
+  const user = { ...systemUser(), cwd: arena.directory };
   const url = `http://127.0.0.1:${port}`;
   const request = (path: string, method = 'GET', headers = {}) => fetch(`${url}${path}`, { method, headers });
   const done = async (answer: Promise<Response>) => assert.equal((await answer).status, 201);
@@ -37,16 +59,16 @@ export async function openPghoard(arena: Arena): Promise<Contestant> {
     return basebackups.map(({ name }) => name);
   };
   const archiveFlags = ['--mode', 'archive', '--site', site, '--port', String(port), '--xlog'];
-  await waitFor(async () => (await request('/status')).ok, { withinMs: readyMsMax, what: 'the daemon answers' });
   return {
     name: 'pghoard',
     pids: [pid],
+    mark: arena.directory,
     archiveCommand: [`"${join(bin, 'pghoard_postgres_command')}"`, ...archiveFlags, '%f'].join(' '),
     backup: async () => {
       const before = await listed();
       await request(`/${site}/archive/basebackup`, 'PUT');
       const isStored = async () => (await listed()).some((name) => !before.includes(name));
-      await Promise.race([waitFor(isStored, { withinMs: backupMsMax, everyMs: 20, what: 'the backup is stored' }), processes.lost]);
+      await Promise.race([waitFor(isStored, { withinMs: backupMsMax, everyMs: 20, what: 'the backup is stored' }), daemon.lost]);
     },
     restore: async (target) => {
       await run('install', ['-d', '-m', '700', '-o', String(user.uid), '-g', String(user.gid), target]);
@@ -69,7 +91,7 @@ export async function openPghoard(arena: Arena): Promise<Contestant> {
       restore: (name, output) =>
         done(request(`/${site}/archive/${name}`, 'GET', { 'x-pghoard-target-path': join(arena.postgres.dataDirectory, output) })),
     },
-    [Symbol.asyncDispose]: () => processes[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };
 }
 
@@ -82,7 +104,7 @@ function commandOf(name: string, program: string, port: number): WalCommand {
   };
 }
 
-async function writeConfig({ postgres, directory, threads }: Arena, port: number): Promise<string> {
+async function writeConfig({ postgres, directory, threads }: Arena, port: number, siteSettings: object): Promise<string> {
   const { uid, gid } = systemUser();
   for (const name of ['spool', 'store']) {
     await mkdir(join(directory, name));
@@ -99,10 +121,9 @@ async function writeConfig({ postgres, directory, threads }: Arena, port: number
       [site]: {
         nodes: [{ host: postgres.socketDirectory, port: postgres.port, user: 'postgres', dbname: 'postgres' }],
         pg_data_directory: postgres.dataDirectory,
-        active_backup_mode: 'archive_command',
-        basebackup_mode: 'local-tar',
         basebackup_interval_hours: null, // only when asked
         object_storage: { storage_type: 'local', directory: join(directory, 'store') },
+        ...siteSettings,
       },
     },
   };
