@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { systemClock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
 import { facts as listingFacts } from './contract-listing.ts';
@@ -44,6 +45,13 @@ async function getCarriesEntry(store: ObjectStore): Promise<void> {
   assert.equal(entry.key, 'one');
   assert.equal(entry.size, 5);
   assert.deepEqual({ ...entry.metadata }, metadata);
+}
+
+async function fileHoldsObject(store: ObjectStore): Promise<void> {
+  await store.put('one', bytesOf('hello'), { metadata });
+  const { file } = await store.get('one');
+  if (file !== undefined) assert.equal(await readFile(file, 'utf8'), 'hello');
+  assert.equal((await store.get('one', { range: { start: 1, end: 3 } })).file, undefined);
 }
 
 async function missingIsMissing(store: ObjectStore): Promise<void> {
@@ -288,6 +296,7 @@ export const objectStoreContract: readonly Fact[] = [
   { fact: 'what was put is got back', holds: putAndGet },
   { fact: 'head tells size, time and metadata', holds: headTells },
   { fact: 'get tells the entry with the body', holds: getCarriesEntry },
+  { fact: 'a file that a body names holds the whole object, and a part of it names none', holds: fileHoldsObject },
   { fact: 'what is not there is object-missing, also a directory', holds: missingIsMissing },
   { fact: 'a put replaces data and metadata', holds: overwrites },
   { fact: 'a put replaces data where the metadata stays', holds: overwritesWithSameMetadata },

@@ -33,6 +33,8 @@ export interface ObjectBody {
   readonly entry: ObjectEntry;
   /** Can be read once. Ends early only by an error: `store-unreachable` (retryable) where fewer bytes came than promised. */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Where the whole object lies in a file of this host: who would write the bytes to a file may read it there. It may be replaced or go meanwhile. */
+  readonly file?: string;
 }
 
 export interface RequestOptions {

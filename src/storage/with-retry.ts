@@ -22,7 +22,7 @@ export function withRetry(store: ObjectStore, policy: RetryPolicy = storeRetryPo
     get: async (key, options = {}) => {
       const open = (range: ByteRange | undefined) => again(() => store.get(key, range ? { ...options, range } : options), options.signal);
       const body = await open(options.range);
-      return { entry: body.entry, bytes: resumingBody(store, body, options, open, new Patience(policy, deps, options.signal)) };
+      return { ...body, bytes: resumingBody(store, body, options, open, new Patience(policy, deps, options.signal)) };
     },
     head: (key, options) => again(() => store.head(key, options), options?.signal),
     list: (prefix, options = {}) => resumingList(store, prefix, options, new Patience(policy, deps, options.signal)),

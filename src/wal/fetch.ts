@@ -83,6 +83,8 @@ export class WalFetcher {
   readonly #pace: PrefetchPace;
   readonly #end = new AbortController();
   readonly #ahead: Limiter;
+  /** Segments that may be asked for soon. */
+  #wanted: ReadonlySet<string> = new Set();
   #freeBytes = Number.POSITIVE_INFINITY;
   #idle = new AbortController();
 
@@ -222,11 +224,12 @@ export class WalFetcher {
     });
   }
 
-  /** A slot that brings no file is forgotten at once, so that the next one who asks starts anew. */
+  /** A slot that brings no file is forgotten at once, so that the next one who asks starts anew. One that nobody wants any more goes. */
   #addSlot(slot: Slot): Slot {
     this.#slots.set(slot.name, slot);
     slot.received.then(
-      (wal) => wal ?? this.#forget(slot),
+      (wal) =>
+        wal === undefined ? this.#forget(slot) : this.#evict((other) => other === slot && slot.isAhead && !this.#wanted.has(slot.name)),
       () => this.#forget(slot),
     );
     return slot;
@@ -234,7 +237,8 @@ export class WalFetcher {
 
   #lookAhead(name: string, segmentBytes: number): void {
     const names = namesAhead(name, segmentBytes, Math.min(this.#pace.depth, segmentsFitting(segmentBytes, this.#freeBytes)));
-    void this.#evict((slot) => slot.name !== name && !names.includes(slot.name));
+    this.#wanted = new Set([name, ...names]);
+    void this.#evict((slot) => !this.#wanted.has(slot.name));
     this.#prefetcher.want(names);
     void this.#measureRoom();
   }
@@ -290,7 +294,10 @@ export class WalFetcher {
     this.#idle.abort();
     this.#idle = new AbortController();
     this.#clock.sleep(idleMsMax, this.#idle.signal).then(
-      () => this.#evict(() => true),
+      () => {
+        this.#wanted = new Set();
+        return this.#evict(() => true);
+      },
       () => {},
     );
   }

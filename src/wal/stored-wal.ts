@@ -10,7 +10,7 @@ import type { Urgency } from '../lib/urgency.ts';
 import { differenceOf, type SeenCluster } from '../postgres/seen-cluster.ts';
 import type { ObjectBody } from '../storage/object-store.ts';
 import { nodeHashName } from './hash-name.ts';
-import { unsealWal } from './unseal-wal.job.ts';
+import { type PlainWal, type UnsealWalInput, unsealWal } from './unseal-wal.job.ts';
 
 /** Of which cluster the WAL of a source is. */
 export interface SourceCluster extends SeenCluster {
@@ -107,24 +107,19 @@ export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<
     const storedHash = metadata.hashAlgorithm === undefined ? undefined : nodeHashName(metadata.hashAlgorithm);
     const hashAlgorithm = storedHash ?? deps.hashAlgorithm;
     const cluster = await clusterExpected(opened, deps.signal);
-    await download(opened, sealedPath, deps);
-    const plain = await deps.pool.run(
-      unsealWal,
-      {
-        name,
-        origin: source.catalog.store.name,
-        sealedPath,
-        plainPath: path,
-        unseal: {
-          plainHash: hashAlgorithm,
-          ...(metadata.compression !== undefined && { compression: metadata.compression }),
-          ...(privateKey !== undefined && { privateKey }),
-        },
-        ...(storedHash !== undefined && metadata.hash !== undefined && { expectedHash: metadata.hash }),
-        ...(cluster && { cluster }),
+    const input = {
+      name,
+      origin: source.catalog.store.name,
+      plainPath: path,
+      unseal: {
+        plainHash: hashAlgorithm,
+        ...(metadata.compression !== undefined && { compression: metadata.compression }),
+        ...(privateKey !== undefined && { privateKey }),
       },
-      { signal: deps.signal, urgency: deps.urgency },
-    );
+      ...(storedHash !== undefined && metadata.hash !== undefined && { expectedHash: metadata.hash }),
+      ...(cluster && { cluster }),
+    };
+    const plain = (await unsealInPlace(opened, input, deps)) ?? (await downloadAndUnseal(opened, sealedPath, input, deps));
     return { name, path, hashAlgorithm, ...plain };
   } catch (error) {
     await discard(opened.body);
@@ -137,6 +132,28 @@ export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<
 async function clusterExpected({ source, body }: OpenedWal, signal: AbortSignal): Promise<SeenCluster | undefined> {
   const cluster = await source.cluster?.(signal);
   return cluster?.since !== undefined && body.entry.lastModified > cluster.since ? cluster : undefined;
+}
+
+type Unsealing = Omit<UnsealWalInput, 'sealedPath' | 'isSealedKept'>;
+
+/** `undefined` where the store is none of local files, or its file cannot be read: then the store itself has the words for it. */
+async function unsealInPlace({ body }: OpenedWal, input: Unsealing, deps: ReceiveDeps): Promise<PlainWal | undefined> {
+  if (body.file === undefined) return undefined;
+  try {
+    const { signal, urgency } = deps;
+    const plain = await deps.pool.run(unsealWal, { ...input, sealedPath: body.file, isSealedKept: true }, { signal, urgency });
+    await discard(body);
+    return plain;
+  } catch (error) {
+    if (isOperatorError(error, 'file-unreadable')) return undefined;
+    throw error;
+  }
+}
+
+async function downloadAndUnseal(opened: OpenedWal, sealedPath: string, input: Unsealing, deps: ReceiveDeps): Promise<PlainWal> {
+  await download(opened, sealedPath, deps);
+  const { signal, urgency } = deps;
+  return deps.pool.run(unsealWal, { ...input, sealedPath, isSealedKept: false }, { signal, urgency });
 }
 
 /** Lets go of the connection behind bytes that nobody will read. */

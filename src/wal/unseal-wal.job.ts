@@ -13,8 +13,10 @@ export interface UnsealWalInput {
   readonly name: string;
   /** Whose content this is, for messages. */
   readonly origin: string;
-  /** The object's bytes as they came from the store; removed in any case. */
+  /** The object's bytes as they came from the store. */
   readonly sealedPath: string;
+  /** They are the store's own, and are not removed. */
+  readonly isSealedKept: boolean;
   /** Where the plain file goes once it has proved to be what its name says. */
   readonly plainPath: string;
   readonly unseal: UnsealOptions & { readonly plainHash: string };
@@ -50,7 +52,7 @@ export const unsealWal = defineJob(import.meta.url, 'unsealWal', async (input: U
     return { bytes: plainBytes, hash: plainHash, ...(segmentBytes !== undefined && { segmentBytes }) };
   } finally {
     rmSync(temporary, { force: true });
-    rmSync(input.sealedPath, { force: true });
+    if (!input.isSealedKept) rmSync(input.sealedPath, { force: true });
   }
 });
 

@@ -71,7 +71,7 @@ export class FaultyStore implements ObjectStore {
   async get(key: string, options?: RequestOptions & { readonly range?: ByteRange }): Promise<ObjectBody> {
     const fault = this.#next('get', key);
     const body = await this.#call(fault, () => this.#inner.get(key, options));
-    return fault?.how === 'cut' ? { ...body, bytes: cutBytes(body.bytes, fault) } : body;
+    return fault?.how === 'cut' ? { entry: body.entry, bytes: cutBytes(body.bytes, fault) } : body;
   }
 
   async head(key: string, options?: RequestOptions): Promise<ObjectEntry> {

@@ -39,3 +39,11 @@ export function makeHistory(name: string, switchLsn = '0/3000000'): Buffer {
   assert(timeline > 1, 'the first timeline has no history');
   return Buffer.from(`${timeline - 1}\t${switchLsn}\tno recovery target specified\n`);
 }
+
+/** The same bytes but for one bit in their middle. */
+export function flipBit(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  const at = copy.length >> 1;
+  copy[at] = (copy[at] ?? 0) ^ 1;
+  return copy;
+}

@@ -67,7 +67,8 @@ export class LocalStore implements ObjectStore {
     const { entry, found, path } = await this.#findForReading(key, options.signal);
     const { start, end } = options.range ?? { start: 0, end: found.size };
     const range = { start, end: Math.max(start, Math.min(end, found.size)) };
-    return { entry, bytes: abortable(readObject(path, found, range, { key, store: this.name }), options.signal) };
+    const bytes = abortable(readObject(path, found, range, { key, store: this.name }), options.signal);
+    return { entry, bytes, ...(options.range === undefined && { file: path }) };
   }
 
   async head(key: string, options: RequestOptions = {}): Promise<ObjectEntry> {
