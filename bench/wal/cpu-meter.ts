@@ -39,30 +39,43 @@ export class CpuMeter implements Disposable {
   #ownTicks(): number {
     const { pids, starters } = this.#owners;
     let ticks = 0;
-    for (const pid of pids) ticks += ticksOf(pid).own + ticksOf(pid).children;
-    for (const pid of starters) ticks += ticksOf(pid).children;
+    for (const pid of pids) ticks += (statOf(pid)?.own ?? 0) + (statOf(pid)?.children ?? 0);
+    for (const pid of starters) ticks += statOf(pid)?.children ?? 0;
     return ticks;
   }
 
+  /** Each stray by itself: what its children took would only be its own once they have ended, and it may end right after them. */
   #sample(): void {
+    const { pids, starters, mark } = this.#owners;
+    const stats = new Map<number, Stat>();
     for (const entry of readdirSync('/proc')) {
-      const pid = Number(entry);
-      if (!Number.isInteger(pid) || this.#owners.pids.includes(pid)) continue;
-      const { parent, own, children } = ticksOf(pid);
-      if (parent === 1 && commandLineOf(pid).includes(this.#owners.mark)) this.#strays.set(pid, own + children);
+      const stat = /^\d+$/.test(entry) ? statOf(Number(entry)) : undefined;
+      if (stat) stats.set(Number(entry), stat);
+    }
+    for (const [pid, { own }] of stats) {
+      let ancestor: number | undefined = pid;
+      while (ancestor !== undefined && !pids.includes(ancestor) && !starters.includes(ancestor)) ancestor = stats.get(ancestor)?.parent;
+      if (ancestor === undefined && commandLineOf(pid).includes(mark)) this.#strays.set(pid, own);
     }
   }
 }
 
-/** Fields 4 and 14 to 17 of /proc/PID/stat; zeros once it is gone. */
-function ticksOf(pid: number): { readonly parent: number; readonly own: number; readonly children: number } {
+interface Stat {
+  readonly parent: number;
+  /** Ticks of its own, and of children that have ended and were waited for. */
+  readonly own: number;
+  readonly children: number;
+}
+
+/** Fields 4 and 14 to 17 of /proc/PID/stat; undefined once it is gone. */
+function statOf(pid: number): Stat | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const at = (field: number) => Number(fields[field - 3]);
     return { parent: at(4), own: at(14) + at(15), children: at(16) + at(17) };
   } catch {
-    return { parent: 0, own: 0, children: 0 };
+    return undefined;
   }
 }
 
