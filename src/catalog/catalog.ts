@@ -94,10 +94,11 @@ export class Catalog {
 
   /** Whether the store has no backups, WAL or anything else of the site, nor halves of objects. Who works on the site does not count. */
   async isEmpty(signal?: AbortSignal): Promise<boolean> {
-    const { identity, sitePrefix } = this.keys;
+    const { identity, leasePrefix, sitePrefix } = this.keys;
+    const counts = (key: string) => key !== identity && !key.startsWith(leasePrefix);
     let isHalfThere = false;
-    const onIncomplete = (key: string) => void (isHalfThere ||= key !== identity);
-    for await (const { key } of this.store.list(sitePrefix, { signal, onIncomplete })) if (key !== identity) return false;
+    const onIncomplete = (key: string) => void (isHalfThere ||= counts(key));
+    for await (const { key } of this.store.list(sitePrefix, { signal, onIncomplete })) if (counts(key)) return false;
     return !isHalfThere;
   }
 

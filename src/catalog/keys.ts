@@ -68,6 +68,16 @@ export class SiteKeys {
     return this.#under('site_identity');
   }
 
+  /** Ours: which daemon works on the site. */
+  get leasePrefix(): string {
+    return this.#under('site_lease/');
+  }
+
+  /** `generation` counts from 1. */
+  lease(generation: number): string {
+    return this.leasePrefix + String(generation).padStart(10, '0');
+  }
+
   wal(name: string): string {
     return this.walPrefix + name;
   }
