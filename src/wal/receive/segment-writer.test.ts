@@ -24,7 +24,8 @@ test('WAL in pieces of any length lands in segments, byte for byte, across the c
   for (const piece of [8192, 131_071, content.length]) {
     await using scratch = await makeTemporaryDirectory();
     await using writer = writerIn(scratch.path);
-    for (let at = 0; at < content.length; at += piece) await writer.write(content.subarray(at, at + piece));
+    for (let at = 0; at < content.length; at += piece) await writer.append(content.subarray(at, at + piece));
+    await writer.flush();
     assert.deepEqual((await readdir(scratch.path)).toSorted(), [first, second, `${third}.partial`]);
     const written = await Promise.all([first, second, `${third}.partial`].map((name) => readFile(join(scratch.path, name))));
     assert.deepEqual(
@@ -36,24 +37,37 @@ test('WAL in pieces of any length lands in segments, byte for byte, across the c
   }
 });
 
-test('what is whole is flushed; the rest once it is asked for', async () => {
+test('what is whole is flushed; the rest is written and flushed once it is asked for', async () => {
   await using scratch = await makeTemporaryDirectory();
   await using writer = writerIn(scratch.path);
   const start = writer.written;
   assert.equal(writer.segment, first);
-  await writer.write(bytesOf(100));
-  assert.deepEqual([writer.written - start, writer.flushed - start, writer.segment], [100n, 0n, first]);
+  const [changing, content] = [bytesOf(100), bytesOf(100)];
+  await writer.append(changing);
+  changing.fill(0);
+  assert.deepEqual([writer.written - start, writer.flushed - start, writer.segment], [0n, 0n, first]);
   await writer.flush();
-  assert.equal(writer.flushed - start, 100n);
-  await writer.write(bytesOf(mebibyte));
+  assert.deepEqual([writer.written - start, writer.flushed - start], [100n, 100n]);
+  assert.ok((await readFile(join(scratch.path, `${first}.partial`))).subarray(0, 100).equals(content));
+  await writer.append(bytesOf(mebibyte));
   assert.deepEqual([writer.written - start, writer.flushed - start, writer.segment], [BigInt(mebibyte + 100), BigInt(mebibyte), second]);
+});
+
+test('what was appended last is in the file at the end, also without a flush', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  {
+    await using writer = writerIn(scratch.path);
+    await writer.append(bytesOf(3000));
+  }
+  assert.ok((await readFile(join(scratch.path, `${first}.partial`))).subarray(0, 3000).equals(bytesOf(3000)));
 });
 
 test('the largest segments', async () => {
   await using scratch = await makeTemporaryDirectory();
   const segmentBytes = 2 ** 30;
   await using writer = new SegmentWriter({ directory: scratch.path, timeline: 1, segmentBytes, startLsn: 0n });
-  await writer.write(bytesOf(10));
+  await writer.append(bytesOf(10));
+  await writer.flush();
   const file = await stat(join(scratch.path, '000000010000000000000000.partial'));
   assert.equal(file.size, segmentBytes);
   assert.ok(file.blocks * 512 < mebibyte, 'takes no more room than has been written');
@@ -70,7 +84,8 @@ for (const [what, length] of [
     const before = bytesOf(mebibyte).fill(0, length);
     await writeFile(path, before.subarray(0, length));
     await using writer = writerIn(scratch.path);
-    await writer.write(bytesOf(3000));
+    await writer.append(bytesOf(3000));
+    await writer.flush();
     assert.ok((await readFile(path)).equals(Buffer.concat([bytesOf(3000), before.subarray(3000)])));
   });
 }
@@ -82,7 +97,7 @@ async function leavesRoom(): Promise<void> {
   await using _disk = await makeSmallDisk(scratch.path, 6 * mebibyte);
   await using writer = writerIn(scratch.path);
   const fill = async () => {
-    for (;;) await writer.write(bytesOf(mebibyte / 2));
+    for (;;) await writer.append(bytesOf(mebibyte / 2));
   };
   await assert.rejects(fill(), { code: 'disk-full', message: /only \d+ bytes are free/ });
   assert.ok((await freeBytesOf(scratch.path)) >= 2 * mebibyte);
@@ -91,5 +106,6 @@ async function leavesRoom(): Promise<void> {
 
 test('a directory that is gone is named', async () => {
   await using writer = writerIn('/nowhere');
-  await assert.rejects(writer.write(bytesOf(10)), { code: 'file-unwritable', message: /\/nowhere/ });
+  await writer.append(bytesOf(10));
+  await assert.rejects(writer.flush(), { code: 'file-unwritable', message: /\/nowhere/ });
 });

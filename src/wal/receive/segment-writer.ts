@@ -16,6 +16,9 @@ export interface SegmentWriterOptions {
   readonly startLsn: Lsn;
 }
 
+/** A server that has much to send does so in pieces of 128 KiB, each of which would cost a trip to the thread pool. */
+const collectedBytesMax = 1 << 20;
+
 /**
  * Writes streamed WAL as pg_receivewal does, so that either can go on after the other: `NAME.partial`, as long as the segment from the start, gets its
  * name once it is whole and fsynced. What an earlier life wrote into it is overwritten in place, never emptied: it may be all that is left of it.
@@ -24,6 +27,9 @@ export interface SegmentWriterOptions {
  */
 export class SegmentWriter implements AsyncDisposable {
   readonly #options: SegmentWriterOptions;
+  /** What is still to be written is the first {@link #collected} bytes. */
+  readonly #buffer = Buffer.allocUnsafe(collectedBytesMax);
+  #collected = 0;
   #file: FileHandle | undefined;
   #written: Lsn;
   #flushed: Lsn;
@@ -44,15 +50,27 @@ export class SegmentWriter implements AsyncDisposable {
     return this.#flushed;
   }
 
-  /** The segment that the next byte goes to. */
+  /** The segment behind what has been written. */
   get segment(): string {
     const { timeline, segmentBytes } = this.#options;
     return walNameOf(this.#written, timeline, segmentBytes);
   }
 
-  /** Appends; `bytes` may reach over the ends of segments. */
-  async write(bytes: Uint8Array): Promise<void> {
+  /** Appends, at the latest with the next {@link flush} or at the end; `bytes` may reach over the ends of segments, and may change afterwards. */
+  async append(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, at + this.#buffer.length - this.#collected);
+      this.#buffer.set(piece, this.#collected);
+      this.#collected += piece.length;
+      at += piece.length;
+      if (this.#collected === this.#buffer.length) await this.#write();
+    }
+  }
+
+  async #write(): Promise<void> {
     const { segmentBytes } = this.#options;
+    const bytes = this.#buffer.subarray(0, this.#collected);
+    this.#collected = 0;
     for (let at = 0; at < bytes.length; ) {
       const offset = Number(this.#written % BigInt(segmentBytes));
       const piece = bytes.subarray(at, at + segmentBytes - offset);
@@ -66,14 +84,17 @@ export class SegmentWriter implements AsyncDisposable {
     }
   }
 
-  /** Makes durable what has been written. */
+  /** Makes durable what has been appended. */
   async flush(): Promise<void> {
+    await this.#write();
     if (this.#flushed === this.#written) return;
     await this.#try(async () => this.#file?.datasync());
     this.#flushed = this.#written;
   }
 
+  /** The server may be lost, so that this is all that is left of its WAL. What cannot be written any more has failed, or is going to fail, elsewhere. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#write().catch(() => {});
     const file = this.#file;
     this.#file = undefined;
     await file?.close();

@@ -59,7 +59,7 @@ export class StreamReceiver {
       const message = await next;
       if (message === undefined) return;
       onMessage();
-      if (message.kind === 'wal') await writer.write(message.bytes);
+      if (message.kind === 'wal') await writer.append(message.bytes);
       else if (message.replyRequested) this.report();
     }
   }
