@@ -1,6 +1,7 @@
 import type { CompressionAlgorithm, CompressionChoice } from '../codec/codec-options.ts';
 import { OperatorError } from '../lib/errors.ts';
-import type { Metadata } from '../storage/object-store.ts';
+import { isSegmentBytes } from '../postgres/wal-name.ts';
+import type { Metadata, ObjectEntry } from '../storage/object-store.ts';
 import { isCompressionAlgorithm, metadataOf, normaliseMetadata, parseCount } from './metadata-fields.ts';
 import { formatTimestamp } from './timestamp.ts';
 
@@ -40,6 +41,12 @@ export interface WalEncoding {
   readonly hash?: string;
   readonly hashAlgorithm?: string;
   readonly plainBytes?: number;
+}
+
+/** Of a stored segment; undefined where its metadata does not tell. */
+export function segmentBytesIn({ metadata }: ObjectEntry): number | undefined {
+  const bytes = parseCount(normaliseMetadata(metadata)['original-file-size']);
+  return bytes !== undefined && isSegmentBytes(bytes) ? bytes : undefined;
 }
 
 /** How to decode a stored segment, history file or backup part. Rejects an algorithm nobody knows with `object-unreadable`. */

@@ -77,7 +77,7 @@ test('nothing goes until the last WAL that the newest backup needs is stored: it
   const catalog = await makeStoredSite(three, wal);
   const newest = { key: catalog.keys.basebackupMain('2026-11-22_0'), end: '000000020000000000000009' };
   const { metadata } = await catalog.store.head(newest.key);
-  await putObject(catalog, newest.key, { ...metadata, 'end-wal-segment': newest.end });
+  await putObject(catalog, newest.key, { ...metadata, 'start-wal-segment': newest.end, 'end-wal-segment': newest.end });
   const before = await storedKeys(catalog);
   const { postponed, ...done } = await pruneNow(catalog);
   assert.deepEqual(done, { basebackups: [], walFiles: 0 });
@@ -85,6 +85,22 @@ test('nothing goes until the last WAL that the newest backup needs is stored: it
   assert.deepEqual(await storedKeys(catalog), before);
   await putObject(catalog, catalog.walKey(newest.end), {});
   assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-20_0'], walFiles: 4 });
+});
+
+test('nothing goes as long as WAL is missing that the newest backup needs on its way', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const key = catalog.keys.basebackupMain('2026-11-22_0');
+  const { metadata } = await catalog.store.head(key);
+  const needed = ['000000020000000000000007', '000000020000000000000008', '000000020000000000000009'] as const;
+  await putObject(catalog, key, { ...metadata, 'start-wal-segment': needed[0], 'end-wal-segment': needed[2] });
+  const size = { 'original-file-size': '16777216' };
+  for (const name of [needed[2], needed[0]]) {
+    assert.match((await pruneNow(catalog)).postponed ?? '', /2026-11-22_0/);
+    await putObject(catalog, catalog.walKey(name), size);
+  }
+  assert.match((await pruneNow(catalog)).postponed ?? '', /000000020000000000000008/);
+  await putObject(catalog, catalog.walKey(needed[1]), size);
+  assert.deepEqual((await pruneNow(catalog)).basebackups, ['2026-11-20_0']);
 });
 
 test('a newest backup that holds its WAL itself waits for none', async () => {

@@ -3,6 +3,7 @@ import type { BasebackupListing } from '../catalog/catalog.ts';
 import { preservedUntil } from '../catalog/preservation.ts';
 import { decideRetention, oldestPosition, type RetentionRules } from './decide.ts';
 import { isDelta } from './delta-references.ts';
+import { missingWalOf } from './missing-wal.ts';
 import { pruneWal } from './prune-wal.ts';
 import { releasedBy, type SweepDeps, sweepDeltaFiles } from './sweep-delta-files.ts';
 
@@ -61,10 +62,9 @@ export async function prune(
 
 async function whyNotYet(entries: readonly BasebackupEntry[], { catalog, signal }: PruneDeps): Promise<string | undefined> {
   const newest = entries.at(-1);
-  const lastWal = newest?.endWalSegment;
-  const holdsItsWal = newest?.metadata['active-backup-mode'] === 'standalone_hot_backup';
-  if (lastWal === undefined || holdsItsWal || (await catalog.findWal(lastWal, signal))) return undefined;
-  return `no base backup is deleted before the newest one, ${newest?.name}, can be restored: it needs WAL ${lastWal}, which is not stored (yet)`;
+  const missing = newest && (await missingWalOf(newest, catalog, signal));
+  if (missing === undefined) return undefined;
+  return `no base backup is deleted before the newest one, ${newest?.name}, can be restored: it needs WAL ${missing}, which is not stored (yet)`;
 }
 
 /** Chunks whose backup is gone or never became complete, once nobody can be busy with them any more, here or on another host. */

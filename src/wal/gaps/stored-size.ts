@@ -1,7 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts';
-import { parseWalMetadata } from '../../catalog/wal-entry.ts';
-import { isOperatorError } from '../../lib/errors.ts';
-import { isSegmentBytes } from '../../postgres/wal-name.ts';
+import { segmentBytesIn } from '../../catalog/wal-entry.ts';
 
 /** Of the first segment that is stored; undefined where there is none, or its metadata does not tell. */
 export async function sizeOfFirst(catalogs: readonly Catalog[], signal: AbortSignal): Promise<number | undefined> {
@@ -15,13 +13,7 @@ export async function sizeOfFirst(catalogs: readonly Catalog[], signal: AbortSig
 export async function sizeOf(name: string, catalogs: readonly Catalog[], signal: AbortSignal): Promise<number | undefined> {
   for (const catalog of catalogs) {
     const entry = await catalog.findWal(name, signal);
-    if (entry === undefined) continue;
-    try {
-      const { plainBytes } = parseWalMetadata(entry.metadata);
-      return plainBytes !== undefined && isSegmentBytes(plainBytes) ? plainBytes : undefined;
-    } catch (error) {
-      if (!isOperatorError(error)) throw error;
-    }
+    if (entry !== undefined) return segmentBytesIn(entry);
   }
   return undefined;
 }
