@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { OperatorError } from '../../lib/errors.ts';
 import type { ReplicationStream, TimelineEnd } from '../../postgres/replication-stream.ts';
 import type { FollowedWal } from './durability.ts';
 import type { SegmentWriter } from './segment-writer.ts';
@@ -17,13 +18,20 @@ const flushEveryMs = 100;
 /** Also for a server that gives up silent receivers soon (`wal_sender_timeout`). */
 const statusEveryMs = 1000;
 
+/** A server that is to stop asks again as soon as it is answered. Any other asks only one that has been silent for half of `wal_sender_timeout`. */
+const askedAgainMsMax = 500;
+/** How long it waits until all WAL is safe: for ever as long as it is answered (walsender.c, WalSndDone). */
+const heldUpMsMax = 10_000;
+
 /**
  * Writes what a server streams. One fsync serves everything that has arrived by then. The server hears at once what is safe by now, and once a second
- * in any case: also while nothing can be stored.
+ * in any case: also while nothing can be stored. A server that is to stop is not held up by that for long: what is not safe yet it sends again.
  */
 export class StreamReceiver {
   readonly #deps: StreamReceiverDeps;
   #flushedAtMs: number;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #heldUpSinceMs = 0;
 
   constructor(deps: StreamReceiverDeps) {
     this.#deps = deps;
@@ -60,8 +68,23 @@ export class StreamReceiver {
       if (message === undefined) return;
       onMessage();
       if (message.kind === 'wal') await writer.append(message.bytes);
-      else if (message.replyRequested) this.report();
+      else if (message.replyRequested) {
+        this.#leaveIfStopping();
+        this.report();
+      }
     }
+  }
+
+  #leaveIfStopping(): void {
+    const { clock, writer, followed } = this.#deps;
+    const now = clock.monotonicMs();
+    if (followed.durable === writer.written || now - this.#askedAtMs > askedAgainMsMax) this.#heldUpSinceMs = now;
+    this.#askedAtMs = now;
+    if (now - this.#heldUpSinceMs < heldUpMsMax) return;
+    throw new OperatorError('postgres-unreachable', 'the server is being shut down, and waits for WAL to be stored: it is let go', {
+      retryable: true,
+      hint: 'What is not stored yet waits here, and the server keeps it for its slot.',
+    });
   }
 
   #isFlushDue(): boolean {
