@@ -25,6 +25,8 @@ const alertByCode: Readonly<Record<string, AlertName>> = {
 };
 /** PostgreSQL pauses for a minute after a few refusals of archive_command. */
 const quietMsMin = 150_000;
+/** Each look is a request to the store. */
+const checkMsMin = 60_000;
 
 /** Keeps what does not belong to a site out of its store, and tells the operator. */
 export class Admission {
@@ -33,6 +35,9 @@ export class Admission {
   /** What was told last; null before anything was. */
   #told: string | undefined | null = null;
   #refusedAtMs = Number.NEGATIVE_INFINITY;
+  /** What was found well last, and when. */
+  #checked: string | undefined;
+  #checkedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
@@ -89,8 +94,12 @@ export class Admission {
   /** Looks from time to time, so that a refusal is seen before anything asks. Rejects with failures of the store that may pass. */
   async check(signal: AbortSignal): Promise<void> {
     const { keeper, cluster, clock } = this.#deps;
+    const residents = this.#residents();
+    const facts = JSON.stringify(residents, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+    const isFresh = facts === this.#checked && clock.monotonicMs() - this.#checkedAtMs < checkMsMin;
+    if (isFresh && this.#obstacle === undefined && this.#told === undefined) return;
     try {
-      await keeper.admit(this.#residents(), signal);
+      await keeper.admit(residents, signal);
       const { pgVersion } = cluster.facts;
       if (pgVersion !== undefined) await keeper.noteMajor(majorOf(pgVersion), signal);
     } catch (error) {
@@ -100,6 +109,8 @@ export class Admission {
       return;
     }
     this.#obstacle = undefined;
+    this.#checked = facts;
+    this.#checkedAtMs = clock.monotonicMs();
     if (this.#told !== undefined && clock.monotonicMs() - this.#refusedAtMs >= quietMsMin) await this.#allClear();
   }
 

@@ -37,6 +37,8 @@ export interface DaemonParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  /** Names `backup_location`, see `BackupLocation`. */
+  readonly place: () => string | undefined;
   /** Name of this host, for metadata. */
   readonly host: string;
   /** Of this package. */

@@ -76,7 +76,8 @@ export class Daemon {
     this.#startupTime = clock.now();
     const servedFiles = new ServedFiles(clock);
     const previouslyFlushed = (site: string) => previousFlushed(previousState, site);
-    this.#parts = { pool, walPool, uploads, alerts, servedFiles, previouslyFlushed, log, clock, random, host: hostname(), version };
+    const about = { place: () => this.#location?.name, host: hostname(), version };
+    this.#parts = { pool, walPool, uploads, alerts, servedFiles, previouslyFlushed, log, clock, random, ...about };
     this.#sites = new SiteSet(this.#parts);
   }
 
@@ -135,16 +136,18 @@ export class Daemon {
 
   /** The old place is left once the new one is in use. */
   async #move(from: DaemonConfig, to: DaemonConfig): Promise<void> {
-    const moves = from.backup_location !== to.backup_location;
-    const location = moves ? await this.#occupy(to) : this.#location;
+    if (from.backup_location === to.backup_location) return this.#sites.change(from, to);
+    const old = this.#location;
+    const location = await this.#occupy(to);
+    this.#location = location;
     try {
       await this.#sites.change(from, to);
     } catch (error) {
-      if (moves) await location?.leave();
+      this.#location = old;
+      await location.leave();
       throw error;
     }
-    if (moves) await this.#location?.leave();
-    this.#location = location;
+    await old?.leave();
   }
 
   async #occupy({ backup_location: path }: DaemonConfig): Promise<BackupLocation> {

@@ -16,6 +16,7 @@ const quiet: SiteView = {
   active: true,
   maintenance: false,
   obstacle: undefined,
+  standby: undefined,
   running: false,
   requested: false,
   backups: [backup(1)],
@@ -38,6 +39,7 @@ const cases: readonly [string, Partial<SiteView>, Schedule, 'idle' | 'scheduled'
   ['an inactive site rests', { active: false, requested: true }, daily, 'idle', /not active/],
   ['one backup at a time', { running: true, requested: true }, daily, 'idle', /running/],
   ['maintenance keeps a request waiting', { maintenance: true, requested: true }, daily, 'idle', /maintenance/],
+  ['a site that another daemon works on is left to it', { standby: 'x has it', backups: [], requested: true }, daily, 'idle', /x has it/],
   ['an obstacle is named', { obstacle: 'no PGDATA', backups: [] }, daily, 'idle', /no PGDATA/],
   [
     'a failure backs off',

@@ -17,6 +17,8 @@ export interface SiteView {
   /** Why no backup could be taken now whatever was asked, such as a `$PGDATA` that is not there. */
   readonly obstacle: string | undefined;
   readonly running: boolean;
+  /** Why the site is left to another daemon; undefined where it is not. */
+  readonly standby: string | undefined;
   readonly requested: boolean;
   /** Complete ones, in ascending order of start; `undefined` while the store could not be asked. */
   readonly backups: readonly BackupView[] | undefined;
@@ -67,6 +69,7 @@ export function retryDelayMs(failures: number): number {
 function hindranceOf(site: SiteView, now: Date): string | undefined {
   if (!site.active) return 'the site is not active';
   if (site.running) return 'a base backup is running';
+  if (site.standby !== undefined) return site.standby;
   if (site.maintenance) return 'maintenance mode is on';
   if (site.obstacle !== undefined) return site.obstacle;
   const retryAt = retryTime(site);

@@ -55,6 +55,18 @@ export const daemonSiteOptions = optionGroup({
   active: z.boolean().default(true).meta({
     description: 'False: the daemon takes no backups and prunes nothing, but lists and serves restores.',
   }),
+  lease_seconds: z
+    .number()
+    .min(1)
+    .max(3600)
+    .nullable()
+    .default(60)
+    .meta({
+      description:
+        'How long a daemon that is gone without a word is waited for until another one on the same store takes base backups, prunes and receives WAL ' +
+        'in its place. Its lease costs three requests (a read, a write, a listing) each third of that time. Null: no other daemon works on the site.',
+      since: '3.0',
+    }),
 });
 
 export type DaemonGlobalOptions = z.output<typeof daemonGlobalOptions>;

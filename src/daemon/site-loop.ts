@@ -2,13 +2,15 @@ import { access } from 'node:fs/promises';
 import { takeBasebackup } from '../basebackup/basebackup.ts';
 import type { BasebackupProgress } from '../basebackup/job.ts';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
-import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
+import { type BasebackupListing, Catalog } from '../catalog/catalog.ts';
+import type { Applicant } from '../catalog/identity-keeper.ts';
 import { preservedUntil } from '../catalog/preservation.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { RetentionRules } from '../retention/decide.ts';
 import { prune } from '../retention/prune.ts';
+import { withChecks } from '../storage/with-checks.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
 import { backupViews } from './backup-views.ts';
@@ -16,6 +18,7 @@ import { basebackupJob, readsDataDirectory } from './basebackup-job.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { nextStep, type Step } from './next-step.ts';
+import type { Ownership } from './ownership.ts';
 import type { Schedule } from './schedule.ts';
 import { privateKeysOf } from './site-keys.ts';
 
@@ -31,6 +34,7 @@ export interface SiteLoopDeps {
   readonly spool: Spool;
   readonly cluster: ClusterWatch;
   readonly admission: Admission;
+  readonly ownership: Ownership;
   /** Why the WAL of a base backup would not arrive. */
   readonly walObstacle: () => string | undefined;
 }
@@ -99,10 +103,17 @@ export class SiteLoop {
     this.#wake.abort();
   }
 
+  /** Who becomes the one that prunes looks at what there is by now. */
+  ownershipChanged(): void {
+    if (this.#deps.ownership.isHeld) this.#listedAtMs = Number.NEGATIVE_INFINITY;
+    this.#wake.abort();
+  }
+
   requestBasebackup(): void {
     const { site } = this.#deps;
     if (!site.active) throw new OperatorError('site-inactive', `site ${site.name} is not active: it takes no base backups`);
     this.#end.signal.throwIfAborted();
+    this.#requireOwn();
     this.#requested = true;
     this.#wake.abort();
   }
@@ -145,6 +156,7 @@ export class SiteLoop {
       active: site.active,
       maintenance: await exists(parts.config.maintenance_mode_file),
       obstacle: this.#obstacle(),
+      standby: this.#deps.ownership.hindrance,
       running: this.#backup !== undefined,
       requested: this.#requested,
       backups: this.#listing && backupViews(this.#listing.entries, scheduleOf(site)),
@@ -165,7 +177,7 @@ export class SiteLoop {
   }
 
   async #refreshListing(): Promise<void> {
-    const { parts, catalog, relatives, site, admission } = this.#deps;
+    const { parts, catalog, relatives, site, admission, ownership } = this.#deps;
     if (parts.clock.monotonicMs() - this.#listedAtMs < listingMsMax) return;
     const catalogs = await relatives(this.#end.signal);
     const [own, ...moved] = await Promise.all(catalogs.map((each) => each.basebackups(this.#end.signal)));
@@ -176,7 +188,7 @@ export class SiteLoop {
     this.#listedAtMs = parts.clock.monotonicMs();
     // Pruning asks again, and is the one who complains.
     this.#preserved = await preservedUntil(catalog, this.#end.signal).catch(() => this.#preserved);
-    if (site.active && admission.obstacle === undefined && this.#backup === undefined)
+    if (site.active && admission.obstacle === undefined && ownership.isHeld && this.#backup === undefined)
       await this.#prune(
         listing,
         moved.flatMap((other) => other.entries),
@@ -185,9 +197,12 @@ export class SiteLoop {
 
   /** Sites that this one was moved from keep what they have, and their backups may need WAL of this one. */
   async #prune(listing: BasebackupListing, elsewhere: readonly BasebackupEntry[]): Promise<void> {
-    const { parts, catalog, site } = this.#deps;
+    const { parts, catalog, site, ownership } = this.#deps;
+    await ownership.confirm(this.#end.signal);
+    const store = withChecks(catalog.store, { beforeDelete: () => ownership.requireHeld() });
     const manifests = { pool: parts.pool, storage: site.object_storage, privateKeys: privateKeysOf(site) };
-    const deps = { catalog, log: parts.log.child({ site: site.name }), signal: this.#end.signal, manifests };
+    const log = parts.log.child({ site: site.name });
+    const deps = { catalog: new Catalog(store, catalog.keys), log, signal: this.#end.signal, manifests };
     const wal = this.#pruneAllWal ? 'always' : 'if-a-backup-goes';
     const { basebackups, postponed } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
     if (postponed !== undefined && postponed !== this.#prunePostponed) deps.log.info({}, postponed);
@@ -211,16 +226,19 @@ export class SiteLoop {
   }
 
   async #takeBackup(step: TakeBasebackup, now: Date): Promise<void> {
-    const { parts, site, catalog, spool, admission } = this.#deps;
+    const { parts, site, catalog, spool, admission, ownership } = this.#deps;
     const { pool, uploads, log, clock, random } = parts;
-    const admit = admission.admit.bind(admission);
+    const admit = async (applicant: Applicant, signal: AbortSignal) => {
+      await ownership.confirm(signal);
+      await admission.admit(applicant, signal);
+    };
     const onProgress = (progress: BasebackupProgress) => {
       this.#progress = progress;
       this.#lastActivity = clock.now();
     };
     try {
       const deps = { catalog, spool, uploads, pool, log: log.child({ site: site.name }), clock, random, admit, onProgress };
-      await takeBasebackup(await this.#job(step, now), deps, this.#end.signal);
+      await takeBasebackup(await this.#job(step, now), deps, AbortSignal.any([this.#end.signal, ownership.lost]));
       this.#failures = 0;
       this.#listedAtMs = Number.NEGATIVE_INFINITY;
       this.#pruneAllWal = true;
@@ -239,6 +257,12 @@ export class SiteLoop {
       host: parts.host,
       pghoardVersion: parts.version,
     });
+  }
+
+  #requireOwn(): void {
+    const { ownership, site } = this.#deps;
+    if (ownership.standing !== 'elsewhere') return;
+    throw new OperatorError('lease-elsewhere', `site ${site.name}: ${ownership.hindrance}`, { hint: 'Ask that one for a base backup.' });
   }
 
   /** What was asked for is still wanted. */

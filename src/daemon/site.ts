@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { IdentityKeeper } from '../catalog/identity-keeper.ts';
+import { SiteLease } from '../catalog/site-lease.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
@@ -18,12 +19,14 @@ import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteServices } from './http/site-services.ts';
+import type { LeasedReceiver } from './leased-receiver.ts';
+import { Ownership } from './ownership.ts';
 import { sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
 import { catalogsOfOneCluster, openSources, type SiteSources, withClusters } from './site-sources.ts';
 import type { WalGaps } from './wal-gaps.ts';
 import { walGapsOf } from './wal-gaps-of-site.ts';
-import { archiveLeftBehind, type ReceiverParts, receiverOf } from './wal-receiver.ts';
+import { archiveLeftBehind, leasedReceiverOf, type ReceiverParts } from './wal-receiver.ts';
 
 /** What a site is opened with. */
 interface Belongings {
@@ -41,11 +44,13 @@ export class Site implements SiteServices {
   readonly fetcher: WalFetcher;
   readonly loop: SiteLoop;
   /** Where the site receives its WAL itself. */
-  readonly receiver: WalReceiver | undefined;
+  readonly receiver: LeasedReceiver | undefined;
   /** Where its WAL is archived. */
   readonly gaps: WalGaps | undefined;
   /** What may come into the store. */
   readonly admission: Admission;
+  /** Whether it is for this daemon to work on the site; undefined where it is not active. */
+  readonly ownership: Ownership | undefined;
   readonly #receiverParts: ReceiverParts;
   readonly #walArchiver: WalArchiver;
   readonly #readyAhead: ReadyAhead | undefined;
@@ -127,11 +132,14 @@ export class Site implements SiteServices {
       log,
     });
     const walObstacle = () => obstacleOf(this.receiver);
+    const ownership = this.#ownershipOf(catalog);
+    this.ownership = site.active ? ownership : undefined;
     const relatives = this.relatives.bind(this);
-    this.loop = new SiteLoop({ parts, site, catalog, relatives, spool, cluster: this.#cluster, admission, walObstacle });
+    this.loop = new SiteLoop({ parts, site, catalog, relatives, spool, cluster: this.#cluster, admission, ownership, walObstacle });
     const { loop } = this;
     const rejected = () => this.receiver?.status.rejected ?? [];
-    this.gaps = walGapsOf({ parts, site, sources, spool, archiver, cluster: this.#cluster, loop, rejected, closing: this.#stop.signal });
+    const gapsParts = { parts, site, sources, spool, archiver, cluster: this.#cluster, loop, rejected, ownership };
+    this.gaps = walGapsOf({ ...gapsParts, closing: this.#stop.signal });
     const { gaps } = this;
     const onHole: ReceiverParts['onHole'] = (hole) => gaps?.report(hole);
     this.#receiverParts = {
@@ -148,7 +156,7 @@ export class Site implements SiteServices {
       onHole,
       signal: this.#stop.signal,
     };
-    this.receiver = receiverOf(this.#receiverParts);
+    this.receiver = leasedReceiverOf(this.#receiverParts, ownership);
   }
 
   get name(): string {
@@ -157,6 +165,7 @@ export class Site implements SiteServices {
 
   /** Begins what the site does by itself. */
   start(): void {
+    this.ownership?.start();
     this.loop.start();
     this.gaps?.start();
     const tell = (error: unknown) => {
@@ -184,7 +193,7 @@ export class Site implements SiteServices {
   async drain(): Promise<void> {
     this.#readyAhead?.stop();
     await Promise.all([this.loop.stop(), this.gaps?.stop(), this.receiver?.stop()]);
-    await this.#walArchiver.settled();
+    await Promise.all([this.ownership?.stop(), this.#walArchiver.settled()]);
   }
 
   /** Lets go of everything. What had not been stored waits in the spool. */
@@ -192,9 +201,23 @@ export class Site implements SiteServices {
     this.#stop.abort(shuttingDown(`site ${this.name}`));
     this.#readyAhead?.stop();
     await Promise.all([this.loop.stop(), this.gaps?.stop(), this.receiver?.stop()]);
-    await this.#walArchiver.settled();
+    await Promise.all([this.ownership?.stop(), this.#walArchiver.settled()]);
     await this.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
+  }
+
+  #ownershipOf(catalog: Catalog): Ownership {
+    const { host, version, place, clock, random, log } = this.#parts;
+    const { admission, config: site } = this;
+    const ttlMs = (site.lease_seconds ?? 60) * 1000;
+    const beforeTaking = admission.confirmStore.bind(admission);
+    const about = { host, pid: process.pid, version, place: place() };
+    const lease = site.lease_seconds === null ? undefined : new SiteLease({ catalog, ttlMs, ...about, beforeTaking, clock, random });
+    const onChange = () => {
+      this.loop.ownershipChanged();
+      this.receiver?.follow();
+    };
+    return new Ownership({ site: site.name, lease, ttlMs, admission, cluster: this.#cluster, onChange, clock, log });
   }
 }
 

@@ -11,6 +11,7 @@ import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Admission } from './admission.ts';
 import type { Alerts } from './alerts.ts';
+import type { Ownership } from './ownership.ts';
 import { normalizedBackupTime } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';
 import type { SiteLoop } from './site-loop.ts';
@@ -29,6 +30,7 @@ export interface DaemonState {
     readonly receiver?: Pick<WalReceiver, 'status'> | undefined;
     readonly gaps?: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'> | undefined;
     readonly admission?: Pick<Admission, 'identity'>;
+    readonly ownership?: Pick<Ownership, 'view'> | undefined;
   }[];
   readonly compressionQueue: number;
   readonly transferQueue: number;
@@ -94,9 +96,10 @@ export function previousTransfers(previous: Record<string, unknown> | undefined)
   return previous?.['transfer_agent_state'] ?? (Array.isArray(copies) ? copies[0] : undefined);
 }
 
-function describeSite({ loop, gaps, admission }: DaemonState['sites'][number]): Record<string, unknown> {
+function describeSite({ loop, gaps, admission, ownership }: DaemonState['sites'][number]): Record<string, unknown> {
   return {
     identity: describeIdentity(admission?.identity),
+    lease: ownership?.view ?? null,
     wal: gaps ? describeWal(gaps) : null,
     because: loop.because,
     unreadable_basebackups: loop.listing?.unreadable ?? [],

@@ -7,6 +7,7 @@ import { historyReader } from '../wal/gaps/history-reader.ts';
 import { namesIn } from '../wal/gaps/on-its-way.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import type { Ownership } from './ownership.ts';
 import type { SiteLoop } from './site-loop.ts';
 import { catalogsOfOneCluster, type SiteSources } from './site-sources.ts';
 import { WalGaps } from './wal-gaps.ts';
@@ -20,11 +21,23 @@ export interface WalGapsParts {
   readonly cluster: ClusterWatch;
   readonly loop: SiteLoop;
   readonly rejected: () => readonly string[];
+  readonly ownership: Pick<Ownership, 'isHeld'>;
   readonly closing: AbortSignal;
 }
 
 /** Puts together what looks after the holes of a site; undefined where no WAL is archived, so that there are none. */
-export function walGapsOf({ parts, site, sources, spool, archiver, cluster, loop, rejected, closing }: WalGapsParts): WalGaps | undefined {
+export function walGapsOf({
+  parts,
+  site,
+  sources,
+  spool,
+  archiver,
+  cluster,
+  loop,
+  rejected,
+  ownership,
+  closing,
+}: WalGapsParts): WalGaps | undefined {
   if (!site.active || ['basic', 'standalone_hot_backup'].includes(site.active_backup_mode)) return undefined;
   const { clock, log, walPool: pool } = parts;
   const end = new AbortController();
@@ -52,6 +65,7 @@ export function walGapsOf({ parts, site, sources, spool, archiver, cluster, loop
     mending: { ...server, directory: spool.prefetchDirectory, archive: (name, path) => archiver.archive(name, path, signal), signal },
     here: async () => [...archiver.underWay, ...(await namesIn([spool.walDirectory, spool.historyDirectory, spool.walIncomingDirectory]))],
     rejected,
+    mayAct: () => ownership.isHeld,
     end,
   });
 }

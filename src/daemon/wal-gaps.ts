@@ -24,6 +24,8 @@ export interface WalGapsDeps {
   readonly here: () => Promise<readonly string[]>;
   /** Received files that were set aside. */
   readonly rejected: () => readonly string[];
+  /** False: it is for another daemon to do something about it. */
+  readonly mayAct: () => boolean;
   /** Ends everything that the others do here. */
   readonly end: AbortController;
 }
@@ -120,6 +122,7 @@ export class WalGaps {
     await this.#deps.watch.refresh();
     await this.#weigh();
     await this.#tell();
+    if (!this.#deps.mayAct()) return;
     this.#mender.begin();
     this.#requestIfLost();
   }

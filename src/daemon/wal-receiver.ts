@@ -7,7 +7,7 @@ import type { WalArchiver } from '../wal/archive.ts';
 import { localDurability, type WalDurability } from '../wal/receive/durability.ts';
 import { IncomingWal, type IncomingWalDeps } from '../wal/receive/incoming-wal.ts';
 import { PgReceivewal } from '../wal/receive/pg-receivewal.ts';
-import type { WalHole, WalReceiver } from '../wal/receive/receiver.ts';
+import type { ReceiverStatus, WalHole, WalReceiver } from '../wal/receive/receiver.ts';
 import { StoreDurability } from '../wal/receive/store-durability.ts';
 import { SupervisedReceiver, type SupervisedReceiverDeps, type WayOfReceiving } from '../wal/receive/supervised-receiver.ts';
 import { Walreceiver } from '../wal/receive/walreceiver.ts';
@@ -17,6 +17,8 @@ import type { Admission } from './admission.ts';
 import type { AlertName } from './alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import { LeasedReceiver } from './leased-receiver.ts';
+import type { Ownership } from './ownership.ts';
 import type { SiteLoop } from './site-loop.ts';
 
 export interface ReceiverParts {
@@ -39,12 +41,19 @@ export interface ReceiverParts {
 
 const connectionAlerts = ['authentication_error', 'configuration_error', 'version_mismatch_error'] as const satisfies AlertName[];
 
-/** What brings the WAL of a site here; undefined where the server sends it, or nobody. */
-export function receiverOf(own: ReceiverParts): WalReceiver | undefined {
-  if (!own.site.active || own.site.nodes.length === 0) return undefined;
+/** What brings the WAL of a site here while it is for this daemon to do that; undefined where the server sends it, or nobody. */
+export function leasedReceiverOf(own: ReceiverParts, ownership: Ownership): LeasedReceiver | undefined {
+  const { clock, log } = own.parts;
+  const mode = own.site.active_backup_mode;
+  if (!own.site.active || own.site.nodes.length === 0 || (mode !== 'pg_receivexlog' && mode !== 'walreceiver')) return undefined;
+  const onWaiting = () => tellOf(own)(clearAll(own));
+  return new LeasedReceiver({ site: own.site.name, mode, make: () => receiverOf(own, mode), ownership, onWaiting, clock, log });
+}
+
+function receiverOf(own: ReceiverParts, mode: ReceiverStatus['mode']): WalReceiver {
   const inStore = own.site.wal_durability === 'store' ? storeDurability(own) : undefined;
-  const way = wayOfReceiving(own, inStore ?? localDurability);
-  return way && new SupervisedReceiver({ ...supervisionDeps(own), onStored: (name) => inStore?.stored(name) }, way);
+  const way = wayOfReceiving(own, mode, inStore ?? localDurability);
+  return new SupervisedReceiver({ ...supervisionDeps(own), onStored: (name) => inStore?.stored(name) }, way);
 }
 
 function storeDurability({ parts, site, spool, beginnings }: ReceiverParts): StoreDurability {
@@ -52,7 +61,7 @@ function storeDurability({ parts, site, spool, beginnings }: ReceiverParts): Sto
   return new StoreDurability({ site: site.name, directory: spool.walIncomingDirectory, beginnings, clock, random, log });
 }
 
-function wayOfReceiving(own: ReceiverParts, durability: WalDurability): WayOfReceiving | undefined {
+function wayOfReceiving(own: ReceiverParts, mode: ReceiverStatus['mode'], durability: WalDurability): WayOfReceiving {
   const { parts, site, cluster, admission, spool, catalog, relatives } = own;
   const common = {
     site: site.name,
@@ -67,7 +76,7 @@ function wayOfReceiving(own: ReceiverParts, durability: WalDurability): WayOfRec
     clock: parts.clock,
     log: parts.log,
   };
-  switch (site.active_backup_mode) {
+  switch (mode) {
     case 'pg_receivexlog':
       return new PgReceivewal({
         ...common,
@@ -89,16 +98,13 @@ function wayOfReceiving(own: ReceiverParts, durability: WalDurability): WayOfRec
         durability,
         remembered: parts.previouslyFlushed(site.name),
       });
-    default:
-      return undefined;
   }
 }
 
 function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
   const { site, loop } = own;
-  const { alerts, log } = own.parts;
-  const tell = (alerting: Promise<void>) =>
-    void alerting.catch((error: unknown) => log.error({ site: site.name }, `cannot write an alert file: ${explain(error)}`));
+  const { alerts } = own.parts;
+  const tell = tellOf(own);
   return {
     ...incomingDeps(own),
     nodes: site.nodes,
@@ -110,6 +116,11 @@ function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
     },
     onHole: own.onHole,
   };
+}
+
+function tellOf({ parts, site }: ReceiverParts): (alerting: Promise<void>) => void {
+  return (alerting) =>
+    void alerting.catch((error: unknown) => parts.log.error({ site: site.name }, `cannot write an alert file: ${explain(error)}`));
 }
 
 /** Archives what a receiver left behind that does not run any more, because the site has another mode now. */

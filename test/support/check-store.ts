@@ -67,6 +67,7 @@ class StoreCheck {
     const { keys } = this.#catalog;
     const name = key.slice(key.lastIndexOf('/') + 1);
     if (this.#seen.has(key)) return;
+    if (key.startsWith(keys.leasePrefix)) return;
     if (key === keys.identity) assert(await readSiteIdentity(this.#catalog), `${key} can be read`);
     else if (key === keys.wal(name) || key === keys.history(name)) await this.#walFile(key, name);
     else {

@@ -12,6 +12,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'target-directory-missing': 409,
   'wal-conflict': 409,
   'site-inactive': 409,
+  'lease-elsewhere': 409,
   'wal-invalid': 412,
   'cluster-mismatch': 412,
   'target-not-reserved': 417,
