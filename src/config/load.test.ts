@@ -62,6 +62,7 @@ test('a site has the defaults of the newest release', async () => {
     wal_durability: 'local',
     pg_receivexlog: { disk_space_check_interval: 10, min_disk_free_bytes: null, resume_multiplier: 1.5 },
     basebackup_after_wal_gap: true,
+    lease_seconds: 60,
     basebackup_mode: 'basic',
     basebackup_format: 'pghoard-bb-v2',
     basebackup_interval_hours: 24,

@@ -100,7 +100,8 @@ test('with a store full of litter everything goes on, and what looks like an obj
   const noted = [...(await litter(join(site, 'basebackup'))), '2026-11-19_10-00_0.00000000.pghoard'];
   for (const folder of ['xlog', 'timeline', 'basebackup_chunk', 'xlog_partial', 'preservation_request']) await litter(join(site, folder));
   await litter(join(directory, 'store'));
-  const litterOf = () => snapshotOf(join(directory, 'store')).filter((line) => !/\/(2026-11-20|0000)|preservation_request/.test(line));
+  const litterOf = () =>
+    snapshotOf(join(directory, 'store')).filter((line) => !/\/(2026-11-20|0000)|preservation_request|site_lease/.test(line));
   const before = litterOf();
   const daemon = await TestDaemon.start({
     directory,
