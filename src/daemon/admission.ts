@@ -5,6 +5,7 @@ import { explain, isOperatorError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { differenceOf } from '../postgres/seen-cluster.ts';
 import { majorOf } from '../postgres/versions.ts';
+import { untilAborted } from '../wal/until-aborted.ts';
 import type { ClusterFacts } from '../wal/wal-source.ts';
 import type { AlertName, Alerts } from './alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
@@ -27,6 +28,8 @@ const alertByCode: Readonly<Record<string, AlertName>> = {
 const quietMsMin = 150_000;
 /** Each look is a request to the store. */
 const checkMsMin = 60_000;
+/** WAL that is to be received waits for the store no longer. */
+const answerMsMax = 10_000;
 
 /** Keeps what does not belong to a site out of its store, and tells the operator. */
 export class Admission {
@@ -77,10 +80,13 @@ export class Admission {
    * applicant is compared with what is known.
    */
   async receive(applicant: Applicant, signal: AbortSignal): Promise<void> {
+    const limit = AbortSignal.timeout(answerMsMax);
     try {
-      await this.admit(applicant, signal);
+      const within = AbortSignal.any([signal, limit]);
+      await untilAborted(this.admit(applicant, within), within);
     } catch (error) {
-      if (!isOperatorError(error) || !error.retryable) throw error;
+      signal.throwIfAborted();
+      if (!limit.aborted && (!isOperatorError(error) || !error.retryable)) throw error;
       const difference = this.identity && differenceOf(this.identity, applicant);
       if (difference !== undefined) throw otherCluster(this.#deps.site, applicant.what, difference);
     }

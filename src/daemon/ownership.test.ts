@@ -133,6 +133,19 @@ test('who may store nothing does not keep others from working', async () => {
   await bench.ownership.stop();
 });
 
+test('a store that does not even refuse is one that does not answer', async () => {
+  const bench = new Bench();
+  bench.admission.check = () => new Promise(() => {});
+  await bench.start();
+  assert.deepEqual([bench.ownership.standing, bench.changes], ['unknown', 0]);
+  await bench.look();
+  assert.deepEqual([bench.ownership.standing, bench.changes], ['unsure', 1]);
+  assert.match(bench.ownership.hindrance ?? '', /the store does not answer/);
+  const stopping = bench.ownership.stop();
+  await bench.look();
+  await stopping;
+});
+
 test('a confirmation waits for a store that does not answer', async () => {
   const bench = new Bench();
   await bench.start();

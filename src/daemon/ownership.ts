@@ -32,6 +32,8 @@ const renewalsPerTtl = 3;
 const looksPerTtl = 4;
 const retriesPerTtl = 6;
 const releaseMsMax = 5_000;
+const stopMsMax = 10_000;
+const firstLookMsMax = 10_000;
 const confirmEveryMs = 1_000;
 
 /** Whether this daemon is the one that takes a site's base backups, prunes it and receives its WAL. Archiving and restoring ask nobody. */
@@ -93,14 +95,17 @@ export class Ownership {
 
   start(): void {
     this.#running = this.#run();
+    this.#waitForFirstLook().catch(() => {});
   }
 
   /** Lets go, so that another daemon can go on at once. Nothing that needs the lease may be under way any more. */
   async stop(): Promise<void> {
-    if (this.#end.signal.aborted) return this.#running;
+    if (!this.#end.signal.aborted) this.#running = this.#running.then(() => this.#release());
     this.#end.abort();
-    this.#running = this.#running.then(() => this.#release());
-    await this.#running;
+    // A store that hangs must not hold up the end.
+    const limit = new AbortController();
+    await Promise.race([this.#running, this.#deps.clock.sleep(stopMsMax, limit.signal).catch(() => {})]);
+    limit.abort();
   }
 
   /** Rejects with `lease-lost` unless nobody else acts at this moment. */
@@ -118,6 +123,15 @@ export class Ownership {
       if (this.standing !== 'unsure') throw this.#lost();
       await clock.sleep(confirmEveryMs, signal);
     }
+  }
+
+  /** A store that does not even refuse is one that does not answer. */
+  async #waitForFirstLook(): Promise<void> {
+    await this.#deps.clock.sleep(firstLookMsMax, this.#end.signal);
+    if (this.#hasLooked) return;
+    this.#failure = 'the store does not answer';
+    this.#hasLooked = true;
+    this.#tell();
   }
 
   async #run(): Promise<void> {

@@ -8,6 +8,7 @@ import { openStore } from './drivers.ts';
 import { MemoryStore } from './memory/driver.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { StorageOptions } from './options.ts';
+import { withChecks } from './with-checks.ts';
 import { withLimit } from './with-limit.ts';
 import { normaliseStorePrefix, withPrefix } from './with-prefix.ts';
 import { withRetry } from './with-retry.ts';
@@ -209,3 +210,26 @@ function layerOf(store: ObjectStore): ObjectStore {
 async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
+
+test('checks: what is refused is not done, everything else passes', async () => {
+  const inner = new FaultyStore(new MemoryStore());
+  let refusal: Error | undefined;
+  const check = () => {
+    if (refusal) throw refusal;
+  };
+  const store = withChecks(inner, { beforePut: check, beforeDelete: check });
+  await store.put('a', bytesOf('one'), { metadata: {} });
+  refusal = new OperatorError('lease-lost', 'not now');
+  await assert.rejects(store.put('a', bytesOf('two'), { metadata: {} }), refusal);
+  await assert.rejects(store.delete('a'), refusal);
+  assert.deepEqual([inner.count('put'), inner.count('delete')], [1, 0]);
+  assert.equal(await read(store, 'a'), 'one');
+  assert.equal((await store.head('a')).size, 3);
+  assert.deepEqual(
+    (await collect(store.list(''))).map(({ key }) => key),
+    ['a'],
+  );
+  refusal = undefined;
+  await store.delete('a');
+  assert.equal(inner.count('delete'), 1);
+});

@@ -9,7 +9,7 @@ import { TestSite } from '../support/test-site.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** Long enough for a slow machine. */
-const lease_seconds = 6;
+const lease_seconds = 4;
 
 interface SiteState {
   readonly because: string;
@@ -72,13 +72,28 @@ describe('a restored copy beside its original, each with a daemon of its own, on
     await site.archiveAll();
   });
 
+  test('one that sleeps too long finds the other one at work when it wakes, and leaves it to that', async () => {
+    process.kill(second.pid ?? 0, 'SIGSTOP');
+    await stateOf(site.daemon, ({ lease: { held } }) => held);
+    const logged = second.log.length;
+    process.kill(second.pid ?? 0, 'SIGCONT');
+    await stateOf(second, ({ lease: { held, holder } }) => !held && holder?.pid === site.daemon.pid);
+    assert.match(second.log.slice(logged), /this one waits/);
+    await site.daemon.stop();
+    await stateOf(second, ({ lease: { held } }) => held);
+    await site.daemon.launch();
+  });
+
   test('one that is killed and started again goes on at once; one that is stopped is followed at once', async () => {
+    const logged = { first: site.daemon.log.length, second: second.log.length };
     await second.kill9();
     await second.launch();
-    const { lease } = await stateOf(second, ({ lease: { held } }) => held, 1_000 * (lease_seconds - 1));
-    assert.match(lease.because, /the process before this one had it/);
+    const withinMs = 1_000 * (lease_seconds - 1);
+    const says = (what: RegExp, text: () => string) =>
+      waitFor(() => what.test(text()), { withinMs, what: () => `${what} is said:\n${text()}` });
+    await says(/this daemon works on the site: the process before this one had it/, () => second.log.slice(logged.second));
     assert.equal(await second.stop(), 0, second.log);
-    await stateOf(site.daemon, ({ lease: { held } }) => held, 1_000 * (lease_seconds - 1));
+    await says(new RegExp(`this daemon works on the site: .* has let go of it`), () => site.daemon.log.slice(logged.first));
     await site.basebackup();
   });
 

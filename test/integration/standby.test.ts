@@ -43,9 +43,10 @@ for (const version of ['15', 'embedded'] as const) {
       await using standby = await site.restored('streaming', ['--primary-conninfo', primary]);
       await caughtUp(standby);
       assert.match(standby.log(), /restored log file "[0-9A-F]{24}" from archive/);
-      const isStreaming = async () => (await site.postgres.query('SELECT state, application_name FROM pg_stat_replication'))[0];
+      const streaming = `SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'`;
+      const isStreaming = async () => (await site.postgres.query(streaming))[0];
       const receiver = await waitFor(isStreaming, { withinMs: 30_000, what: () => `the standby streams:\n${standby.log()}` });
-      assert.deepEqual(receiver, { state: 'streaming', application_name: 'it_s_a_standby' });
+      assert.deepEqual(receiver, { application_name: 'it_s_a_standby' });
 
       await write('streamed, not archived');
       await caughtUp(standby);
