@@ -63,38 +63,36 @@ describe('a restored copy beside its original, each with a daemon of its own, on
   });
 
   test('when the first one is killed it takes over in its time; the first one waits when it comes back', async () => {
+    const takesOver = saysLater(second, /this daemon works on the site: .* has not been heard of for \d+ s/);
     await site.daemon.kill9();
-    const { lease } = await stateOf(second, ({ lease: { held } }) => held);
-    assert.match(lease.because, /process \d+\) has not been heard of for \d+ s/);
+    await takesOver;
     await second.basebackup();
+    const waits = saysLater(site.daemon, new RegExp(`\\(process ${second.pid}\\) does it; this one waits`));
     await site.daemon.launch();
-    await stateOf(site.daemon, ({ lease: { holder } }) => holder?.pid === second.pid);
+    await waits;
     await site.archiveAll();
   });
 
   test('one that sleeps too long finds the other one at work when it wakes, and leaves it to that', async () => {
+    const takesOver = saysLater(site.daemon, /this daemon works on the site/);
     process.kill(second.pid ?? 0, 'SIGSTOP');
-    await stateOf(site.daemon, ({ lease: { held } }) => held);
-    const logged = second.log.length;
+    await takesOver;
+    const waits = saysLater(second, new RegExp(`\\(process ${site.daemon.pid}\\) does it; this one waits`));
     process.kill(second.pid ?? 0, 'SIGCONT');
-    await stateOf(second, ({ lease: { held, holder } }) => !held && holder?.pid === site.daemon.pid);
-    assert.match(second.log.slice(logged), /this one waits/);
-    await site.daemon.stop();
-    await stateOf(second, ({ lease: { held } }) => held);
-    await site.daemon.launch();
+    await waits;
   });
 
   test('one that is killed and started again goes on at once; one that is stopped is followed at once', async () => {
-    const logged = { first: site.daemon.log.length, second: second.log.length };
-    await second.kill9();
-    await second.launch();
     const withinMs = 1_000 * (lease_seconds - 1);
-    const says = (what: RegExp, text: () => string) =>
-      waitFor(() => what.test(text()), { withinMs, what: () => `${what} is said:\n${text()}` });
-    await says(/this daemon works on the site: the process before this one had it/, () => second.log.slice(logged.second));
-    assert.equal(await second.stop(), 0, second.log);
-    await says(new RegExp(`this daemon works on the site: .* has let go of it`), () => site.daemon.log.slice(logged.first));
-    await site.basebackup();
+    const goesOn = saysLater(site.daemon, /this daemon works on the site: the process before this one had it/);
+    await site.daemon.kill9();
+    await site.daemon.launch();
+    await goesOn;
+    const follows = saysLater(second, /this daemon works on the site: .* has let go of it/, withinMs);
+    assert.equal(await site.daemon.stop(), 0, site.daemon.log);
+    await follows;
+    await second.basebackup();
+    await site.daemon.launch();
   });
 
   test('where both are promoted to one timeline the second one is told what to do', async () => {
@@ -107,12 +105,18 @@ describe('a restored copy beside its original, each with a daemon of its own, on
     await waitFor(() => refusal.test(postgres.log()), { withinMs: 20_000, what: () => `PostgreSQL is told:\n${postgres.log()}` });
   });
 
-  async function stateOf(daemon: TestDaemon, isSo: (state: SiteState) => boolean, withinMs = 20_000): Promise<SiteState> {
+  /** Begins to wait for what the daemon logs from now on. */
+  async function saysLater(daemon: TestDaemon, what: RegExp, withinMs = 20_000): Promise<void> {
+    const from = daemon.log.length;
+    await waitFor(() => what.test(daemon.log.slice(from)), { withinMs, what: () => `${what} is logged:\n${daemon.log.slice(from)}` });
+  }
+
+  async function stateOf(daemon: TestDaemon, isSo: (state: SiteState) => boolean): Promise<SiteState> {
     const look = async () => {
       const state = (await (await daemon.request('GET', '/status')).json()) as { pghoard: { sites: Record<string, SiteState> } };
       const own = state.pghoard.sites['main'] as SiteState;
       return isSo(own) && own;
     };
-    return waitFor(look, { withinMs, everyMs: 100, what: () => `the state becomes so:\n${daemon.log}` });
+    return waitFor(look, { withinMs: 20_000, everyMs: 100, what: () => `the state becomes so:\n${daemon.log}` });
   }
 });
