@@ -185,7 +185,8 @@ describe('WAL received over the replication protocol', () => {
     await site.daemon.launch();
     const end = await site.logged(/WAL is missing from 00000001\S+ until 00000001\S+/, logged);
     assert.match(site.daemon.log.slice(logged, end), /has been invalidated|does not have WAL segment/);
-    assert.equal(await status(), 'reserved');
+    const isReserved = async () => (await status()) === 'reserved';
+    await waitFor(isReserved, { withinMs: 30_000, what: () => `the slot holds WAL again:\n${site.daemon.log}` });
     await site.addSegment();
   });
 
