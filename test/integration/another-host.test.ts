@@ -11,7 +11,7 @@ import { TestSite } from '../support/test-site.ts';
 
 for (const version of ['15', 'embedded'] as const) {
   test(`a host is lost: the cluster comes back on another one, is backed up there and restored again (PostgreSQL ${version})`, async () => {
-    await using site = await TestSite.start({ version, encrypted: true, site: { lease_seconds: 3 } });
+    await using site = await TestSite.start({ version, encrypted: true, site: { lease_seconds: 10 } });
     await site.postgres.query(`ALTER SYSTEM SET work_mem = '7MB'`);
     await site.postgres.query(`ALTER SYSTEM SET recovery_target_action = 'shutdown'`);
     await site.postgres.query('CREATE TABLE ledger (note text)');
