@@ -2,9 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import type { ByteSink, UnsealOptions, UnsealResult } from '../codec/codec-options.ts';
 import { Unsealer } from '../codec/unseal.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { openStore } from '../storage/drivers.ts';
 import type { Metadata, ObjectBody } from '../storage/object-store.ts';
 import type { StorageOptions } from '../storage/options.ts';
+import { borrowStore } from '../storage/shared-store.ts';
 import { parseWalMetadata } from './wal-entry.ts';
 
 /** A sealed object and what is known of it. Plain data, so that it can be sent to a worker. */
@@ -33,7 +33,7 @@ export interface ReadingOptions {
  * Rejects with `object-corrupt`, `object-missing`, `key-missing`, `key-wrong`, or what `sink` throws.
  */
 export async function readStoredObject(object: StoredObject, sink: ByteSink, options: ReadingOptions): Promise<UnsealResult> {
-  const store = await openStore(object.storage);
+  const store = await borrowStore(object.storage);
   try {
     const body = await store.get(object.key, { signal: options.signal });
     checkSize('stored', body.entry.size, object.storedBytes);

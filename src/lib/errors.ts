@@ -6,6 +6,8 @@ export interface OperatorErrorOptions {
   readonly hint?: string;
   /** Whether the same attempt may succeed later without anybody changing anything. */
   readonly retryable?: boolean;
+  /** Milliseconds that whoever refused asks to be left alone. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /**
@@ -17,12 +19,14 @@ export class OperatorError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
   readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: string, message: string, options: OperatorErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
     this.retryable = options.retryable ?? false;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

@@ -24,6 +24,15 @@ export function backoffMs(attempt: number, policy: RetryPolicy, random: Random):
   return ceiling / 2 + (ceiling / 2) * random.next();
 }
 
+/** Somebody who asks for more than this is asked again all the same. */
+const retryAfterMsMax = 120_000;
+
+/** How long to wait after the failure of attempt number `attempt`: as {@link backoffMs}, but no less than whoever refused asked for. */
+export function delayAfterMs(error: unknown, attempt: number, policy: RetryPolicy, random: Random): number {
+  const asked = isOperatorError(error) ? (error.retryAfterMs ?? 0) : 0;
+  return Math.max(backoffMs(attempt, policy, random), Math.min(asked, retryAfterMsMax));
+}
+
 /** Repeats `work` while its failures are retryable and attempts are left; rejects with the last failure. */
 export async function retry<T>(work: (attempt: number) => Promise<T>, policy: RetryPolicy, deps: RetryDeps = {}): Promise<T> {
   const { signal, clock = systemClock, random = systemRandom } = deps;
@@ -35,7 +44,7 @@ export async function retry<T>(work: (attempt: number) => Promise<T>, policy: Re
     } catch (error) {
       signal?.throwIfAborted();
       if (attempt >= policy.attemptsMax || !isRetryable(error)) throw error;
-      const delayMs = backoffMs(attempt, policy, random);
+      const delayMs = delayAfterMs(error, attempt, policy, random);
       deps.onRetry?.(error, attempt, delayMs);
       await clock.sleep(delayMs, signal);
     }

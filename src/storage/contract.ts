@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
+import { facts as deletingFacts } from './contract-deleting.ts';
 import { facts as listingFacts } from './contract-listing.ts';
 import { bytesOf, collect, type Fact, failingSource, patternSource, read } from './contract-tools.ts';
 import { sourceOfBytes } from './object-source.ts';
@@ -271,22 +272,6 @@ async function bodyMayBeLeftUnread(store: ObjectStore): Promise<void> {
   assert.equal((await store.head('large')).size, largeBytes);
 }
 
-async function deletes(store: ObjectStore): Promise<void> {
-  await store.put('dir/one', bytesOf('1'), { metadata });
-  await store.put('dir/one2', bytesOf('2'), { metadata });
-  await store.delete('dir/one');
-  await assert.rejects(store.head('dir/one'), { code: 'object-missing' });
-  assert.equal(await read(store, 'dir/one2'), '2');
-}
-
-async function deletesWhatIsGone(store: ObjectStore): Promise<void> {
-  await store.put('dir/one', bytesOf('1'), { metadata });
-  await store.delete('dir/one');
-  await store.delete('dir/one');
-  await store.delete('never/was');
-  await store.delete('dir');
-}
-
 async function assertNothingListed(store: ObjectStore): Promise<void> {
   assert.deepEqual(await collect(store.list('')), []);
 }
@@ -320,7 +305,6 @@ export const objectStoreContract: readonly Fact[] = [
   { fact: 'nothing happens once the signal is aborted', holds: abortedBeforehand },
   { fact: 'a body stops when the signal is aborted', holds: abortedGetStops },
   { fact: 'a body may be left unread or half read', holds: bodyMayBeLeftUnread },
-  { fact: 'a deleted object is gone, and only that', holds: deletes },
-  { fact: 'deleting what is gone succeeds', holds: deletesWhatIsGone },
+  ...deletingFacts,
   ...listingFacts,
 ];

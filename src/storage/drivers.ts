@@ -28,10 +28,10 @@ export async function openStore(options: StorageOptions): Promise<ObjectStore> {
   return withRetry(withLimit(withPrefix(driver, storePrefixOf(options)), requestsMax));
 }
 
-/** The local driver joins its directory and the prefix, so a leading slash means nothing there. */
+/** Google keeps a slash at the beginning as part of the key; for the others, as in the original, it means nothing. */
 function storePrefixOf({ storage_type, prefix }: StorageOptions): string {
   const normal = normaliseStorePrefix(prefix ?? '');
-  return storage_type === 'local' ? normal.replace(/^\/+/, '') : normal;
+  return storage_type === 'google' ? normal : normal.replace(/^\/+/, '');
 }
 
 function unsupported(type: string): OperatorError {

@@ -8,6 +8,7 @@ import { openStore } from './drivers.ts';
 import { MemoryStore } from './memory/driver.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { StorageOptions } from './options.ts';
+import { passOn } from './pass-on.ts';
 import { withChecks } from './with-checks.ts';
 import { withLimit } from './with-limit.ts';
 import { normaliseStorePrefix, withPrefix } from './with-prefix.ts';
@@ -90,13 +91,8 @@ test('retry: an object replaced meanwhile is not glued to the rest of the old on
 test('retry: a body shorter than promised is an error even if the driver did not notice', async () => {
   const { inner } = await faulty([]);
   const short: ObjectStore = {
-    name: 'short',
-    put: inner.put.bind(inner),
+    ...passOn(inner),
     get: async (key) => ({ entry: await inner.head(key), bytes: (await inner.get(key, { range: { start: 0, end: 4 } })).bytes }),
-    head: inner.head.bind(inner),
-    list: inner.list.bind(inner),
-    delete: inner.delete.bind(inner),
-    close: inner.close.bind(inner),
   };
   const store = withRetry(short, { ...policy, attemptsMax: 1 });
   await assert.rejects(read(store, 'a'), { code: 'store-unreachable', message: /4 of 10 bytes/ });
@@ -129,7 +125,7 @@ test('limit: no more requests at once than allowed, in the order they came', asy
   const started: string[] = [];
   const memory = new MemoryStore();
   const slow: ObjectStore = {
-    ...layerOf(memory),
+    ...passOn(memory),
     put: async (key, source, options) => {
       started.push(key);
       await gates[Number(key)]?.promise;
@@ -185,7 +181,7 @@ test('prefix: keys of others are not seen', async () => {
 test('prefix: a store that lists what was not asked for is caught', async () => {
   const memory = new MemoryStore();
   await memory.put('other', bytesOf('x'), { metadata: {} });
-  const store = withPrefix({ ...layerOf(memory), list: () => memory.list('') }, 'p');
+  const store = withPrefix({ ...passOn(memory), list: () => memory.list('') }, 'p');
   await assert.rejects(collect(store.list('')), { code: 'store-failed', message: /other/ });
 });
 
@@ -193,18 +189,6 @@ test('a storage type without a driver is refused by name', async () => {
   const options = { storage_type: 'sftp', prefix: null } as unknown as StorageOptions;
   await assert.rejects(openStore(options), { code: 'storage-type-unsupported', message: /sftp/, hint: /local/ });
 });
-
-function layerOf(store: ObjectStore): ObjectStore {
-  return {
-    name: store.name,
-    put: (...call) => store.put(...call),
-    get: (...call) => store.get(...call),
-    head: (...call) => store.head(...call),
-    list: (...call) => store.list(...call),
-    delete: (...call) => store.delete(...call),
-    close: () => store.close(),
-  };
-}
 
 /** Lets everything that can go on go on. */
 async function turn(): Promise<void> {

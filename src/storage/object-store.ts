@@ -54,12 +54,26 @@ export interface ListOptions extends RequestOptions {
   readonly onIncomplete?: (key: string) => void;
 }
 
+export interface UnfinishedOptions extends RequestOptions {
+  readonly before: Date;
+}
+
+export interface LockedObject {
+  readonly key: string;
+  /** Until when nobody can delete it, where the store tells. */
+  readonly until?: Date | undefined;
+}
+
+/** Keys that one call of `deleteMany` takes, as in S3. */
+export const deleteManyMax = 1000;
+
 /**
  * A place that keeps named byte strings, the bottom of everything that is backed up.
  *
  * Keys are `/`-separated, without a leading slash. A put is visible whole or not at all, and durable once it has resolved.
  * Drivers do no retries ({@link withRetry} does) and reject with OperatorErrors:
- * `object-missing` only where the store itself said so, `object-exists`, `store-denied`, `store-full`, `store-unreachable` (retryable), `store-failed`.
+ * `object-missing` only where the store itself said so, `object-exists`, `object-locked`, `store-missing` (the bucket or container), `store-denied`,
+ * `store-full`, `store-throttled` and `store-unreachable` (both retryable), `store-failed`. Only missing directories of local stores are `object-missing`.
  */
 export interface ObjectStore {
   /** For messages, without secrets: `local directory /backups`, `s3 bucket b`. */
@@ -71,7 +85,13 @@ export interface ObjectStore {
   head(key: string, options?: RequestOptions): Promise<ObjectEntry>;
   /** All keys that begin with `prefix`, at any depth, in ascending byte order, paging hidden. A prefix without objects is an empty list. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
-  /** Deleting what is already gone succeeds: pruning can be repeated. */
+  /** Deleting what is already gone succeeds: pruning can be repeated. Rejects with `object-locked` where a lock keeps the object. */
   delete(key: string, options?: RequestOptions): Promise<void>;
+  /** The same for up to {@link deleteManyMax} keys, in one request where the store can. Resolves to those that a lock keeps. */
+  deleteMany(keys: readonly string[], options?: RequestOptions): Promise<readonly LockedObject[]>;
+  /** Removes what interrupted uploads of objects under `prefix` left since before `before`, as far as the store shows such things. Resolves to how many. */
+  removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number>;
+  /** Makes the bucket or container where it is missing. Nothing else does, so that one that was deleted or renamed does not come back empty. */
+  create(options?: RequestOptions): Promise<void>;
   close(): Promise<void>;
 }

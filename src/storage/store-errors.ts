@@ -32,3 +32,36 @@ export function bodyCutShort(key: string, storeName: string, expected: number, a
 export function objectChanged(key: string, storeName: string): OperatorError {
   return new OperatorError('store-failed', `${key} in ${storeName} was replaced while it was being read`, { retryable: true });
 }
+
+/** The bucket or container is not there. Nothing is known of what was in it. */
+export function storeMissing(storeName: string, cause?: unknown): OperatorError {
+  return new OperatorError('store-missing', `${storeName} does not exist`, {
+    cause,
+    hint: 'Was it deleted or renamed? Check bucket_name (or container_name) and region. A site that never stored anything has it made by the daemon.',
+  });
+}
+
+export function storeDenied(what: string, storeName: string, cause?: unknown): OperatorError {
+  return new OperatorError('store-denied', `${storeName} does not allow to ${what}`, {
+    cause,
+    hint: 'Check the credentials in object_storage, and what they may do.',
+  });
+}
+
+/** Too many requests, or too much at once. */
+export function storeThrottled(what: string, storeName: string, retryAfterMs: number | undefined, cause?: unknown): OperatorError {
+  return new OperatorError('store-throttled', `${storeName} asks for fewer requests: cannot ${what} now`, {
+    cause,
+    retryable: true,
+    retryAfterMs,
+  });
+}
+
+export function storeUnreachable(what: string, storeName: string, cause?: unknown): OperatorError {
+  return new OperatorError('store-unreachable', `cannot ${what}: ${storeName} cannot be reached, or broke off`, { cause, retryable: true });
+}
+
+/** What the store has after an upload is not what was sent. */
+export function uploadDiffers(key: string, storeName: string, difference: string): OperatorError {
+  return new OperatorError('store-failed', `${storeName} did not keep ${key} as it was sent: ${difference}`, { retryable: true });
+}

@@ -1,4 +1,5 @@
 import type { ObjectStore, RequestOptions } from './object-store.ts';
+import { passOn } from './pass-on.ts';
 
 /** Each is asked before every such request, and by rejecting keeps it from being made. */
 export interface StoreChecks {
@@ -9,19 +10,23 @@ export interface StoreChecks {
 /** The same store for somebody who may not always change it. */
 export function withChecks(store: ObjectStore, { beforePut = noCheck, beforeDelete = noCheck }: StoreChecks): ObjectStore {
   return {
-    name: store.name,
+    ...passOn(store),
     put: async (key, source, options) => {
       await beforePut(options);
       return store.put(key, source, options);
     },
-    get: (key, options) => store.get(key, options),
-    head: (key, options) => store.head(key, options),
-    list: (prefix, options) => store.list(prefix, options),
     delete: async (key, options = {}) => {
       await beforeDelete(options);
       return store.delete(key, options);
     },
-    close: () => store.close(),
+    deleteMany: async (keys, options = {}) => {
+      await beforeDelete(options);
+      return store.deleteMany(keys, options);
+    },
+    removeUnfinished: async (prefix, options) => {
+      await beforeDelete(options);
+      return store.removeUnfinished(prefix, options);
+    },
   };
 }
 

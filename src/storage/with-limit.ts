@@ -14,6 +14,9 @@ export function withLimit(store: ObjectStore, requestsMax: number): ObjectStore 
     head: (key, options) => limiter.run(() => store.head(key, options), options?.signal),
     list: (prefix, options) => store.list(prefix, options),
     delete: (key, options) => limiter.run(() => store.delete(key, options), options?.signal),
+    deleteMany: (keys, options) => limiter.run(() => store.deleteMany(keys, options), options?.signal),
+    removeUnfinished: (prefix, options) => limiter.run(() => store.removeUnfinished(prefix, options), options.signal),
+    create: (options) => limiter.run(() => store.create(options), options?.signal),
     close: () => store.close(),
   };
 }

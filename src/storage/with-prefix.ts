@@ -34,6 +34,15 @@ export function withPrefix(store: ObjectStore, storePrefix: string): ObjectStore
       for await (const entry of store.list(prefix + start, inner)) yield strip(entry);
     },
     delete: (key, options) => store.delete(prefix + key, options),
+    deleteMany: async (keys, options) => {
+      const locked = await store.deleteMany(
+        keys.map((key) => prefix + key),
+        options,
+      );
+      return locked.map((object) => ({ ...object, key: object.key.slice(prefix.length) }));
+    },
+    removeUnfinished: (start, options) => store.removeUnfinished(prefix + start, options),
+    create: (options) => store.create(options),
     close: () => store.close(),
   };
 }

@@ -1,7 +1,7 @@
 import { systemClock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
 import { systemRandom } from '../lib/random.ts';
-import { backoffMs, type RetryDeps, type RetryPolicy, retry } from '../lib/retry.ts';
+import { delayAfterMs, type RetryDeps, type RetryPolicy, retry } from '../lib/retry.ts';
 import type { ByteRange, ListOptions, ObjectBody, ObjectInfo, ObjectStore, RequestOptions } from './object-store.ts';
 import { bodyCutShort, objectChanged } from './store-errors.ts';
 
@@ -11,7 +11,7 @@ type GetOptions = RequestOptions & { readonly range?: ByteRange };
 type Deps = Pick<RetryDeps, 'clock' | 'random'>;
 
 /**
- * Repeats get, head, list and delete after retryable failures. A body that breaks off goes on where it stopped, a listing after its last key;
+ * Repeats everything but puts after retryable failures. A body that breaks off goes on where it stopped, a listing after its last key;
  * progress earns new attempts. Puts are not repeated here: the upload queue does that, which neither gives up nor holds a place meanwhile.
  */
 export function withRetry(store: ObjectStore, policy: RetryPolicy = storeRetryPolicy, deps: Deps = {}): ObjectStore {
@@ -27,6 +27,9 @@ export function withRetry(store: ObjectStore, policy: RetryPolicy = storeRetryPo
     head: (key, options) => again(() => store.head(key, options), options?.signal),
     list: (prefix, options = {}) => resumingList(store, prefix, options, new Patience(policy, deps, options.signal)),
     delete: (key, options) => again(() => store.delete(key, options), options?.signal),
+    deleteMany: (keys, options) => again(() => store.deleteMany(keys, options), options?.signal),
+    removeUnfinished: (prefix, options) => again(() => store.removeUnfinished(prefix, options), options.signal),
+    create: (options) => again(() => store.create(options), options?.signal),
     close: () => store.close(),
   };
 }
@@ -103,6 +106,6 @@ class Patience {
     const canRetry = isOperatorError(error) && error.retryable && this.#failures < this.#policy.attemptsMax;
     if (!canRetry || this.#signal?.aborted) throw error;
     const { clock = systemClock, random = systemRandom } = this.#deps;
-    await clock.sleep(backoffMs(this.#failures, this.#policy, random), this.#signal);
+    await clock.sleep(delayAfterMs(error, this.#failures, this.#policy, random), this.#signal);
   }
 }

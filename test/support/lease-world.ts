@@ -6,6 +6,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { MemoryStore } from '../../src/storage/memory/driver.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { passOn } from '../../src/storage/pass-on.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { connectionLost } from './store.ts';
 
@@ -134,6 +135,7 @@ export class LeaseDaemon {
     const { store } = this.#world;
     const send = <T>(work: () => Promise<T>) => this.#send(work);
     return {
+      ...passOn(store),
       name: 'memory behind a network',
       put: (key, source, options) => send(() => store.put(key, source, options)),
       get: (key, options) => send(() => store.get(key, options)),

@@ -1,7 +1,9 @@
 import { OperatorError } from '../../src/lib/errors.ts';
+import { deleteOneByOne } from '../../src/storage/delete-many.ts';
 import type {
   ByteRange,
   ListOptions,
+  LockedObject,
   ObjectBody,
   ObjectEntry,
   ObjectInfo,
@@ -9,6 +11,7 @@ import type {
   ObjectStore,
   PutOptions,
   RequestOptions,
+  UnfinishedOptions,
 } from '../../src/storage/object-store.ts';
 
 export type StoreOperation = 'put' | 'get' | 'head' | 'list' | 'delete';
@@ -90,6 +93,19 @@ export class FaultyStore implements ObjectStore {
 
   async delete(key: string, options?: RequestOptions): Promise<void> {
     await this.#call(this.#next('delete', key), () => this.#inner.delete(key, options));
+  }
+
+  /** Counts as one deletion for each key. */
+  async deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
+    return deleteOneByOne(this, keys, options);
+  }
+
+  removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number> {
+    return this.#inner.removeUnfinished(prefix, options);
+  }
+
+  create(options?: RequestOptions): Promise<void> {
+    return this.#inner.create(options);
   }
 
   close(): Promise<void> {

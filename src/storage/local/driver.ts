@@ -4,9 +4,11 @@ import { fsyncDirectory } from '../../lib/atomic-file.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { isOperatorError, systemErrorCode } from '../../lib/errors.ts';
 import { abortable } from '../abortable.ts';
+import { deleteOneByOne } from '../delete-many.ts';
 import type {
   ByteRange,
   ListOptions,
+  LockedObject,
   ObjectBody,
   ObjectEntry,
   ObjectInfo,
@@ -103,6 +105,18 @@ export class LocalStore implements ObjectStore {
       }),
     );
   }
+
+  deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
+    return deleteOneByOne(this, keys, options);
+  }
+
+  /** Nothing: listing does it by the way. */
+  async removeUnfinished(): Promise<number> {
+    return 0;
+  }
+
+  /** Nothing: the first put makes the directory. */
+  async create(): Promise<void> {}
 
   async close(): Promise<void> {}
 

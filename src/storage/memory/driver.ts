@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { abortable } from '../abortable.ts';
+import { deleteOneByOne } from '../delete-many.ts';
 import { compareKeys } from '../key-order.ts';
 import type {
   ByteRange,
   ListOptions,
+  LockedObject,
   ObjectBody,
   ObjectEntry,
   ObjectInfo,
@@ -71,6 +73,16 @@ export class MemoryStore implements ObjectStore {
     options.signal?.throwIfAborted();
     this.#objects.delete(key);
   }
+
+  deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
+    return deleteOneByOne(this, keys, options);
+  }
+
+  async removeUnfinished(): Promise<number> {
+    return 0;
+  }
+
+  async create(): Promise<void> {}
 
   async close(): Promise<void> {}
 
