@@ -1,7 +1,9 @@
 #!/bin/sh
-# Debian packages that the tests use: PostgreSQL 15 without a cluster of its own and without starting a server, and tools to compare with.
+# Debian packages that the tests use: PostgreSQL 15 without a cluster of its own and without starting a server, tools to compare with, and the servers of
+# object stores (Ceph, OpenStack Swift with Keystone, OpenSSH).
 set -eu
-packages='postgresql-15 pgbackrest patchelf xz-utils zstd lz4 openssl curl python3-snappy util-linux mount ca-certificates'
+packages='postgresql-15 pgbackrest patchelf xz-utils zstd lz4 openssl curl python3-snappy util-linux mount ca-certificates
+  ceph-mon ceph-osd radosgw swift-proxy swift-account swift-container swift-object memcached keystone python3-keystonemiddleware openssh-server'
 
 missing=''
 for package in $packages; do

@@ -64,9 +64,27 @@ const planted: readonly { rule: RegExp; path: string; breaks: readonly string[];
   { rule: /end in .ts/, path: 'src/lib/a.ts', breaks: [`import './log.js';`, `import './log';`], keeps: [`import './log.ts';`] },
   {
     rule: /one cloud/,
+    path: 'src/storage/drivers.ts',
+    breaks: [`import { S3Client } from '@aws-sdk/client-s3';`, `const sdk = await import('@aws-sdk/client-s3');`],
+    keeps: [`import type { S3Client } from '@aws-sdk/client-s3';`],
+  },
+  {
+    rule: /drivers of clouds/,
+    path: 'src/storage/drivers.ts',
+    breaks: [`import { openS3Store } from './s3/driver.ts';`],
+    keeps: [`const driver = await import('./s3/driver.ts');`, `import './s3/options.ts';`],
+  },
+  {
+    rule: /drivers of clouds/,
     path: 'src/storage/s3/driver.ts',
-    breaks: [`import { S3Client } from '@aws-sdk/client-s3';`],
-    keeps: [`import type { S3Client } from '@aws-sdk/client-s3';`, `const sdk = await import('@aws-sdk/client-s3');`],
+    breaks: [`import '../azure/driver.ts';`],
+    keeps: [`import { S3Client } from '@aws-sdk/client-s3';`, `import './upload.ts';`],
+  },
+  {
+    rule: /drivers of clouds/,
+    path: 'src/storage/s3/options.ts',
+    breaks: [`import '@aws-sdk/client-s3';`, `import './driver.ts';`],
+    keeps: [`import '../common-options.ts';`],
   },
   {
     rule: /time comes/,

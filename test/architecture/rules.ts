@@ -61,8 +61,19 @@ export const rules: readonly Rule[] = [
     broken: eachImport((_, { target, relative }) => relative && !/\.(ts|json)$/.test(target)),
   },
   {
-    name: 'packages of one cloud are loaded only by import() when a configuration names them',
-    broken: eachImport(({ path }, { target, dynamic, typeOnly }) => !isTest(path) && cloudPackages.test(target) && !dynamic && !typeOnly),
+    name: 'packages of one cloud are loaded in the folder of its driver only',
+    broken: eachImport(
+      ({ path }, { target, typeOnly }) => !isTest(path) && cloudPackages.test(target) && !typeOnly && driverOf(path) === undefined,
+    ),
+  },
+  {
+    name: 'drivers of clouds are loaded only by import(), when a configuration names them; their options load nothing',
+    broken: eachImport(({ path }, { target, dynamic, typeOnly }) => {
+      if (isTest(path) || dynamic || typeOnly) return false;
+      if (path.endsWith('/options.ts'))
+        return cloudPackages.test(target) || (driverOf(target) !== undefined && !target.endsWith('/options.ts'));
+      return driverOf(target) !== undefined && driverOf(target) !== driverOf(path) && !target.endsWith('/options.ts');
+    }),
   },
   { name: 'no file imports itself, not even in a circle', broken: (sources) => importCycles(sources).map((cycle) => cycle.join(' → ')) },
   {
@@ -71,6 +82,11 @@ export const rules: readonly Rule[] = [
   },
   { name: 'chance comes from lib/random.ts', broken: eachMatch(/\bMath\.random\(/g, 'src/lib/random.ts') },
 ];
+
+/** The cloud whose driver lives in this file's folder. */
+function driverOf(path: string): string | undefined {
+  return /^src\/storage\/(s3|google|azure|swift|sftp)\//.exec(path)?.[1];
+}
 
 /** Rule: what `src` loads must be a dependency of the package, not something that only a checkout has. */
 export function dependenciesRule(dependencies: readonly string[]): Rule {
