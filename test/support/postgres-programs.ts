@@ -7,11 +7,14 @@ import { type PostgresVersion, postgresBin } from './postgres-binaries.ts';
 /** Programs beside the server itself. */
 export type ClientProgram = 'pg_amcheck' | 'pg_basebackup' | 'pg_receivewal' | 'pg_resetwal' | 'pg_verifybackup' | 'pgbench';
 
-/** Where the program of that PostgreSQL is. The embedded server brings none: scripts/install-postgres-side.sh unpacks those that match. */
+/** Where the program of that PostgreSQL is. The embedded server brings none: scripts/install-debian-side.sh unpacks those that match. */
 export async function clientProgram(name: ClientProgram, version: PostgresVersion): Promise<string> {
   if (version === '15') return join(await postgresBin('15', ''), name);
   const directory = process.env['PGHOARD_TEST_PG18_BIN'];
-  assert(directory, 'PGHOARD_TEST_PG18_BIN must name the directory that "sh scripts/install-postgres-side.sh" prints, as npm test does');
+  assert(
+    directory,
+    'PGHOARD_TEST_PG18_BIN must name the directory that "sh scripts/install-debian-side.sh postgresql-18" prints, as npm test does',
+  );
   return join(directory, name);
 }
 
