@@ -26,11 +26,12 @@ export function completeConfig(file: string, options: GlobalOptions, sites: Read
 }
 
 function completeSite(name: string, site: SiteOptions, options: GlobalOptions, backupLocation: string | null): SiteConfig {
+  const prefix = site.prefix ?? (options.path_prefix ? `${options.path_prefix}/${name}` : name);
   return {
     ...site,
     name,
-    prefix: normalisePrefix(site.prefix ?? `${options.path_prefix ?? ''}/${name}`),
-    object_storage: completeStorage(site.object_storage ?? defaultStorage(backupLocation)),
+    prefix: normalisePrefix(prefix),
+    object_storage: completeStorage(site.object_storage ?? defaultStorage(backupLocation), prefix.startsWith('/')),
     basebackup_minute: site.basebackup_hour === null ? null : (site.basebackup_minute ?? 0),
     pg_data_directory: absolute(site.pg_data_directory),
     pg_bin_directory: absolute(site.pg_bin_directory),
@@ -49,20 +50,34 @@ function defaultStorage(backupLocation: string | null): StorageOptions {
   };
 }
 
-function completeStorage(storage: StorageOptions): StorageOptions {
+function completeStorage(storage: StorageOptions, isSiteAbsolute: boolean): StorageOptions {
   switch (storage.storage_type) {
     case 'local':
       return { ...storage, directory: resolve(storage.directory) };
     case 's3':
       return { ...storage, cert_path: absolute(storage.cert_path) };
     case 'google':
-      return { ...storage, credential_file: absolute(storage.credential_file) };
+      return {
+        ...storage,
+        prefix: wholePrefix(storage.prefix ?? '', isSiteAbsolute),
+        credential_file: absolute(storage.credential_file),
+      };
     case 'sftp':
       return { ...storage, private_key: absolute(storage.private_key) };
-    case 'azure':
     case 'swift':
+      return { ...storage, prefix: wholePrefix((storage.prefix ?? '').replace(/^\/+/, ''), isSiteAbsolute) };
+    case 'azure':
       return storage;
   }
+}
+
+/**
+ * What stands before every key on Google and Swift, to the letter. There the original put the site's prefix behind the store's as it was:
+ * of one that begins with a slash, the slash is part of the keys.
+ */
+function wholePrefix(prefix: string, isSiteAbsolute: boolean): string {
+  const storePrefix = prefix === '' ? '' : `${prefix.replace(/\/+$/, '')}/`;
+  return isSiteAbsolute ? `${storePrefix}/` : storePrefix;
 }
 
 /** Keys have no leading and no doubled slashes. */

@@ -244,3 +244,27 @@ function refusal(run: () => unknown): string {
   }
   return 'nothing';
 }
+
+const google = { storage_type: 'google', bucket_name: 'b' };
+const swift = { storage_type: 'swift', user: 'u', key: 'k', auth_url: 'http://a', container_name: 'c' };
+const s3 = { storage_type: 's3', bucket_name: 'b' };
+
+for (const [store, storePrefix, sitePrefix, standsBefore] of [
+  [google, undefined, 'site', ''],
+  [google, undefined, '/abs/site', '/'],
+  [google, 'pre', '/abs/site', 'pre//'],
+  [google, '/pre//', 'site', '/pre/'],
+  [google, '/', 'site', '/'],
+  [swift, undefined, '/abs/site', '/'],
+  [swift, '/pre/', '/abs/site', 'pre//'],
+  [swift, '/', 'site', ''],
+  [s3, undefined, '/abs/site', null],
+  [s3, 'pre', '/abs/site', 'pre'],
+] as const) {
+  test(`${store.storage_type}: store prefix ${storePrefix}, site prefix ${sitePrefix}: ${standsBefore} stands before the keys`, async () => {
+    const object_storage = { ...store, ...(storePrefix !== undefined && { prefix: storePrefix }) };
+    const site = await onlySite({ object_storage, prefix: sitePrefix });
+    assert.equal(site.object_storage.prefix, standsBefore);
+    assert.equal(site.prefix, sitePrefix.replace(/^\//, ''));
+  });
+}

@@ -1,6 +1,7 @@
 import { OperatorError } from '../lib/errors.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { StorageOptions } from './options.ts';
+import { withKeyChecks } from './with-key-checks.ts';
 import { withLimit } from './with-limit.ts';
 import { normaliseStorePrefix, withPrefix } from './with-prefix.ts';
 import { withRetry } from './with-retry.ts';
@@ -25,13 +26,13 @@ export async function openStore(options: StorageOptions): Promise<ObjectStore> {
   const open = drivers[options.storage_type] as OpenDriver<StorageType> | undefined;
   if (!open) throw unsupported(options.storage_type);
   const driver = await open(options);
-  return withRetry(withLimit(withPrefix(driver, storePrefixOf(options)), requestsMax));
+  return withRetry(withLimit(withKeyChecks(withPrefix(driver, storePrefixOf(options))), requestsMax));
 }
 
-/** Google keeps a slash at the beginning as part of the key; for the others, as in the original, it means nothing. */
+/** On Google and Swift the prefix stands before keys to the letter, slashes included; for the others, as in the original, one at the beginning means nothing. */
 function storePrefixOf({ storage_type, prefix }: StorageOptions): string {
-  const normal = normaliseStorePrefix(prefix ?? '');
-  return storage_type === 'google' ? normal : normal.replace(/^\/+/, '');
+  if (storage_type === 'google' || storage_type === 'swift') return prefix ?? '';
+  return normaliseStorePrefix(prefix ?? '').replace(/^\/+/, '');
 }
 
 function unsupported(type: string): OperatorError {

@@ -178,6 +178,18 @@ test('prefix: keys of others are not seen', async () => {
   assert.equal((await memory.head('p/x/2')).size, 3);
 });
 
+test('prefix: slashes at its beginning and end are part of the keys', async () => {
+  const memory = new MemoryStore();
+  const keys: string[] = [];
+  const head: ObjectStore['head'] = (key) => {
+    keys.push(key);
+    return memory.head('other');
+  };
+  const recording = { ...passOn(memory), head };
+  for (const prefix of ['/', 'p//']) await assert.rejects(withPrefix(recording, prefix).head('abs/site'), { code: 'object-missing' });
+  assert.deepEqual(keys, ['/abs/site', 'p//abs/site']);
+});
+
 test('prefix: a store that lists what was not asked for is caught', async () => {
   const memory = new MemoryStore();
   await memory.put('other', bytesOf('x'), { metadata: {} });

@@ -7,9 +7,9 @@ export function normaliseStorePrefix(prefix: string): string {
   return trimmed === '' ? '' : `${trimmed}/`;
 }
 
-/** Puts `prefix` before every key on the way in and takes it off on the way out. */
+/** Puts `prefix` before every key on the way in and takes it off on the way out. A slash is put between them where there is none. */
 export function withPrefix(store: ObjectStore, storePrefix: string): ObjectStore {
-  const prefix = normaliseStorePrefix(storePrefix);
+  const prefix = storePrefix === '' || storePrefix.endsWith('/') ? storePrefix : `${storePrefix}/`;
   if (prefix === '') return store;
   const name = `${store.name}, prefix ${prefix}`;
   const strip = <T extends ObjectInfo>(entry: T): T => {
