@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FaultyStore } from '../../../test/support/store.ts';
+import { waitFor } from '../../../test/support/wait-for.ts';
 import { Catalog } from '../../catalog/catalog.ts';
 import { SiteKeys } from '../../catalog/keys.ts';
 import { walMetadata } from '../../catalog/wal-entry.ts';
@@ -52,6 +53,21 @@ function obstacleOf({ view }: ArchiveMap): string {
   return typeof view === 'string' ? view : assert.fail('it is known what is stored');
 }
 
+test('WAL of a site that proves to be of another cluster is on the map until the next survey, which is due at once', async () => {
+  const [own, former] = [catalogOf(), catalogOf(new MemoryStore(), 'former')];
+  await put(former, [segment(2, 2)]);
+  await put(own, [segment(4)]);
+  let relatives: readonly [Catalog, ...Catalog[]] = [own, former];
+  const map = mapOf([own], { relatives: async () => relatives });
+  assert.equal(await map.isOfOthers(), false, 'nothing was surveyed yet');
+  await map.survey();
+  assert.deepEqual([rangesIn(map), await map.isOfOthers()], [['1:4-4', '2:2-2'], false]);
+  relatives = [own];
+  assert.equal(await map.isOfOthers(), true);
+  await map.survey();
+  assert.deepEqual([rangesIn(map), await map.isOfOthers()], [['1:4-4'], false]);
+});
+
 test('what is stored is known after a survey, here and at the sites that this one was moved from', async () => {
   const store = new MemoryStore();
   const [own, former] = [catalogOf(store), catalogOf(store, 'former')];
@@ -75,8 +91,13 @@ test('our own uploads are followed, also while everything is being listed', asyn
   map.stored('00000002.history', now);
   map.stored(`${segment(4)}.partial`, now);
   assert.deepEqual(rangesIn(map), ['1:1-1', '1:3-3']);
+  const { promise: goOn, resolve } = Promise.withResolvers<void>();
+  const listings = store.count('list');
+  store.inject({ operation: 'list', call: 1, how: 'wait', until: goOn });
   const survey = map.survey();
+  await waitFor(() => store.count('list') > listings, { withinMs: 5_000, what: 'it is being listed' });
   map.stored(segment(2), now);
+  resolve();
   await survey;
   assert.deepEqual(rangesIn(map), ['1:1-2'], 'what is listed, and what was stored meanwhile');
 });

@@ -15,6 +15,8 @@ export interface ArchiveMapDeps {
 }
 
 interface Surveyed {
+  /** Whose WAL this is. */
+  readonly catalogs: readonly Catalog[];
   readonly segmentBytes: number;
   readonly ranges: WalRanges;
   readonly histories: Map<number, StoredHistory>;
@@ -56,14 +58,14 @@ export class ArchiveMap {
   /** Lists everything, a page at a time. Rejects with the store's errors, and then nothing changes. */
   async survey(): Promise<void> {
     const { relatives, segmentBytes, signal } = this.#deps;
-    const size = segmentBytes() ?? (await sizeOfFirst(await relatives(signal), signal));
+    const catalogs = await relatives(signal);
+    const size = segmentBytes() ?? (await sizeOfFirst(catalogs, signal));
     if (size === undefined) return this.#giveUp('the size of WAL segments is not known');
-    const surveyed = { segmentBytes: size, ranges: new WalRanges(), histories: new Map<number, StoredHistory>() };
+    const surveyed = { catalogs, segmentBytes: size, ranges: new WalRanges(), histories: new Map<number, StoredHistory>() };
     this.#surveying = surveyed;
     try {
       await this.#listSegments(surveyed);
       await this.#listHistories(surveyed);
-      const catalogs = await relatives(signal);
       const newest = newestName(surveyed);
       const found = newest && (await sizeOf(newest, catalogs, signal));
       if (found !== undefined && found !== size) {
@@ -76,6 +78,14 @@ export class ArchiveMap {
     } finally {
       this.#surveying = undefined;
     }
+  }
+
+  /** Sites have proved to be of the same cluster, or of another one, since everything was listed: the map is of too few or too many. */
+  async isOfOthers(): Promise<boolean> {
+    if (this.#surveyed === undefined) return false;
+    const { catalogs } = this.#surveyed;
+    const now = await this.#deps.relatives(this.#deps.signal);
+    return now.length !== catalogs.length || now.some((catalog, index) => catalog !== catalogs[index]);
   }
 
   /** Follows what becomes of our own uploads. */
@@ -124,9 +134,9 @@ export class ArchiveMap {
     this.#version++;
   }
 
-  async #listSegments({ segmentBytes, ranges }: Surveyed, between: WalFilesOptions = {}): Promise<void> {
-    const { relatives, signal } = this.#deps;
-    for (const catalog of await relatives(signal)) {
+  async #listSegments({ catalogs, segmentBytes, ranges }: Surveyed, between: WalFilesOptions = {}): Promise<void> {
+    const { signal } = this.#deps;
+    for (const catalog of catalogs) {
       for await (const { name, lastModified } of catalog.walFiles('segment', { ...between, signal })) {
         const segment = parse(name, segmentBytes);
         if (segment !== undefined) ranges.add(segment, lastModified);
@@ -135,8 +145,8 @@ export class ArchiveMap {
   }
 
   async #listHistories(surveyed: Surveyed): Promise<void> {
-    const { relatives, signal } = this.#deps;
-    for (const catalog of await relatives(signal)) {
+    const { signal } = this.#deps;
+    for (const catalog of surveyed.catalogs) {
       for await (const { name, lastModified } of catalog.walFiles('history', { signal })) this.#addHistory(surveyed, name, lastModified);
     }
     // A history never changes: what was read of it before is still right.

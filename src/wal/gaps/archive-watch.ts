@@ -45,7 +45,9 @@ export class ArchiveWatch {
   async refresh(): Promise<void> {
     const { map, clock } = this.#deps;
     const now = clock.monotonicMs();
-    if (now >= this.#surveyAtMs) {
+    // Where it cannot be found out now nothing has changed.
+    const isOfOthers = await map.isOfOthers().catch(() => false);
+    if (now >= this.#surveyAtMs || isOfOthers) {
       const hasSucceeded = (await this.#attempt(() => this.survey())) && typeof map.view !== 'string';
       this.#failures = hasSucceeded ? 0 : this.#failures + 1;
       this.#surveyAtMs = now + (hasSucceeded ? surveyMs : Math.min(retryMs * 2 ** (this.#failures - 1), retryMsMax));
