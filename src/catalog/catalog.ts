@@ -1,13 +1,14 @@
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
+import { deleteAll, type LockedSummary, noneLocked } from '../storage/delete-many.ts';
 import { headIfThere } from '../storage/head-if-there.ts';
 import type { ObjectEntry, ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { type BasebackupEntry, parseBasebackupEntry } from './basebackup-entry.ts';
 import { basebackupNameOf, isMainObjectKey, mainObjectSuffix, type SiteKeys } from './keys.ts';
 import { parseBeginningName } from './wal-beginning.ts';
 
-/** Requests at once where many objects are looked at or deleted. */
+/** Requests at once where many objects are looked at. */
 const requestsMax = 8;
 
 /** Sorts after everything that can follow a slash in a key. */
@@ -161,19 +162,16 @@ export class Catalog {
   /**
    * Removes a backup: first the main object, which makes it visible, then its chunks. They are found by listing, not by the manifest, so no
    * private key is needed. After an interruption {@link orphanChunks} finds what is left. The files that delta backups share stay: see
-   * `delta-files.ts`.
+   * `delta-files.ts`. Rejects with `object-locked` where a lock keeps the main object; then all of the backup is still there.
    */
-  async forgetBasebackup(backup: Pick<BasebackupEntry, 'key' | 'name'>, signal?: AbortSignal): Promise<void> {
+  async forgetBasebackup(backup: Pick<BasebackupEntry, 'key' | 'name'>, signal?: AbortSignal): Promise<LockedSummary> {
     await this.store.delete(backup.key, { signal });
-    if (backup.key.endsWith(mainObjectSuffix)) await this.removeChunks(backup.name, signal);
+    return backup.key.endsWith(mainObjectSuffix) ? this.removeChunks(backup.name, signal) : noneLocked;
   }
 
-  /** Removes all chunks and bundles of a backup; those already gone do not matter. */
-  async removeChunks(name: string, signal?: AbortSignal): Promise<void> {
-    for (const prefix of this.#chunkPrefixes(name)) {
-      const chunks = this.store.list(prefix, { signal });
-      await forEachLimited(chunks, requestsMax, ({ key }) => this.store.delete(key, { signal }));
-    }
+  /** Removes all chunks and bundles of a backup; those already gone do not matter. Resolves to what locks keep of them. */
+  removeChunks(name: string, signal?: AbortSignal): Promise<LockedSummary> {
+    return deleteAll(this.store, this.#chunkKeys(name, signal), { signal });
   }
 
   /** Names of chunk sets without a main object, from interrupted deletions and failed backups. */
@@ -186,6 +184,10 @@ export class Catalog {
       if (untouchedSince && (await this.#isTouchedAfter(name, untouchedSince, signal))) continue;
       yield name;
     }
+  }
+
+  async *#chunkKeys(name: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
+    for (const prefix of this.#chunkPrefixes(name)) for await (const { key } of this.store.list(prefix, { signal })) yield key;
   }
 
   async *#mainObjects(signal: AbortSignal | undefined, onIncomplete: (key: string) => void): AsyncGenerator<ObjectInfo> {

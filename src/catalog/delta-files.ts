@@ -1,6 +1,7 @@
 import { type DigestSet, isDigest } from '../lib/digest-set.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
+import { deleteAll } from '../storage/delete-many.ts';
 import { headIfThere } from '../storage/head-if-there.ts';
 import type { Metadata, ObjectEntry, ObjectInfo } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
@@ -100,9 +101,11 @@ export async function removeUnclaimed(catalog: Catalog, digests: DigestSet, sign
   for await (const { name } of deltaIndexes(catalog, signal)) {
     await readDeltaIndex(catalog, name, (digest) => void (digests.has(digest) && claimed.add(digest)), signal);
   }
-  await forEachLimited(digests, requestsMax, async (digest) => {
-    if (!claimed.has(digest)) await catalog.store.delete(catalog.keys.deltaFile(digest), { signal });
-  });
+  await deleteAll(catalog.store, unclaimedKeys(catalog, digests, claimed), { signal });
+}
+
+function* unclaimedKeys({ keys }: Catalog, digests: DigestSet, claimed: ReadonlySet<string>): Generator<string> {
+  for (const digest of digests) if (!claimed.has(digest)) yield keys.deltaFile(digest);
 }
 
 async function countListed(catalog: Catalog, digests: DigestSet, signal?: AbortSignal): Promise<number> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
 import type { Random } from '../lib/random.ts';
+import { deleteAll } from '../storage/delete-many.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
 import type { Catalog } from './catalog.ts';
 import { actsUntilMs, type FoundLease, type LeaseStep, nextLeaseStep, type WatchedLease, watchLease } from './lease-decision.ts';
@@ -221,8 +222,11 @@ export class SiteLease {
 
   /** They mean nothing any more; what cannot be removed now goes with the next. */
   async #removeOlder(newest: number, signal: AbortSignal): Promise<void> {
-    const { store } = this.#deps.catalog;
-    for await (const { key, generation } of this.#generations(signal)) if (generation < newest) await store.delete(key, { signal });
+    await deleteAll(this.#deps.catalog.store, this.#olderKeys(newest, signal), { signal });
+  }
+
+  async *#olderKeys(newest: number, signal: AbortSignal): AsyncGenerator<string> {
+    for await (const { key, generation } of this.#generations(signal)) if (generation < newest) yield key;
   }
 }
 

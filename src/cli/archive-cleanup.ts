@@ -5,6 +5,7 @@ import type { SiteConfig } from '../config/config.ts';
 import { loadConfig, selectSite } from '../config/load.ts';
 import { relatedSites } from '../daemon/site-keys.ts';
 import { cleanUpWal } from '../retention/clean-up.ts';
+import type { LockedSummary } from '../storage/delete-many.ts';
 import { openStore } from '../storage/drivers.ts';
 import { interruptible, runCommand } from './main.ts';
 import { type CommonFlags, configFileOf, parseFlags, withCommonFlags } from './parse-flags.ts';
@@ -29,12 +30,17 @@ async function cleanUp(flags: Flags, signal: AbortSignal): Promise<void> {
   await using stores = new AsyncDisposableStack();
   const catalog = await openCatalog(own, stores);
   const movedFrom = await Promise.all(moved.map((site) => openCatalog(site, stores)));
-  const { files, bytes } = await cleanUpWal(catalog, movedFrom, {
+  const { files, bytes, locked } = await cleanUpWal(catalog, movedFrom, {
     signal,
     dryRun,
     onFile: ({ key, size }) => console.log(`${dryRun ? 'Would delete' : 'Deleting'} ${key} (${size} bytes)`),
   });
   console.log(`${dryRun ? 'Would delete' : 'Deleted'} ${files} WAL files that no base backup needs, ${bytes} bytes in total`);
+  if (locked.objects > 0) console.log(`${locked.objects} more are locked in the store${until(locked)}; they can be deleted after that`);
+}
+
+function until({ until: moment }: LockedSummary): string {
+  return moment === undefined ? '' : ` until ${moment.toISOString()}`;
 }
 
 function describeCommand(): Command {

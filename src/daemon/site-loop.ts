@@ -51,7 +51,7 @@ export class SiteLoop {
   #preserved: ReadonlyMap<string, Date> = new Map();
   #listedAtMs = Number.NEGATIVE_INFINITY;
   #pruneAllWal = true;
-  #prunePostponed: string | undefined;
+  #retentionPostponed: string | undefined;
   #requested = false;
   #backup: Promise<void> | undefined;
   #progress: BasebackupProgress | undefined;
@@ -83,6 +83,11 @@ export class SiteLoop {
   /** Until when base backups are preserved, by name. */
   get preserved(): ReadonlyMap<string, Date> {
     return this.#preserved;
+  }
+
+  /** Why something that retention is to delete is still there. */
+  get retentionPostponed(): string | undefined {
+    return this.#retentionPostponed;
   }
 
   get schedule(): Schedule {
@@ -204,12 +209,13 @@ export class SiteLoop {
     const log = parts.log.child({ site: site.name });
     const deps = { catalog: new Catalog(store, catalog.keys), log, signal: this.#end.signal, manifests };
     const wal = this.#pruneAllWal ? 'always' : 'if-a-backup-goes';
-    const { basebackups, postponed } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
-    if (postponed !== undefined && postponed !== this.#prunePostponed) deps.log.info({}, postponed);
-    this.#prunePostponed = postponed;
+    const { basebackups, postponed, locked } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
+    const stays = postponed ?? locked;
+    if (stays !== undefined && stays !== this.#retentionPostponed) deps.log.info({}, stays);
+    this.#retentionPostponed = stays;
     // Their WAL is gone with them, so nobody must take it for missing.
-    const stays = (entry: BasebackupEntry) => elsewhere.includes(entry) || !basebackups.includes(entry.name);
-    if (basebackups.length > 0 && this.#listing) this.#listing = { ...this.#listing, entries: this.#listing.entries.filter(stays) };
+    const isLeft = (entry: BasebackupEntry) => elsewhere.includes(entry) || !basebackups.includes(entry.name);
+    if (basebackups.length > 0 && this.#listing) this.#listing = { ...this.#listing, entries: this.#listing.entries.filter(isLeft) };
     if (postponed === undefined) this.#pruneAllWal = false;
     if (postponed !== undefined || basebackups.length > 0) this.#listedAtMs = Number.NEGATIVE_INFINITY;
   }

@@ -22,7 +22,17 @@ function siteWith(
   preserved: ReadonlyMap<string, Date> = new Map(),
 ): DaemonState['sites'][number] {
   const schedule = { intervalHours: 24, hour, minute: hour === undefined ? undefined : 0 };
-  return { name: 'main', loop: { listing: { entries, unreadable: [] }, because: 'idle', backupActivity: undefined, preserved, schedule } };
+  return {
+    name: 'main',
+    loop: {
+      listing: { entries, unreadable: [] },
+      because: 'idle',
+      backupActivity: undefined,
+      retentionPostponed: undefined,
+      preserved,
+      schedule,
+    },
+  };
 }
 
 const oldBackup = parseBasebackupEntry({
@@ -80,6 +90,14 @@ test('until when a base backup is preserved is told', () => {
   const until = new Date('2030-01-01T00:00:00Z');
   const state = JSON.stringify(describeState({ ...nothing, sites: [siteWith([oldBackup], 11, new Map([['2016-06-23_0', until]]))] }));
   assert.match(state, /"preserve-until":"2030-01-01T00:00:00.000Z"/);
+});
+
+test('why retention leaves something is told', () => {
+  const site = siteWith([]);
+  const state = JSON.stringify(
+    describeState({ ...nothing, sites: [{ ...site, loop: { ...site.loop, retentionPostponed: 'locked until 2030' } }] }),
+  );
+  assert.match(state, /"retention_postponed":"locked until 2030"/);
 });
 
 const statistics = { main: { upload: {} } };

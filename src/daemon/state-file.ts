@@ -26,7 +26,7 @@ export interface DaemonState {
   readonly version: string;
   readonly sites: readonly {
     readonly name: string;
-    readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'preserved' | 'schedule'>;
+    readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'preserved' | 'retentionPostponed' | 'schedule'>;
     readonly receiver?: Pick<WalReceiver, 'status'> | undefined;
     readonly gaps?: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'> | undefined;
     readonly admission?: Pick<Admission, 'identity'>;
@@ -102,6 +102,7 @@ function describeSite({ loop, gaps, admission, ownership }: DaemonState['sites']
     lease: ownership?.view ?? null,
     wal: gaps ? describeWal(gaps) : null,
     because: loop.because,
+    retention_postponed: loop.retentionPostponed ?? null,
     unreadable_basebackups: loop.listing?.unreadable ?? [],
     basebackup_progress: loop.backupActivity?.progress ?? null,
   };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FaultyStore } from '../../test/support/store.ts';
 import { makeStoredSite, putObject, storedKeys } from '../../test/support/stored-site.ts';
+import { noneLocked } from '../storage/delete-many.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
 import { cleanUpWal } from './clean-up.ts';
 
@@ -21,7 +22,7 @@ test('WAL before every base backup goes, whatever its timeline; nothing else doe
   await putObject(catalog, `${catalog.keys.walPrefix}000000010000000000000001.something`, {});
   const seen: string[] = [];
   const result = await cleanUpWal(catalog, [], { signal, onFile: ({ key }) => seen.push(key) });
-  assert.deepEqual(result, { files: 4, bytes: 4 });
+  assert.deepEqual(result, { files: 4, bytes: 4, locked: noneLocked });
   assert.deepEqual(seen.toSorted(), orphans.map((name) => catalog.walKey(name)).toSorted());
   assert.deepEqual(
     (await storedKeys(catalog)).filter((key) => !key.startsWith('basebackup')),
@@ -33,14 +34,22 @@ test('WAL before every base backup goes, whatever its timeline; nothing else doe
       'xlog_partial/000000010000000000000006.partial',
     ],
   );
-  assert.deepEqual(await cleanUpWal(catalog, [], { signal }), { files: 0, bytes: 0 }, 'a second time there is nothing to do');
+  assert.deepEqual(
+    await cleanUpWal(catalog, [], { signal }),
+    { files: 0, bytes: 0, locked: noneLocked },
+    'a second time there is nothing to do',
+  );
 });
 
 test('a dry run tells the same and deletes nothing', async () => {
   const catalog = await makeStoredSite(backups, [...orphans, ...needed]);
   const before = await storedKeys(catalog);
   const seen: string[] = [];
-  assert.deepEqual(await cleanUpWal(catalog, [], { signal, dryRun: true, onFile: ({ key }) => seen.push(key) }), { files: 4, bytes: 4 });
+  assert.deepEqual(await cleanUpWal(catalog, [], { signal, dryRun: true, onFile: ({ key }) => seen.push(key) }), {
+    files: 4,
+    bytes: 4,
+    locked: noneLocked,
+  });
   assert.equal(seen.length, 4);
   assert.deepEqual(await storedKeys(catalog), before);
 });
@@ -63,7 +72,7 @@ test('nothing is deleted where the needs of something among the base backups can
 test('base backups of a site that this one continues need its WAL too', async () => {
   const catalog = await makeStoredSite(backups, orphans);
   const old = await makeStoredSite({ '2026-11-01_0': '000000010000000000000003' }, []);
-  assert.deepEqual(await cleanUpWal(catalog, [old], { signal }), { files: 2, bytes: 2 });
+  assert.deepEqual(await cleanUpWal(catalog, [old], { signal }), { files: 2, bytes: 2, locked: noneLocked });
   await putObject(old, old.keys.basebackup('junk'), {});
   await assert.rejects(cleanUpWal(catalog, [old], { signal }), { code: 'basebackup-unreadable' });
 });

@@ -1,12 +1,10 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { parseBeginningName } from '../catalog/wal-beginning.ts';
-import { forEachLimited } from '../lib/limiter.ts';
+import { inBatches } from '../lib/in-batches.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
-import type { ObjectInfo } from '../storage/object-store.ts';
+import { addLocked, type LockedSummary, noneLocked, summaryOfLocked } from '../storage/delete-many.ts';
+import { deleteManyMax, type ObjectInfo } from '../storage/object-store.ts';
 import { isWalNeeded } from './decide.ts';
-
-/** Deletions at once. */
-const deletionsMax = 8;
 
 export interface WalPruneOptions {
   readonly signal: AbortSignal;
@@ -20,6 +18,8 @@ export interface PrunedWal {
   readonly files: number;
   /** As stored. */
   readonly bytes: number;
+  /** What locks keep; it is not counted in the others. */
+  readonly locked: LockedSummary;
 }
 
 /**
@@ -28,15 +28,17 @@ export interface PrunedWal {
  */
 export async function pruneWal(catalog: Catalog, walNeededFrom: string, options: WalPruneOptions): Promise<PrunedWal> {
   const { signal, dryRun = false, onFile = () => {} } = options;
-  let files = 0;
-  let bytes = 0;
-  await forEachLimited(unneededWal(catalog, walNeededFrom, signal), deletionsMax, async (file) => {
-    onFile(file);
-    if (!dryRun) await catalog.store.delete(file.key, { signal });
-    files++;
-    bytes += file.size;
-  });
-  return { files, bytes };
+  let pruned: PrunedWal = { files: 0, bytes: 0, locked: noneLocked };
+  for await (const batch of inBatches(unneededWal(catalog, walNeededFrom, signal), deleteManyMax)) {
+    for (const file of batch) onFile(file);
+    const keys = batch.map(({ key }) => key);
+    const locked = dryRun ? [] : await catalog.store.deleteMany(keys, { signal });
+    const stayed = new Set(locked.map(({ key }) => key));
+    const gone = batch.filter(({ key }) => !stayed.has(key));
+    const bytes = gone.reduce((sum, { size }) => sum + size, pruned.bytes);
+    pruned = { files: pruned.files + gone.length, bytes, locked: addLocked(pruned.locked, summaryOfLocked(locked)) };
+  }
+  return pruned;
 }
 
 async function* unneededWal(catalog: Catalog, walNeededFrom: string, signal: AbortSignal): AsyncGenerator<ObjectInfo> {

@@ -3,11 +3,10 @@ import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import { deltaFiles, deltaIndexes, readDeltaIndex } from '../catalog/delta-files.ts';
 import { DigestSet } from '../lib/digest-set.ts';
 import { isOperatorError, messageOf } from '../lib/errors.ts';
-import { forEachLimited } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
+import { addLocked, deleteAll, type LockedSummary, noneLocked } from '../storage/delete-many.ts';
 import { addReferences, isDelta, type ManifestAccess } from './delta-references.ts';
 
-const deletionsMax = 8;
 /** An index without a backup belongs for so long to one that is about to be complete, perhaps on another host. */
 const claimMs = 3_600_000;
 /** Files that nobody names may for so long belong to a backup that is being taken on another host. */
@@ -20,6 +19,13 @@ export interface SweepDeps {
   readonly manifests?: ManifestAccess | undefined;
 }
 
+export interface SweptFiles {
+  readonly files: number;
+  readonly locked: LockedSummary;
+}
+
+const nothingSwept: SweptFiles = { files: 0, locked: noneLocked };
+
 export interface SweepRequest {
   /** Names of delta backups that have just been deleted. */
   readonly gone: readonly string[];
@@ -31,24 +37,24 @@ export interface SweepRequest {
 /**
  * Deletes the files of delta backups that no backup needs any more: those of the backups just deleted at once, others that nobody names (left by
  * a crash or an interrupted deletion) once they are a week old. Deletes nothing as long as there is a backup whose needs are not known.
- * Holds the hashes of all kept delta backups, some 50 bytes each. Can be interrupted and repeated. Returns how many went.
+ * Holds the hashes of all kept delta backups, some 50 bytes each. Can be interrupted and repeated. What a lock keeps is
+ * found again once it is a week old.
  */
-export async function sweepDeltaFiles(request: SweepRequest, deps: SweepDeps): Promise<number> {
+export async function sweepDeltaFiles(request: SweepRequest, deps: SweepDeps): Promise<SweptFiles> {
   const { catalog, log, signal } = deps;
-  if (!(await hasDeltaFiles(catalog, signal))) return 0;
+  if (!(await hasDeltaFiles(catalog, signal))) return nothingSwept;
   // Looked up anew: another host may have completed a backup meanwhile.
   const kept = await catalog.basebackups(signal);
   const needed = await findNeeded(kept, deps);
   const leftIndexes = needed && (await sortOutIndexes(kept, request, needed, deps));
-  if (!leftIndexes) return 0;
-  let count = 0;
-  await forEachLimited(unneeded(request, needed, deps), deletionsMax, async (key) => {
-    await catalog.store.delete(key, { signal });
-    count++;
-  });
-  for (const name of leftIndexes) await catalog.store.delete(catalog.keys.deltaIndex(name), { signal });
-  if (count > 0) log.info({ files: count }, 'deleted files that no delta backup needs any more');
-  return count;
+  if (!leftIndexes) return nothingSwept;
+  let files = 0;
+  const onBatch = (batch: readonly string[], stayed: readonly unknown[]) => void (files += batch.length - stayed.length);
+  const locked = await deleteAll(catalog.store, unneeded(request, needed, deps), { signal, onBatch });
+  const indexes = leftIndexes.map((name) => catalog.keys.deltaIndex(name));
+  const lockedIndexes = await deleteAll(catalog.store, indexes, { signal });
+  if (files > 0) log.info({ files }, 'deleted files that no delta backup needs any more');
+  return { files, locked: addLocked(locked, lockedIndexes) };
 }
 
 async function hasDeltaFiles(catalog: Catalog, signal: AbortSignal): Promise<boolean> {

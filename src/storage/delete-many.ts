@@ -1,4 +1,5 @@
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
+import { inBatches } from '../lib/in-batches.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import { deleteManyMax, type LockedObject, type ObjectStore, type RequestOptions } from './object-store.ts';
 
@@ -19,6 +20,12 @@ export class ObjectLockedError extends OperatorError {
   }
 }
 
+/** Until when a lock keeps what could not be deleted, as far as the store tells. Any other failure is thrown again. */
+export function lockedUntil(error: unknown): Date | undefined {
+  if (!isOperatorError(error, 'object-locked')) throw error;
+  return error instanceof ObjectLockedError ? error.until : undefined;
+}
+
 /** {@link ObjectStore.deleteMany} for stores that delete one object a request. */
 export async function deleteOneByOne(
   store: Pick<ObjectStore, 'delete'>,
@@ -30,42 +37,52 @@ export async function deleteOneByOne(
     try {
       await store.delete(key, options);
     } catch (error) {
-      if (!isOperatorError(error, 'object-locked')) throw error;
-      locked.push({ key, until: error instanceof ObjectLockedError ? error.until : undefined });
+      locked.push({ key, until: lockedUntil(error) });
     }
   });
   return locked;
 }
 
-/** Deletes any number of keys, in batches, while they are still coming in. Resolves to what a lock keeps: how many, and the last moment at which one ends. */
-export async function deleteAll(
-  store: ObjectStore,
-  keys: Iterable<string> | AsyncIterable<string>,
-  options: RequestOptions = {},
-): Promise<LockedSummary> {
-  const summary: { objects: number; until: Date | undefined } = { objects: 0, until: undefined };
-  const deleteBatch = async (batch: readonly string[]) => {
-    for (const { until } of await store.deleteMany(batch, options)) {
-      summary.objects++;
-      if (until !== undefined && (summary.until === undefined || until > summary.until)) summary.until = until;
-    }
-  };
-  for await (const batch of inBatches(keys, deleteManyMax)) await deleteBatch(batch);
-  return summary;
-}
-
+/** What locks keep although it was to be deleted. */
 export interface LockedSummary {
   readonly objects: number;
+  /** The last moment at which one of the locks ends, as far as the store tells. */
   readonly until: Date | undefined;
 }
 
-async function* inBatches(keys: Iterable<string> | AsyncIterable<string>, max: number): AsyncGenerator<readonly string[]> {
-  let batch: string[] = [];
-  for await (const key of keys) {
-    batch.push(key);
-    if (batch.length < max) continue;
-    yield batch;
-    batch = [];
+export const noneLocked: LockedSummary = { objects: 0, until: undefined };
+
+export function addLocked(summary: LockedSummary, more: LockedSummary): LockedSummary {
+  return { objects: summary.objects + more.objects, until: later(summary.until, more.until) };
+}
+
+export function summaryOfLocked(locked: readonly Pick<LockedObject, 'until'>[]): LockedSummary {
+  let summary = noneLocked;
+  for (const { until } of locked) summary = addLocked(summary, { objects: 1, until });
+  return summary;
+}
+
+export interface DeleteAllOptions extends RequestOptions {
+  /** Told of each batch that was deleted, with what locks keep of it. */
+  readonly onBatch?: (keys: readonly string[], locked: readonly LockedObject[]) => void;
+}
+
+/** Deletes any number of keys, in batches, while they are still coming in. In which order those of a batch go is left to the store. */
+export async function deleteAll(
+  store: Pick<ObjectStore, 'deleteMany'>,
+  keys: Iterable<string> | AsyncIterable<string>,
+  { signal, onBatch = () => {} }: DeleteAllOptions = {},
+): Promise<LockedSummary> {
+  let summary = noneLocked;
+  for await (const batch of inBatches(keys, deleteManyMax)) {
+    const locked = await store.deleteMany(batch, { signal });
+    onBatch(batch, locked);
+    summary = addLocked(summary, summaryOfLocked(locked));
   }
-  if (batch.length > 0) yield batch;
+  return summary;
+}
+
+function later(a: Date | undefined, b: Date | undefined): Date | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a > b ? a : b;
 }

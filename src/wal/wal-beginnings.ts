@@ -5,6 +5,7 @@ import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { urgent } from '../lib/urgency.ts';
 import type { SeenCluster } from '../postgres/seen-cluster.ts';
+import { deleteAll } from '../storage/delete-many.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
 import type { Metadata, ObjectInfo } from '../storage/object-store.ts';
 import { withChecks } from '../storage/with-checks.ts';
@@ -21,6 +22,11 @@ export type WalBeginningsDeps = Pick<
 export interface UnfinishedSegment extends WalBeginning {
   readonly path: string;
   readonly segmentBytes: number;
+}
+
+interface FoundBeginning {
+  readonly info: ObjectInfo;
+  readonly beginning: WalBeginning;
 }
 
 /**
@@ -48,25 +54,35 @@ export class WalBeginnings {
   async forget(segment: string): Promise<void> {
     await this.#storing;
     const { catalog, signal } = this.#deps;
-    for await (const { info, beginning } of this.#list(`${catalog.keys.walPartialPrefix}${segment}.`)) {
-      if (beginning.segment === segment) await catalog.store.delete(info.key, { signal });
-    }
+    await deleteAll(catalog.store, this.#keysOf(segment), { signal });
   }
 
   /** Removes what an earlier life left: beginnings of segments that are stored whole, and all but the longest of the others. */
   async sweep(): Promise<void> {
     const { catalog, signal } = this.#deps;
-    let shorter: { readonly info: ObjectInfo; readonly beginning: WalBeginning } | undefined;
+    await deleteAll(catalog.store, this.#superfluousKeys(), { signal });
+  }
+
+  async *#superfluousKeys(): AsyncGenerator<string> {
+    const { catalog, signal } = this.#deps;
+    let before: FoundBeginning | undefined;
+    let isWhole = false;
     for await (const found of this.#list(catalog.keys.walPartialPrefix)) {
-      const isSuperseded = shorter?.beginning.segment === found.beginning.segment;
-      if (shorter && isSuperseded) await catalog.store.delete(shorter.info.key, { signal });
-      const isWhole = !isSuperseded && (await catalog.findWal(found.beginning.segment, signal)) !== undefined;
-      if (isWhole) await this.forget(found.beginning.segment);
-      shorter = isWhole ? undefined : found;
+      const { segment } = found.beginning;
+      if (before?.beginning.segment !== segment) isWhole = (await catalog.findWal(segment, signal)) !== undefined;
+      else if (!isWhole) yield before.info.key;
+      if (isWhole) yield found.info.key;
+      before = found;
     }
   }
 
-  async *#list(prefix: string): AsyncGenerator<{ readonly info: ObjectInfo; readonly beginning: WalBeginning }> {
+  async *#keysOf(segment: string): AsyncGenerator<string> {
+    for await (const { info, beginning } of this.#list(`${this.#deps.catalog.keys.walPartialPrefix}${segment}.`)) {
+      if (beginning.segment === segment) yield info.key;
+    }
+  }
+
+  async *#list(prefix: string): AsyncGenerator<FoundBeginning> {
     const { catalog, signal } = this.#deps;
     for await (const info of catalog.store.list(prefix, { signal })) {
       const beginning = parseBeginningName(info.key.slice(catalog.keys.walPartialPrefix.length));

@@ -1,10 +1,9 @@
-import { mkdir, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fsyncDirectory } from '../../lib/atomic-file.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { isOperatorError, systemErrorCode } from '../../lib/errors.ts';
+import { isOperatorError } from '../../lib/errors.ts';
 import { abortable } from '../abortable.ts';
-import { deleteOneByOne } from '../delete-many.ts';
 import type {
   ByteRange,
   ListOptions,
@@ -25,6 +24,7 @@ import { listObjects } from './list.ts';
 import { sidecarOf } from './names.ts';
 import { publishNew, publishReplacing } from './publish.ts';
 import { type FoundObject, findObject, isAbsent, readObject } from './read.ts';
+import { removeObjects } from './remove.ts';
 import { type StageRequest, stage } from './stage.ts';
 
 /** A temporary file untouched for so long belongs to nobody: a put writes to its own all the time. */
@@ -93,21 +93,17 @@ export class LocalStore implements ObjectStore {
     }
   }
 
-  /** Data first: a crash leaves at most a sidecar without data, which nobody takes for an object. */
   async delete(key: string, options: RequestOptions = {}): Promise<void> {
     const path = this.#pathOf(key);
     options.signal?.throwIfAborted();
-    await withStoreErrors(`delete ${key} from ${this.name}`, () =>
-      withPathLocked(path, async () => {
-        const hadData = await removeFile(path);
-        const hadMetadata = await removeFile(sidecarOf(path));
-        if (hadData || hadMetadata) await fsyncDirectory(dirname(path));
-      }),
-    );
+    await withStoreErrors(`delete ${key} from ${this.name}`, () => removeObjects([path]));
   }
 
-  deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
-    return deleteOneByOne(this, keys, options);
+  async deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
+    const paths = keys.map((key) => this.#pathOf(key));
+    options.signal?.throwIfAborted();
+    await withStoreErrors(`delete ${keys.length} objects from ${this.name}`, () => removeObjects(paths));
+    return [];
   }
 
   /** Nothing: listing does it by the way. */
@@ -179,17 +175,6 @@ async function isFileThere(path: string): Promise<boolean> {
     return (await stat(path)).isFile();
   } catch (error) {
     if (isAbsent(error)) return false;
-    throw error;
-  }
-}
-
-/** Says whether there was one. A directory is not. */
-async function removeFile(path: string): Promise<boolean> {
-  try {
-    await unlink(path);
-    return true;
-  } catch (error) {
-    if (isAbsent(error) || systemErrorCode(error) === 'EISDIR') return false;
     throw error;
   }
 }
