@@ -8,6 +8,8 @@ import { SiteKeys } from '../../src/catalog/keys.ts';
 import { createKeyPair } from '../../src/codec/keys.ts';
 import type { ProgramResult } from '../../src/lib/subprocess.ts';
 import { openStore } from '../../src/storage/drivers.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { storageOptions } from '../../src/storage/options.ts';
 import { commandLine, runOurs } from './commands.ts';
 import { freePort } from './free-port.ts';
 import { packageRoot } from './package-root.ts';
@@ -48,6 +50,8 @@ export class TestDaemon implements AsyncDisposable {
   readonly directory: string;
   readonly configFile: string;
   readonly port: number;
+  /** Opened past the daemon, by their configuration. */
+  readonly #stores = new Map<string, Promise<ObjectStore>>();
   #child: ChildProcess | undefined;
   #log = '';
 
@@ -141,7 +145,11 @@ export class TestDaemon implements AsyncDisposable {
 
   /** What the store has, asked past the daemon. */
   async catalog(): Promise<Catalog> {
-    return new Catalog(await openStore((await this.siteConfig())['object_storage'] as never), new SiteKeys(siteName));
+    const options = (await this.siteConfig())['object_storage'];
+    const name = JSON.stringify(options);
+    const opened = this.#stores.get(name) ?? openStore(storageOptions.parse(options));
+    this.#stores.set(name, opened);
+    return new Catalog(await opened, new SiteKeys(siteName));
   }
 
   /** Asks for a base backup, waits until it is complete, and returns its name. */
@@ -187,6 +195,13 @@ export class TestDaemon implements AsyncDisposable {
     await waitFor(() => catalog.findWal(name), { withinMs, what: () => `${name} is archived:\n${this.#log}` });
   }
 
+  /** Waits until the store has the WAL file no longer. */
+  async walGone(name: string, withinMs = 30_000): Promise<void> {
+    const catalog = await this.catalog();
+    const isGone = async () => (await catalog.findWal(name)) === undefined;
+    await waitFor(isGone, { withinMs, what: () => `${name} goes:\n${this.#log}` });
+  }
+
   /** Waits until it has ended by itself, or by a signal sent before; resolves to the exit code. */
   async ended(): Promise<number | null> {
     const child = this.#child;
@@ -211,6 +226,7 @@ export class TestDaemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill9();
+    for (const store of this.#stores.values()) await (await store).close();
   }
 
   async #config(): Promise<Config> {
