@@ -20,7 +20,8 @@ async function main(argv: string[]): Promise<number> {
     .option('-s, --short-log', 'log without times, for systems that add their own')
     .option('-D, --debug', 'log everything')
     .option('--config <file>', 'configuration file (default: $PGHOARD_CONFIG)')
-    .argument('[config_file]', 'configuration file, as older versions took it');
+    .argument('[config_file]', 'configuration file, as older versions took it')
+    .addHelpText('after', '\n"pghoard check" looks whether everything is set up; see "pghoard check --help".');
   const exitCode = parseFlags(command, argv);
   if (exitCode !== undefined) return exitCode;
   const options = command.opts<Options>();
@@ -37,4 +38,7 @@ async function main(argv: string[]): Promise<number> {
   return 0;
 }
 
-runCommand('pghoard', main);
+const [first, ...others] = process.argv.slice(2);
+// Who has a configuration file of that name can write ./check.
+if (first === 'check') runCommand('pghoard check', async () => (await import('./check.ts')).check(others));
+else runCommand('pghoard', main);

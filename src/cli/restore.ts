@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Catalog } from '../catalog/catalog.ts';
 import { SiteKeys } from '../catalog/keys.ts';
 import { CodecPool } from '../codec/pool.ts';
@@ -24,6 +22,7 @@ import { credentialsOf, DaemonClient, daemonAddressOf } from './daemon-client.ts
 import type { DaemonAddress } from './daemon-request.ts';
 import { basebackupsOverHttp } from './http-basebackups.ts';
 import { interruption, runCommand } from './main.ts';
+import { ownPostgresCommand } from './own-postgres-command.ts';
 import { type GetFlags, type HttpListFlags, type ListFlags, parseRestoreFlags, type RestoreCommand } from './restore-flags.ts';
 import { RestoreProgress } from './restore-progress.ts';
 import { restoreRequest } from './restore-request.ts';
@@ -130,15 +129,6 @@ function daemonAddress({ host, port, username, password }: HttpListFlags, config
   const known = config ? daemonAddressOf(config) : { host: defaultHost, port: defaultPort, credentials: undefined };
   const given = username !== undefined && password !== undefined ? { username, password } : undefined;
   return { host: host ?? known.host, port: port ?? known.port, credentials: given ?? known.credentials };
-}
-
-/** The client of this installation by its full path, as PostgreSQL may have another PATH; by its name where it lies elsewhere. */
-function ownPostgresCommand(): string {
-  for (const up of ['../../bin/', '../../../bin/']) {
-    const path = fileURLToPath(new URL(`${up}pghoard_postgres_command`, import.meta.url));
-    if (existsSync(path)) return path;
-  }
-  return 'pghoard_postgres_command';
 }
 
 function echoTarget({ recovery: { target } }: RestoreRequest, sourceZone: string | undefined): void {

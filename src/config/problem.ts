@@ -55,7 +55,7 @@ function formatStep(step: string | number, index: number): string {
   return index === 0 ? step : `.${step}`;
 }
 
-function formatProblem({ path, message, position }: ConfigProblem): string {
+export function formatProblem({ path, message, position }: ConfigProblem): string {
   const where = position === undefined ? '' : `line ${position.line}, column ${position.column}`;
   if (path === '') return where === '' ? message : `${where}: ${message}`;
   return `${path}${where === '' ? '' : ` (${where})`}: ${message}`;
