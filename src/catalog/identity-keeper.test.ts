@@ -4,14 +4,17 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { absentStore } from '../../test/support/absent-store.ts';
 import { FaultyStore } from '../../test/support/store.ts';
 import { systemClock } from '../lib/clock.ts';
+import { OperatorError } from '../lib/errors.ts';
 import { silentLog } from '../lib/log.ts';
 import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { LocalStore } from '../storage/local/driver.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { passOn } from '../storage/pass-on.ts';
 import { Catalog } from './catalog.ts';
 import { IdentityKeeper } from './identity-keeper.ts';
 import { SiteKeys } from './keys.ts';
@@ -189,4 +192,47 @@ test('major versions are noted as they are seen', async () => {
   for (const major of ['15', '16', '15']) await keeper.noteMajor(major);
   assert.deepEqual((await readSiteIdentity(catalog))?.majors, ['15', '16']);
   assert.deepEqual(keeper.identity?.majors, ['15', '16']);
+});
+
+test('a bucket that is missing is made for a site that is new, also where nobody has come yet', async () => {
+  for (const applicants of [[], [ours]]) {
+    const store = absentStore(new MemoryStore());
+    const { keeper } = await keeperOf(store);
+    await Promise.all([keeper.admit(applicants), keeper.admit(applicants)]);
+    assert.ok(store.there);
+    assert.equal(idOf(keeper), applicants[0]?.systemIdentifier);
+  }
+});
+
+test('a bucket that had backups and is gone is not made again, unless somebody says so', async () => {
+  const store = absentStore(new MemoryStore());
+  const before = await keeperOf(store);
+  await before.keeper.admit([ours]);
+  store.there = false;
+  const { keeper: restarted, memoryFile } = await keeperOf(store, { host: before.host });
+  for (const keeper of [before.keeper, restarted]) {
+    await assert.rejects(keeper.admit([ours]), { code: 'store-missing', message: /had backups of site main/, hint: /remove .*/ });
+  }
+  assert.deepEqual([store.there, store.creations], [false, 1]);
+  await rm(memoryFile);
+  await restarted.admit([ours]);
+  assert.equal(store.creations, 2);
+});
+
+test('what another store had does not keep a missing one from being made', async () => {
+  const before = await keeperOf(new MemoryStore());
+  await before.keeper.admit([ours]);
+  const store = absentStore({ ...passOn(new MemoryStore()), name: 'another bucket' });
+  const { keeper } = await keeperOf(store, { host: before.host });
+  await keeper.admit([ours]);
+  assert.ok(store.there);
+});
+
+test('a store that does not answer, or refuses, is never made', async () => {
+  for (const code of ['store-unreachable', 'store-denied']) {
+    const store = new FaultyStore(absentStore(new MemoryStore()));
+    store.inject({ operation: 'get', how: 'refuse', error: new OperatorError(code, 'no') });
+    const { keeper } = await keeperOf({ ...passOn(store), create: () => assert.fail('made') });
+    await assert.rejects(keeper.admit([ours]), { code });
+  }
 });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import type { Clock } from '../lib/clock.ts';
-import { messageOf, OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { isOperatorError, messageOf, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { formatJson } from '../lib/json.ts';
 import type { Log } from '../lib/log.ts';
 import { differenceOf, type SeenCluster, siteOfItsOwn } from '../postgres/seen-cluster.ts';
@@ -55,12 +55,14 @@ export class IdentityKeeper {
 
   /**
    * Asks the store, each time, and resolves where all applicants are of the site's cluster, or nothing tells that they are not. A site without an
-   * identity gets one: from the WAL it has, else from them.
+   * identity gets one: from the WAL it has, else from them. A bucket or container that is missing is made for a site that, as far as this host knows,
+   * never stored anything.
    *
-   * Rejects with `cluster-mismatch`, `store-empty` (the store had an identity, and now has nothing at all), `identity-unreadable`, and the store's errors.
+   * Rejects with `cluster-mismatch`, `store-empty` (the store had an identity, and now has nothing at all), `store-missing` (it had one, and is not there
+   * any more), `identity-unreadable`, and the store's errors.
    */
   async admit(applicants: readonly Applicant[], signal?: AbortSignal): Promise<void> {
-    const identity = (await readSiteIdentity(this.#deps.catalog, signal)) ?? (await this.#claimInTurn(applicants, signal));
+    const identity = (await this.#read(signal)) ?? (await this.#claimInTurn(applicants, signal));
     if (identity === undefined) return;
     await this.#remember(identity);
     for (const applicant of applicants) {
@@ -79,6 +81,19 @@ export class IdentityKeeper {
     await this.#remember(updated);
   }
 
+  async #read(signal: AbortSignal | undefined): Promise<SiteIdentity | undefined> {
+    try {
+      return await readSiteIdentity(this.#deps.catalog, signal);
+    } catch (error) {
+      if (!isOperatorError(error, 'store-missing')) throw error;
+      if (!(await this.#isNew())) throw storeLost(this.#deps, error);
+    }
+    const { catalog, site, log } = this.#deps;
+    await catalog.store.create({ signal });
+    log.info({ site }, `made ${catalog.store.name}, which did not exist: the site has not stored anything yet`);
+    return undefined;
+  }
+
   #claimInTurn(seen: readonly SeenCluster[], signal: AbortSignal | undefined): Promise<SiteIdentity | undefined> {
     const claim = this.#claims.then(async () => (await readSiteIdentity(this.#deps.catalog, signal)) ?? this.#claim(seen, signal));
     this.#claims = claim.catch(() => {});
@@ -87,7 +102,9 @@ export class IdentityKeeper {
 
   async #claim(seen: readonly SeenCluster[], signal: AbortSignal | undefined): Promise<SiteIdentity | undefined> {
     const { catalog, site, clock, log } = this.#deps;
-    const stored = (await catalog.isEmpty(signal)) ? await this.#checkNew() : await this.#clusterOfStored(signal);
+    const isEmpty = await catalog.isEmpty(signal);
+    if (isEmpty && !(await this.#isNew())) throw storeEmpty(this.#deps);
+    const stored = isEmpty ? undefined : await this.#clusterOfStored(signal);
     const cluster = [...(stored ? [stored] : []), ...seen].find(isWhole);
     if (cluster === undefined) return undefined;
     const { systemIdentifier, segmentBytes, major } = cluster;
@@ -98,11 +115,10 @@ export class IdentityKeeper {
     return identity;
   }
 
-  /** Nothing is there: that is right only for a store that is new, or that a person says is. */
-  async #checkNew(): Promise<undefined> {
-    if (this.#identity === undefined) return;
-    this.#identity = await recall(this.#deps);
-    if (this.#identity !== undefined) throw storeEmpty(this.#deps);
+  /** That nothing is there is right only for a store that is new, or that a person says is, by removing what this host remembers of it. */
+  async #isNew(): Promise<boolean> {
+    if (this.#identity !== undefined) this.#identity = await recall(this.#deps);
+    return this.#identity === undefined;
   }
 
   async #clusterOfStored(signal: AbortSignal | undefined): Promise<SeenCluster | undefined> {
@@ -149,6 +165,13 @@ async function recall(deps: IdentityKeeperDeps): Promise<SiteIdentity | undefine
 
 function memoryText({ catalog: { store, keys } }: IdentityKeeperDeps, identity: SiteIdentity): string {
   return formatJson({ ...formatSiteIdentity(identity), store: store.name, prefix: keys.prefix });
+}
+
+function storeLost({ catalog: { store }, site, memoryFile }: IdentityKeeperDeps, cause: unknown): OperatorError {
+  return new OperatorError('store-missing', `${store.name} does not exist any more, and had backups of site ${site}`, {
+    cause,
+    hint: `Was it deleted, renamed or moved? Until it is back nothing is stored, and WAL waits where it is. To begin anew in a new one, remove ${memoryFile}.`,
+  });
 }
 
 function storeEmpty({ catalog: { store, keys }, memoryFile }: IdentityKeeperDeps): OperatorError {

@@ -65,6 +65,8 @@ const refusals: [code: string, alert: string][] = [
   ['cluster-mismatch', 'cluster_mismatch'],
   ['identity-unreadable', 'cluster_mismatch'],
   ['store-empty', 'store_empty'],
+  ['store-missing', 'store_missing'],
+  ['store-denied', 'store_denied'],
 ];
 for (const [code, alert] of refusals) {
   test(`${code} is an obstacle and an alert, until it is over`, async () => {
@@ -101,19 +103,21 @@ test('a store that does not answer is no verdict', async () => {
   bench.refuse = new OperatorError('store-unreachable', 'no', { retryable: true });
   await assert.rejects(bench.admission.check(signal), bench.refuse);
   assert.deepEqual([bench.admission.obstacle, bench.alerts.size], [undefined, 0]);
-  bench.refuse = new OperatorError('store-denied', 'no');
+  bench.refuse = new OperatorError('store-failed', 'no');
   await bench.admission.check(signal);
   assert.match(bench.admission.obstacle ?? '', /no$/);
 });
 
-test('WAL is received while the store does not answer or is not mounted, unless it is known to be of another cluster', async () => {
+test('WAL is received while the store does not answer, is not there or refuses, unless it is known to be of another cluster', async () => {
   const bench = new Bench();
   bench.keeper.identity = { systemIdentifier: 1n, segmentBytes, majors: [], since: new Date(0) };
-  for (const code of ['store-unreachable', 'store-empty']) {
-    bench.refuse = new OperatorError(code, 'no', { retryable: true });
+  for (const code of ['store-unreachable', 'store-empty', 'store-missing', 'store-denied']) {
+    bench.refuse = new OperatorError(code, 'no', { retryable: /unreachable|empty/.test(code) });
     await bench.admission.receive({ what: 'server', systemIdentifier: 1n, segmentBytes }, signal);
     await assert.rejects(bench.admission.receive({ what: 'server', systemIdentifier: 2n }, signal), { code: 'cluster-mismatch' });
   }
-  bench.refuse = new OperatorError('cluster-mismatch', 'no');
-  await assert.rejects(bench.admission.receive({ what: 'server', systemIdentifier: 1n }, signal), bench.refuse);
+  for (const code of ['cluster-mismatch', 'identity-unreadable']) {
+    bench.refuse = new OperatorError(code, 'no');
+    await assert.rejects(bench.admission.receive({ what: 'server', systemIdentifier: 1n }, signal), bench.refuse);
+  }
 });

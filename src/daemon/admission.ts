@@ -22,8 +22,12 @@ export interface AdmissionDeps {
 const alertByCode: Readonly<Record<string, AlertName>> = {
   'cluster-mismatch': 'cluster_mismatch',
   'identity-unreadable': 'cluster_mismatch',
+  'store-denied': 'store_denied',
   'store-empty': 'store_empty',
+  'store-missing': 'store_missing',
 };
+/** What these say is of the cluster, not of the store. */
+const verdicts = ['cluster-mismatch', 'identity-unreadable'];
 /** PostgreSQL pauses for a minute after a few refusals of archive_command. */
 const quietMsMin = 150_000;
 /** Each look is a request to the store. */
@@ -76,8 +80,8 @@ export class Admission {
   }
 
   /**
-   * The same for WAL that is to be received: a store that does not answer, or is not there, keeps it from being stored but not from coming here. Then the
-   * applicant is compared with what is known.
+   * The same for WAL that is to be received: a store that does not answer, is not there or refuses keeps it from being stored but not from coming here.
+   * Then the applicant is compared with what is known.
    */
   async receive(applicant: Applicant, signal: AbortSignal): Promise<void> {
     const limit = AbortSignal.timeout(answerMsMax);
@@ -86,7 +90,7 @@ export class Admission {
       await untilAborted(this.admit(applicant, within), within);
     } catch (error) {
       signal.throwIfAborted();
-      if (!limit.aborted && (!isOperatorError(error) || !error.retryable)) throw error;
+      if (!limit.aborted && (!isOperatorError(error) || verdicts.includes(error.code))) throw error;
       const difference = this.identity && differenceOf(this.identity, applicant);
       if (difference !== undefined) throw otherCluster(this.#deps.site, applicant.what, difference);
     }

@@ -2,12 +2,14 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../lib/log.ts';
 
-/** The alert files that monitoring built for the original looks for, and ours: `cluster_mismatch`, `store_empty`, `wal_gap`. */
+/** The alert files that monitoring built for the original looks for, and ours: `cluster_mismatch`, `store_denied`, `store_empty`, `store_missing`, `wal_gap`. */
 export const alertNames = [
   'authentication_error',
   'cluster_mismatch',
   'configuration_error',
+  'store_denied',
   'store_empty',
+  'store_missing',
   'upload_retries_warning',
   'version_mismatch_error',
   'version_unsupported_error',

@@ -2,15 +2,12 @@ import { access } from 'node:fs/promises';
 import { takeBasebackup } from '../basebackup/basebackup.ts';
 import type { BasebackupProgress } from '../basebackup/job.ts';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
-import { type BasebackupListing, Catalog } from '../catalog/catalog.ts';
+import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { Applicant } from '../catalog/identity-keeper.ts';
 import { preservedUntil } from '../catalog/preservation.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
-import type { RetentionRules } from '../retention/decide.ts';
-import { prune } from '../retention/prune.ts';
-import { withChecks } from '../storage/with-checks.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
 import { backupViews } from './backup-views.ts';
@@ -20,9 +17,11 @@ import type { DaemonParts } from './daemon-parts.ts';
 import { nextStep, type Step } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
 import type { Schedule } from './schedule.ts';
-import { privateKeysOf } from './site-keys.ts';
+import { SiteRetention } from './site-retention.ts';
 
 const passMs = 5_000;
+/** While passes fail, most often because the store does not answer. */
+const passMsMax = 30_000;
 const listingMsMax = 300_000;
 
 export interface SiteLoopDeps {
@@ -44,14 +43,13 @@ type TakeBasebackup = Extract<Step, { do: 'take-basebackup' }>;
 /** What a site does by itself, again and again: observe, decide the next step, act. Nothing that goes wrong in a pass ends it, or touches another site. */
 export class SiteLoop {
   readonly #deps: SiteLoopDeps;
+  readonly #retention: SiteRetention;
   readonly #end = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #wake = new AbortController();
   #listing: BasebackupListing | undefined;
   #preserved: ReadonlyMap<string, Date> = new Map();
   #listedAtMs = Number.NEGATIVE_INFINITY;
-  #pruneAllWal = true;
-  #retentionPostponed: string | undefined;
   #requested = false;
   #backup: Promise<void> | undefined;
   #progress: BasebackupProgress | undefined;
@@ -62,6 +60,7 @@ export class SiteLoop {
 
   constructor(deps: SiteLoopDeps) {
     this.#deps = deps;
+    this.#retention = new SiteRetention(deps);
   }
 
   /** The base backups as they were listed last; undefined until then. */
@@ -87,7 +86,7 @@ export class SiteLoop {
 
   /** Why something that retention is to delete is still there. */
   get retentionPostponed(): string | undefined {
-    return this.#retentionPostponed;
+    return this.#retention.postponed;
   }
 
   get schedule(): Schedule {
@@ -132,14 +131,22 @@ export class SiteLoop {
 
   async #run(): Promise<void> {
     const { clock, log } = this.#deps.parts;
+    let failures = 0;
+    let told: string | undefined;
     while (!this.#end.signal.aborted) {
       try {
         await this.#pass();
+        failures = 0;
+        told = undefined;
       } catch (error) {
-        if (!this.#end.signal.aborted) log.error({ site: this.#deps.site.name }, `a pass over the site failed: ${explain(error)}`);
+        failures++;
+        const text = `a pass over the site failed: ${explain(error)}`;
+        if (!this.#end.signal.aborted && text !== told) log.error({ site: this.#deps.site.name }, text);
+        told = text;
       }
+      const delayMs = Math.min(passMs * Math.max(failures, 1), passMsMax);
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
-      else await clock.sleep(passMs, AbortSignal.any([this.#end.signal, this.#wake.signal])).catch(() => {});
+      else await clock.sleep(delayMs, AbortSignal.any([this.#end.signal, this.#wake.signal])).catch(() => {});
     }
   }
 
@@ -200,23 +207,11 @@ export class SiteLoop {
       );
   }
 
-  /** Sites that this one was moved from keep what they have, and their backups may need WAL of this one. */
   async #prune(listing: BasebackupListing, elsewhere: readonly BasebackupEntry[]): Promise<void> {
-    const { parts, catalog, site, ownership } = this.#deps;
-    await ownership.confirm(this.#end.signal);
-    const store = withChecks(catalog.store, { beforeDelete: () => ownership.requireHeld() });
-    const manifests = { pool: parts.pool, storage: site.object_storage, privateKeys: privateKeysOf(site) };
-    const log = parts.log.child({ site: site.name });
-    const deps = { catalog: new Catalog(store, catalog.keys), log, signal: this.#end.signal, manifests };
-    const wal = this.#pruneAllWal ? 'always' : 'if-a-backup-goes';
-    const { basebackups, postponed, locked } = await prune(listing, retentionRulesOf(site), parts.clock.now(), deps, wal, elsewhere);
-    const stays = postponed ?? locked;
-    if (stays !== undefined && stays !== this.#retentionPostponed) deps.log.info({}, stays);
-    this.#retentionPostponed = stays;
+    const { basebackups, postponed } = await this.#retention.run(listing, elsewhere, this.#end.signal);
     // Their WAL is gone with them, so nobody must take it for missing.
-    const isLeft = (entry: BasebackupEntry) => elsewhere.includes(entry) || !basebackups.includes(entry.name);
-    if (basebackups.length > 0 && this.#listing) this.#listing = { ...this.#listing, entries: this.#listing.entries.filter(isLeft) };
-    if (postponed === undefined) this.#pruneAllWal = false;
+    const stays = (entry: BasebackupEntry) => elsewhere.includes(entry) || !basebackups.includes(entry.name);
+    if (basebackups.length > 0 && this.#listing) this.#listing = { ...this.#listing, entries: this.#listing.entries.filter(stays) };
     if (postponed !== undefined || basebackups.length > 0) this.#listedAtMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -247,7 +242,7 @@ export class SiteLoop {
       await takeBasebackup(await this.#job(step, now), deps, AbortSignal.any([this.#end.signal, ownership.lost]));
       this.#failures = 0;
       this.#listedAtMs = Number.NEGATIVE_INFINITY;
-      this.#pruneAllWal = true;
+      this.#retention.basebackupTaken();
     } catch (error) {
       this.#backupFailed(step, error);
     }
@@ -290,15 +285,6 @@ function scheduleOf(site: SiteConfig): Schedule {
     intervalHours: site.basebackup_interval_hours,
     hour: site.basebackup_hour ?? undefined,
     minute: site.basebackup_minute ?? undefined,
-  };
-}
-
-function retentionRulesOf(site: SiteConfig): RetentionRules {
-  return {
-    countMax: site.basebackup_count ?? undefined,
-    ageDaysMax: site.basebackup_age_days_max ?? undefined,
-    countMin: site.basebackup_count_min,
-    intervalHours: site.basebackup_interval_hours ?? 0,
   };
 }
 

@@ -3,6 +3,7 @@ import { IdentityKeeper } from '../catalog/identity-keeper.ts';
 import { SiteLease } from '../catalog/site-lease.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain } from '../lib/errors.ts';
+import { type RetryPolicy, retry } from '../lib/retry.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import { Spool } from '../transfer/spool.ts';
 import { WalArchiver, type WalArchiverDeps } from '../wal/archive.ts';
@@ -27,6 +28,8 @@ import { catalogsOfOneCluster, openSources, type SiteSources, withClusters } fro
 import type { WalGaps } from './wal-gaps.ts';
 import { walGapsOf } from './wal-gaps-of-site.ts';
 import { archiveLeftBehind, leasedReceiverOf, type ReceiverParts } from './wal-receiver.ts';
+
+const resumePolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 10_000, delayMsMax: 120_000 };
 
 /** What a site is opened with. */
 interface Belongings {
@@ -171,7 +174,7 @@ export class Site implements SiteServices {
     const tell = (error: unknown) => {
       if (!this.#stop.signal.aborted) this.#parts.log.error({ site: this.name }, explain(error));
     };
-    this.#walArchiver.resume(this.#stop.signal).catch(tell);
+    this.#resumeSpool().catch(tell);
     if (this.receiver) this.receiver.start();
     else archiveLeftBehind(this.#receiverParts).catch(tell);
   }
@@ -204,6 +207,19 @@ export class Site implements SiteServices {
     await Promise.all([this.ownership?.stop(), this.#walArchiver.settled()]);
     await this.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
+  }
+
+  /** What a store refuses that somebody has to mend is tried again until it has been. */
+  #resumeSpool(): Promise<void> {
+    const { clock, random, log } = this.#parts;
+    const { signal } = this.#stop;
+    let told: string | undefined;
+    const onRetry = (error: unknown) => {
+      const text = explain(error);
+      if (text !== told) log.error({ site: this.name }, text);
+      told = text;
+    };
+    return retry(() => this.#walArchiver.resume(signal), resumePolicy, { signal, clock, random, onRetry });
   }
 
   #ownershipOf(catalog: Catalog): Ownership {

@@ -1,3 +1,5 @@
+import { isOperatorError } from '../lib/errors.ts';
+
 export interface TroubleWatchOptions {
   readonly warningLimit: number;
   readonly onTrouble: (site: string, key: string, failures: number, error: unknown) => void;
@@ -34,7 +36,7 @@ export class TroubleWatch {
     const upload = {};
     let failures = 0;
     const tell = (count: number, error: unknown) => {
-      if (count <= this.#options.warningLimit) return false;
+      if (count <= this.#options.warningLimit && !needsSomebody(error)) return false;
       trouble.told = true;
       this.#options.onTrouble(site, key, count, error);
       return true;
@@ -64,4 +66,9 @@ export class TroubleWatch {
     this.#sites.set(site, fresh);
     return fresh;
   }
+}
+
+/** Does not pass by itself: somebody has to hear of it at once. */
+function needsSomebody(error: unknown): boolean {
+  return isOperatorError(error, 'store-denied', 'store-missing');
 }

@@ -113,6 +113,18 @@ test('other failures are told at once', async () => {
   assert.deepEqual(at.clock.sleepers, []);
 });
 
+for (const code of ['store-denied', 'store-missing']) {
+  test(`${code} needs somebody, so that it is told at the first failure, and is over with the first success`, async () => {
+    const at = new TestQueue();
+    at.store.inject({ operation: 'put', how: 'refuse', error: new OperatorError(code, 'no') });
+    await assert.rejects(at.upload('one'), { code });
+    assert.deepEqual(at.told, ['site one 1']);
+    at.store.heal();
+    await at.upload('one');
+    assert.deepEqual(at.told, ['site one 1', 'site recovered']);
+  });
+}
+
 test('first come, first served, and no more at once than allowed', async () => {
   const at = new TestQueue(2);
   const gate = Promise.withResolvers<undefined>();
@@ -206,7 +218,7 @@ test('uploads that are refused again and again are trouble too; objects that exi
   await at.upload('there');
   for (let i = 0; i < 6; i++) await assert.rejects(at.upload('there', { createOnly: true }));
   assert.deepEqual(at.told, []);
-  at.store.inject({ operation: 'put', how: 'refuse', error: new OperatorError('store-denied', 'no') });
+  at.store.inject({ operation: 'put', how: 'refuse', error: new OperatorError('store-failed', 'no') });
   for (let i = 0; i < 5; i++) await assert.rejects(at.upload(`key-${i}`));
   assert.deepEqual(at.told, ['site key-3 4', 'site key-4 5']);
   at.store.heal();

@@ -105,7 +105,7 @@ export class WalArchiver {
 
   /**
    * Uploads what a crash left in the spool. A file that contradicts the store, or cannot be read, stays where it is and is named in the error
-   * at the end (`spool-stuck`), after everything else has been stored.
+   * at the end (`spool-stuck`), after everything else has been stored. It is retryable where the store itself refuses.
    */
   async resume(signal?: AbortSignal): Promise<void> {
     const stuck: { name: string; error: unknown }[] = [];
@@ -124,6 +124,7 @@ export class WalArchiver {
     if (first === undefined) return;
     throw new OperatorError('spool-stuck', `cannot store what waits in the spool: ${stuck.map(({ name }) => name).join(', ')}`, {
       cause: first.error,
+      retryable: stuck.some(({ error }) => isStoreRefusal(error)),
       hint: 'The files stay in the spool. Everything else that waited there has been stored.',
     });
   }
@@ -257,6 +258,11 @@ export class WalArchiver {
     const { spool } = this.#deps;
     return classifyWalFile(name) === 'history' ? spool.historyFile(name) : spool.walFile(name);
   }
+}
+
+/** Says nothing of the file; somebody has to mend the store, or what may be done there. */
+function isStoreRefusal(error: unknown): boolean {
+  return isOperatorError(error) && (error.retryable || ['store-denied', 'store-missing', 'store-failed'].includes(error.code));
 }
 
 function hashInMetadata({ metadata }: SpooledWal, algorithm: string): string | undefined {
