@@ -6,7 +6,8 @@ sh scripts/install-npm.sh
 sh scripts/install-apt.sh
 PGHOARD_TEST_PG18_BIN=$(sh scripts/install-debian-side.sh postgresql-18) # programs that match the embedded server
 PGHOARD_TEST_CEPH20=$(sh scripts/install-debian-side.sh ceph-20) # an object store of today beside that of Debian 12
-export PGHOARD_TEST_PG18_BIN PGHOARD_TEST_CEPH20
+PGHOARD_TEST_AZURITE=$(sh scripts/install-azurite.sh) # Microsoft's emulator of its blob storage
+export PGHOARD_TEST_PG18_BIN PGHOARD_TEST_CEPH20 PGHOARD_TEST_AZURITE
 sh scripts/build.sh
 
 checkout=$PWD

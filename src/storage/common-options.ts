@@ -49,6 +49,8 @@ export const proxyOption = optionGroup({
   .default(null)
   .meta({ description: 'A proxy on the way to the store.', since: 'after 1.4' });
 
+export type ProxyOptions = NonNullable<z.output<typeof proxyOption>>;
+
 export const segmentSizeOption = z.int().min(1).nullable().default(null);
 export const secretOption = z.string().min(1).nullable().default(null);
 export const textOption = z.string().nullable().default(null);

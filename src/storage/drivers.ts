@@ -19,6 +19,10 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
     const { LocalStore } = await import('./local/driver.ts');
     return new LocalStore({ directory });
   },
+  azure: async (options) => {
+    const { openAzureStore } = await import('./azure/driver.ts');
+    return openAzureStore(options);
+  },
 };
 
 /** The store a config describes, with its prefix, retries and request limit. The options are plain data, so that a worker thread can open it too. */

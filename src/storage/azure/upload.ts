@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import type { BlockBlobClient, BlockBlobCommitBlockListOptions } from '@azure/storage-blob';
+import type { ObjectSource } from '../object-store.ts';
+import { type Part, type PartLimits, partBytesFor, uploadInParts, wholeSource } from '../parts.ts';
+import { uploadDiffers } from '../store-errors.ts';
+import { type Attempt, withStoreErrors } from './errors.ts';
+import { discardBlocks } from './unfinished.ts';
+
+const mebibyte = 1024 * 1024;
+
+/** Of Azure, since its version of 2019; smaller than that serves the memory. */
+export const blockLimits: PartLimits = { partBytes: 8 * mebibyte, partBytesMax: 4000 * mebibyte, partsMax: 50_000 };
+
+/** Blocks of one upload under way at once; with the one being read, what it holds in memory. */
+const blocksAtOnce = 3;
+
+export interface Upload {
+  readonly blob: BlockBlobClient;
+  readonly source: ObjectSource;
+  readonly limits: PartLimits;
+  readonly attempt: Attempt & { readonly key: string };
+  /** Metadata, conditions, tier and so on. */
+  readonly options: BlockBlobCommitBlockListOptions;
+}
+
+export interface Uploaded {
+  readonly lastModified: Date;
+  /** MD5, of what is not in blocks. */
+  readonly digest?: string;
+}
+
+/** In one request where that is enough. Both ways what the store got is compared with what was sent by MD5, by itself and once more here. */
+export async function upload(work: Upload): Promise<Uploaded> {
+  return work.source.size <= work.limits.partBytes ? uploadWhole(work) : uploadBlocks(work);
+}
+
+async function uploadWhole({ blob, source, attempt, options }: Upload): Promise<Uploaded> {
+  const { key, storeName, signal } = attempt;
+  const bytes = await wholeSource(source, key, signal);
+  const md5 = createHash('md5').update(bytes).digest();
+  const stored = await withStoreErrors(attempt, () => blob.upload(bytes, bytes.length, { ...options, transactionalContentMD5: md5 }));
+  const kept = stored.contentMD5 && Buffer.from(stored.contentMD5);
+  if (!kept?.equals(md5) || !stored.lastModified)
+    throw uploadDiffers(key, storeName, `its MD5 is ${kept ? kept.toString('hex') : 'not told'}`);
+  return { lastModified: stored.lastModified, digest: md5.toString('hex') };
+}
+
+async function uploadBlocks(work: Upload): Promise<Uploaded> {
+  const { source, limits, attempt } = work;
+  const { key, storeName, signal } = attempt;
+  const ids: string[] = [];
+  try {
+    const partBytes = partBytesFor(source.size, limits, storeName);
+    await uploadInParts(source, { key, partBytes, parallel: blocksAtOnce, signal }, async (part, partSignal) => {
+      ids[part.number - 1] = await stageBlock(work, part, { ...attempt, signal: partSignal });
+    });
+    return await commit(work, ids);
+  } catch (error) {
+    await discardBlocks(work.blob);
+    throw error;
+  }
+}
+
+/**
+ * A block is named by its number and content. So an upload that is repeated replaces what it left before, and of two uploads of one key at the same time
+ * neither can get blocks of the other under a name of its own.
+ */
+async function stageBlock({ blob }: Upload, { number, bytes }: Part, attempt: Attempt): Promise<string> {
+  const md5 = createHash('md5').update(bytes).digest();
+  const id = Buffer.from(`${String(number).padStart(15, '0')}-${md5.toString('hex')}`).toString('base64');
+  const { signal } = attempt;
+  await withStoreErrors(attempt, () =>
+    blob.stageBlock(id, bytes, bytes.length, { transactionalContentMD5: md5, ...(signal && { abortSignal: signal }) }),
+  );
+  return id;
+}
+
+async function commit({ blob, source, attempt, options }: Upload, ids: readonly string[]): Promise<Uploaded> {
+  const { key, storeName } = attempt;
+  const { etag } = await withStoreErrors(attempt, () => blob.commitBlockList([...ids], options));
+  const {
+    contentLength,
+    lastModified,
+    etag: now,
+  } = await withStoreErrors({ ...attempt, what: `look at ${key}` }, () =>
+    blob.getProperties(attempt.signal ? { abortSignal: attempt.signal } : {}),
+  );
+  const isOurs = etag !== undefined && now === etag;
+  if (etag === undefined || !lastModified || (isOurs && contentLength !== source.size))
+    throw uploadDiffers(key, storeName, `it has ${contentLength} bytes instead of ${source.size}`);
+  return { lastModified };
+}

@@ -1,0 +1,54 @@
+import { type AgentOptions, Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { ProxyOptions } from './common-options.ts';
+
+export interface HttpAgentOptions {
+  readonly secure: boolean;
+  /** Certificates to trust in place of those that Node knows. */
+  readonly ca?: string | undefined;
+  readonly proxy: ProxyOptions | null;
+  /** A connection on which nothing moves for so long is given up, with ETIMEDOUT for who waits for it. */
+  readonly idleMs: number;
+}
+
+/** Connections to one store: kept for the next request, and never waited for without end. */
+export async function openHttpAgent({ secure, ca, proxy, idleMs }: HttpAgentOptions): Promise<HttpAgent> {
+  const options = { keepAlive: true, timeout: idleMs, ...(ca !== undefined && { ca }) };
+  if (proxy) return limitSilence(await openProxyAgent(proxy, options), idleMs);
+  return limitSilence(secure ? new HttpsAgent(options) : new HttpAgent(options), idleMs);
+}
+
+async function openProxyAgent(proxy: ProxyOptions, options: AgentOptions & { timeout: number }): Promise<HttpAgent> {
+  const url = new URL(`${proxy.type === 'http' ? 'http' : 'socks5h'}://${hostInUrl(proxy.host)}:${proxy.port}`);
+  if (proxy.user !== null) url.username = encodeURIComponent(proxy.user);
+  if (proxy.pass !== null) url.password = encodeURIComponent(proxy.pass);
+  if (proxy.type === 'http') {
+    const { HttpsProxyAgent } = await import('https-proxy-agent');
+    return new HttpsProxyAgent(url, options);
+  }
+  const { SocksProxyAgent } = await import('socks-proxy-agent');
+  return new SocksProxyAgent(url, options);
+}
+
+/** IPv6 addresses stand in brackets. */
+function hostInUrl(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+}
+
+/** Node only tells of a connection without movement; whoever waits for it would do so for ever. */
+function limitSilence(agent: HttpAgent, idleMs: number): HttpAgent {
+  const connect = agent.createConnection.bind(agent);
+  agent.createConnection = (options, callback) => {
+    const connection = connect(options, callback);
+    if (connection) giveUpWhenSilent(connection, idleMs);
+    return connection;
+  };
+  return agent;
+}
+
+function giveUpWhenSilent(connection: Duplex, idleMs: number): void {
+  const silent = () => connection.destroy(Object.assign(new Error(`nothing moved for ${idleMs / 1000} s`), { code: 'ETIMEDOUT' }));
+  connection.on('timeout', silent);
+  if ('setTimeout' in connection && typeof connection.setTimeout === 'function') connection.setTimeout(idleMs);
+}
