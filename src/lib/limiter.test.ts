@@ -32,6 +32,27 @@ function heldWork(limiter: Limiter, begun: string[], name: string, urgency?: Urg
   return { done, end: resolve };
 }
 
+test('a limiter may be narrowed and widened while work runs and waits', async () => {
+  const limiter = new Limiter(2);
+  const begun: string[] = [];
+  const work = ['a', 'b', 'c', 'd'].map((name) => heldWork(limiter, begun, name));
+  await new Promise(setImmediate);
+  limiter.max = 1;
+  work[0]?.end();
+  await new Promise(setImmediate);
+  assert.deepEqual(begun, ['a', 'b'], 'one of them still runs');
+  work[1]?.end();
+  await new Promise(setImmediate);
+  assert.deepEqual(begun, ['a', 'b', 'c']);
+  limiter.max = 2;
+  await new Promise(setImmediate);
+  assert.deepEqual(begun, ['a', 'b', 'c', 'd']);
+  for (const { end, done } of work) {
+    end();
+    await done;
+  }
+});
+
 test('urgent work overtakes what waits, and is not held up by work that nobody waits for', async () => {
   const limiter = new Limiter(1);
   const begun: string[] = [];

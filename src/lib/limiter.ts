@@ -9,12 +9,22 @@ interface Turn extends Urgent {
  * where others than urgent ones take all of them.
  */
 export class Limiter {
-  readonly #max: number;
+  #max: number;
   readonly #waiting: Turn[] = [];
   readonly #running = new Set<Turn>();
 
   constructor(max: number) {
     this.#max = max;
+  }
+
+  get max(): number {
+    return this.#max;
+  }
+
+  /** What runs goes on, also where it is more than may run from now on. */
+  set max(max: number) {
+    this.#max = max;
+    this.#beginNext();
   }
 
   async run<T>(work: () => Promise<T>, signal?: AbortSignal, urgency: Urgency = new Urgency(false)): Promise<T> {
