@@ -61,6 +61,7 @@ function completeStorage(storage: StorageOptions, isSiteAbsolute: boolean): Stor
         ...storage,
         prefix: wholePrefix(storage.prefix ?? '', isSiteAbsolute),
         credential_file: absolute(storage.credential_file),
+        cert_path: absolute(storage.cert_path),
       };
     case 'sftp':
       return { ...storage, private_key: absolute(storage.private_key) };

@@ -12,11 +12,12 @@ export interface UnusableFile {
 export async function findUnusableFiles({ object_storage: storage }: SiteConfig): Promise<UnusableFile[]> {
   switch (storage.storage_type) {
     case 's3':
-      return unusable('cert_path', storage.cert_path, (text) =>
-        text.includes('-----BEGIN CERTIFICATE-----') ? undefined : 'has no certificate in PEM format',
-      );
+      return unusable('cert_path', storage.cert_path, whyNoCertificate);
     case 'google':
-      return unusable('credential_file', storage.credential_file, whyNoJson);
+      return [
+        ...(await unusable('credential_file', storage.credential_file, whyNoJson)),
+        ...(await unusable('cert_path', storage.cert_path, whyNoCertificate)),
+      ];
     case 'sftp':
       return unusable('private_key', storage.private_key, (text) =>
         /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text) ? undefined : 'holds no private key',
@@ -36,6 +37,10 @@ async function unusable(key: string, file: string | null, whyMalformed: (text: s
   } catch (error) {
     return [{ key, why: `file ${file} cannot be read (${systemErrorCode(error) ?? messageOf(error)})` }];
   }
+}
+
+function whyNoCertificate(text: string): string | undefined {
+  return text.includes('-----BEGIN CERTIFICATE-----') ? undefined : 'has no certificate in PEM format';
 }
 
 function whyNoJson(text: string): string | undefined {

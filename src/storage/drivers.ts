@@ -23,6 +23,10 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
     const { openAzureStore } = await import('./azure/driver.ts');
     return openAzureStore(options);
   },
+  google: async (options) => {
+    const { GoogleStore } = await import('./google/driver.ts');
+    return new GoogleStore(options);
+  },
 };
 
 /** The store a config describes, with its prefix, retries and request limit. The options are plain data, so that a worker thread can open it too. */

@@ -1,0 +1,205 @@
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import { deleteOneByOne, ObjectLockedError } from '../delete-many.ts';
+import type {
+  ByteRange,
+  ListOptions,
+  LockedObject,
+  ObjectBody,
+  ObjectEntry,
+  ObjectInfo,
+  ObjectSource,
+  ObjectStore,
+  PutOptions,
+  RequestOptions,
+} from '../object-store.ts';
+import { objectExists, uploadDiffers } from '../store-errors.ts';
+import { StorageApi } from './api.ts';
+import { asStoreError, isApiError, isBucketMissing, isLocked } from './errors.ts';
+import type { GoogleStorageOptions } from './options.ts';
+import { readObject } from './read.ts';
+import { entryOf, infoOf, listFields, lockedUntil, type ObjectResource, objectPath, resourceFields } from './resource.ts';
+import { chunkBytes, uploadResumably } from './resumable-upload.ts';
+import { type Uploaded, type UploadTarget, uploadInOneRequest } from './upload.ts';
+
+interface Listing {
+  readonly items?: readonly ObjectResource[];
+  readonly nextPageToken?: string;
+}
+
+const dayMs = 86_400_000;
+
+/** Objects of a bucket of Google Cloud Storage, through its JSON API. A key is only a name there, so none is refused: that is for who puts them together. */
+export class GoogleStore implements ObjectStore {
+  readonly name: string;
+  readonly #options: GoogleStorageOptions;
+  readonly #bucket: string;
+  readonly #api: StorageApi;
+  readonly #clock: Clock;
+
+  constructor(options: GoogleStorageOptions, clock: Clock = systemClock) {
+    this.name = `google bucket ${options.bucket_name}`;
+    this.#options = options;
+    this.#bucket = options.bucket_name;
+    this.#api = new StorageApi(options);
+    this.#clock = clock;
+  }
+
+  async put(key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry> {
+    const target = this.#uploadTarget(key);
+    const upload = source.size <= chunkBytes ? uploadInOneRequest : uploadResumably;
+    try {
+      const uploaded = await upload(target, source, options);
+      await this.#checkUploaded(uploaded, source.size, options);
+      return entryOf(uploaded.stored);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (options.createOnly && isApiError(error, 412)) throw objectExists(key, this.name);
+      throw await this.#asStoreError(error, `store ${key}`, key, options);
+    }
+  }
+
+  async get(key: string, options: RequestOptions & { readonly range?: ByteRange } = {}): Promise<ObjectBody> {
+    const resource = await this.#resource(key, options);
+    const { signal, range } = options;
+    const reading = { api: this.#api, bucket: this.#bucket, storeName: this.name, range, signal };
+    return { entry: entryOf(resource), bytes: readObject(resource, reading) };
+  }
+
+  async head(key: string, options: RequestOptions = {}): Promise<ObjectEntry> {
+    return entryOf(await this.#resource(key, options));
+  }
+
+  async *list(prefix: string, { after, signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    let pageToken: string | undefined;
+    do {
+      const page = await this.#page(prefix, { pageToken, startOffset: after }, signal);
+      for (const item of page.items ?? []) {
+        signal?.throwIfAborted();
+        // The offset is part of the page. What ends in a slash is the console's idea of a directory.
+        if (item.name !== after && !item.name.endsWith('/')) yield infoOf(item);
+      }
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined);
+  }
+
+  async delete(key: string, options: RequestOptions = {}): Promise<void> {
+    try {
+      await this.#api.exchange({ method: 'DELETE', path: objectPath(this.#bucket, key), signal: options.signal });
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (isApiError(error, 404) && !isBucketMissing(error)) return;
+      throw await this.#asStoreError(error, `delete ${key}`, key, options);
+    }
+  }
+
+  deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
+    return deleteOneByOne(this, keys, options);
+  }
+
+  /** Nothing of an upload can be seen before it has ended; the store itself forgets unfinished ones after a week. */
+  async removeUnfinished(): Promise<number> {
+    return 0;
+  }
+
+  async create(options: RequestOptions = {}): Promise<void> {
+    const { signal } = options;
+    try {
+      if (await this.#isThere(signal)) return;
+      const { project_id, object_lock_days } = this.#options;
+      if (project_id === null) throw projectUnknown(this.name);
+      await this.#api.exchange(
+        {
+          method: 'POST',
+          path: '/storage/v1/b',
+          query: { project: project_id, enableObjectRetention: object_lock_days === null ? undefined : 'true' },
+          headers: { 'content-type': 'application/json' },
+          body: [Buffer.from(JSON.stringify({ name: this.#bucket }))],
+          signal,
+        },
+        409,
+      );
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw asStoreError(error, { what: 'make the bucket', storeName: this.name });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#api.close();
+  }
+
+  /** Who may not list may be allowed all the rest: a refusal means that there is a bucket. */
+  async #isThere(signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await this.#api.exchange({ path: `${this.#bucketPath}/o`, query: { maxResults: '1', fields: 'kind' }, signal }, 403);
+      return true;
+    } catch (error) {
+      if (isBucketMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  async #resource(key: string, { signal }: RequestOptions): Promise<ObjectResource> {
+    try {
+      return await this.#api.json<ObjectResource>({ path: objectPath(this.#bucket, key), query: { fields: resourceFields }, signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw asStoreError(error, { what: `look at ${key}`, key, storeName: this.name });
+    }
+  }
+
+  async #page(prefix: string, query: Readonly<Record<string, string | undefined>>, signal: AbortSignal | undefined): Promise<Listing> {
+    try {
+      return await this.#api.json<Listing>({ path: `${this.#bucketPath}/o`, query: { ...query, prefix, fields: listFields }, signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw asStoreError(error, { what: `list ${prefix}`, storeName: this.name });
+    }
+  }
+
+  #uploadTarget(key: string): UploadTarget {
+    const { storage_class, kms_key_name } = this.#options;
+    const attributes = { ...(storage_class !== null && { storageClass: storage_class }), ...this.#retention() };
+    const kmsKeyName = kms_key_name ?? undefined;
+    return { api: this.#api, bucket: this.#bucket, storeName: this.name, key, attributes, kmsKeyName };
+  }
+
+  #retention(): object {
+    const { object_lock_days, object_lock_mode } = this.#options;
+    if (object_lock_days === null) return {};
+    const until = new Date(this.#clock.now().getTime() + object_lock_days * dayMs);
+    return { retention: { mode: object_lock_mode === 'compliance' ? 'Locked' : 'Unlocked', retainUntilTime: until.toISOString() } };
+  }
+
+  /** What differs from what was sent is not left there: a repetition might not be allowed to replace it. */
+  async #checkUploaded({ stored, checksum }: Uploaded, size: number, { signal }: PutOptions): Promise<void> {
+    const difference = differenceOf(stored, size, checksum);
+    if (difference === undefined) return;
+    const { name, generation } = stored;
+    const path = objectPath(this.#bucket, name);
+    await this.#api.exchange({ method: 'DELETE', path, query: { ifGenerationMatch: generation }, signal }).catch(() => {});
+    throw uploadDiffers(name, this.name, difference);
+  }
+
+  async #asStoreError(failure: unknown, what: string, key: string, options: RequestOptions): Promise<unknown> {
+    if (!isLocked(failure)) return asStoreError(failure, { what, key, storeName: this.name });
+    const resource = await this.#resource(key, options).catch(() => undefined);
+    return new ObjectLockedError(key, this.name, resource && lockedUntil(resource), failure);
+  }
+
+  get #bucketPath(): string {
+    return `/storage/v1/b/${encodeURIComponent(this.#bucket)}`;
+  }
+}
+
+function differenceOf(stored: ObjectResource, size: number, checksum: string): string | undefined {
+  if (Number(stored.size) !== size) return `it has ${stored.size} bytes instead of ${size}`;
+  return stored.crc32c === undefined || stored.crc32c === checksum ? undefined : `its CRC32C is ${stored.crc32c} instead of ${checksum}`;
+}
+
+function projectUnknown(storeName: string): OperatorError {
+  return new OperatorError('store-missing', `${storeName} does not exist, and cannot be made`, {
+    hint: 'Set project_id to the project that is to have it, or make the bucket yourself.',
+  });
+}

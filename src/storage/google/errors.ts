@@ -1,0 +1,121 @@
+import { isOperatorError, messageOf, OperatorError, systemErrorCode } from '../../lib/errors.ts';
+import { objectMissing, storeDenied, storeMissing, storeThrottled, storeUnreachable, uploadDiffers } from '../store-errors.ts';
+import type { HttpAnswer } from './http.ts';
+
+/** A refusal of the JSON API. */
+export class ApiError extends Error {
+  readonly status: number;
+  /** Google's word for why, such as `rateLimitExceeded`. */
+  readonly reason: string;
+  readonly retryAfterMs: number | undefined;
+
+  constructor({ status, headers, body }: Pick<HttpAnswer, 'status' | 'headers' | 'body'>) {
+    const { message, reason } = parseRefusal(body.toString());
+    super(`status ${status}${message === '' ? '' : `: ${message}`}`);
+    this.status = status;
+    this.reason = reason;
+    const seconds = Number(headers['retry-after']);
+    this.retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+  }
+}
+
+/** What was asked of the store. */
+export interface Attempt {
+  /** As an infinitive: `store a/b`. */
+  readonly what: string;
+  readonly key?: string | undefined;
+  readonly storeName: string;
+}
+
+const messageCharsMax = 500;
+
+function parseRefusal(text: string): { message: string; reason: string } {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: string; errors?: { reason?: string }[] } };
+    return { message: (error?.message ?? '').slice(0, messageCharsMax), reason: error?.errors?.[0]?.reason ?? '' };
+  } catch {
+    return { message: text.replace(/\s+/g, ' ').slice(0, messageCharsMax), reason: '' };
+  }
+}
+
+const throttledReasons = ['rateLimitExceeded', 'userRateLimitExceeded', 'quotaExceeded', 'dailyLimitExceeded'];
+const billingReasons = ['accountDisabled', 'billingNotEnabled', 'UserProjectAccountProblem', 'userProjectAccountProblem'];
+const lockReasons = ['retentionPolicyNotMet', 'objectUnderActiveHold', 'retentionPolicyNotMetForObject'];
+
+/** Whether a lock keeps the object as it is. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403 && lockReasons.includes(error.reason);
+}
+
+export function isApiError(error: unknown, status: number): error is ApiError {
+  return error instanceof ApiError && error.status === status;
+}
+
+export function isBucketMissing(error: unknown): boolean {
+  return isApiError(error, 404) && /\bbucket does not exist/i.test(error.message);
+}
+
+/** Whether it may have been done all the same: no answer came, or one that leaves it open. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof ApiError ? error.status >= 500 : systemErrorCode(error) !== undefined;
+}
+
+/** Turns what requests reject with into what {@link ObjectStore} promises. Bugs, aborts and OperatorErrors pass. */
+export function asStoreError(error: unknown, attempt: Attempt): unknown {
+  if (isOperatorError(error)) return error;
+  if (error instanceof ApiError) return refusal(error, attempt);
+  return tokenRefusal(error, attempt) ?? networkFailure(error, attempt) ?? error;
+}
+
+function refusal(error: ApiError, { what, key, storeName }: Attempt): OperatorError {
+  const { status, reason, retryAfterMs } = error;
+  if (throttledReasons.includes(reason) || status === 429 || status === 503) return storeThrottled(what, storeName, retryAfterMs, error);
+  if (isBucketMissing(error)) return storeMissing(storeName, error);
+  if (status === 404 && key !== undefined) return objectMissing(key, storeName, error);
+  if (billingReasons.includes(reason)) return billing(what, storeName, error);
+  if (status === 401 || status === 403) return storeDenied(what, storeName, error);
+  if (status === 400 && key !== undefined && /MD5|CRC32C/.test(error.message)) return uploadDiffers(key, storeName, error.message);
+  if (status === 408 || status === 410 || status >= 500) return storeUnreachable(what, storeName, error);
+  return new OperatorError('store-failed', `${storeName} refused to ${what}`, { cause: error });
+}
+
+function billing(what: string, storeName: string, cause: ApiError): OperatorError {
+  return new OperatorError('store-denied', `${storeName} does not allow to ${what}: the account is suspended, or not paid`, {
+    cause,
+    hint: 'See to the billing account of the project in the Google Cloud console. What is stored stays for a while.',
+  });
+}
+
+/** Who gives out tokens has refused. Only the message is kept: the request in these errors holds secrets. */
+function tokenRefusal(error: unknown, { what, storeName }: Attempt): OperatorError | undefined {
+  const { response, status } = error as { response?: { status?: number }; status?: number };
+  const answered = response?.status ?? status;
+  const noneFound = /Could not load the default credentials|Unable to detect a Project Id/.test(messageOf(error));
+  if (answered === undefined && !noneFound) return undefined;
+  const cause = new Error(messageOf(error));
+  if (answered === 429) return storeThrottled(what, storeName, undefined, cause);
+  if (answered !== undefined && answered >= 500) return storeUnreachable(what, storeName, cause);
+  return new OperatorError('store-denied', `cannot ${what}: Google gives no access token for ${storeName}`, {
+    cause,
+    hint: noneFound
+      ? 'Name a key file in credential_file, or run where the machine has an identity of its own.'
+      : 'Is the key still valid, and the clock right? Check credential_file, or credentials, and the account that they name.',
+  });
+}
+
+const networkHints: ReadonlyMap<string, string> = new Map([
+  ['ENOTFOUND', 'The name of the host is not known: check DNS, api_endpoint and proxy_info.'],
+  ['EAI_AGAIN', 'The name of the host cannot be looked up now: check DNS.'],
+  ['ECONNREFUSED', 'Nothing listens there: check api_endpoint and proxy_info.'],
+]);
+const certificateHint = 'Somebody else answers in its name, or its certificate is from an authority of your own: name that in cert_path.';
+const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS_|HOSTNAME_MISMATCH/;
+
+function networkFailure(error: unknown, { what, storeName }: Attempt): OperatorError | undefined {
+  const code = systemErrorCode(error) ?? systemErrorCode((error as { cause?: unknown }).cause);
+  if (code === undefined) return undefined;
+  const hint = certificateCodes.test(code) ? certificateHint : networkHints.get(code);
+  const failure = storeUnreachable(what, storeName, new Error(messageOf(error)));
+  if (hint === undefined) return failure;
+  return new OperatorError(failure.code, failure.message, { cause: failure.cause, retryable: true, hint });
+}
