@@ -68,9 +68,7 @@ const tornReadDelayMs = 10;
 
 /** Reads the content of a `pg_control`. Throws `control-file-unsupported` and, for a wrong checksum, `control-file-corrupt`. */
 export function parseControlFile(bytes: Buffer): ControlFile {
-  if (bytes.length < 16) throw corrupt(`it has only ${bytes.length} bytes`);
-  const pgControlVersion = bytes.readUInt32LE(at.pgControlVersion);
-  const crcOffset = crcOffsetByVersion.get(pgControlVersion) ?? unsupported(pgControlVersion);
+  const crcOffset = crcOffsetOf(bytes);
   if (bytes.length < crcOffset + 4) throw corrupt(`it has only ${bytes.length} bytes`);
   if (crc32c(bytes.subarray(0, crcOffset)) !== bytes.readUInt32LE(crcOffset)) throw corrupt('its checksum does not match its content');
   const state = clusterStates[bytes.readInt32LE(at.state)];
@@ -79,7 +77,7 @@ export function parseControlFile(bytes: Buffer): ControlFile {
   if (!isSegmentBytes(segmentBytes)) throw corrupt(`${segmentBytes} bytes is no WAL segment size`);
   return {
     systemIdentifier: bytes.readBigUInt64LE(at.systemIdentifier),
-    pgControlVersion,
+    pgControlVersion: bytes.readUInt32LE(at.pgControlVersion),
     catalogVersion: bytes.readUInt32LE(at.catalogVersion),
     state,
     checkpointLsn: bytes.readBigUInt64LE(at.checkpoint),
@@ -89,6 +87,13 @@ export function parseControlFile(bytes: Buffer): ControlFile {
     blockBytes: bytes.readUInt32LE(at.blockBytes),
     dataChecksums: bytes.readUInt32LE(at.dataChecksums) !== 0,
   };
+}
+
+/** Where its checksum stands, which covers all before it. Throws `control-file-unsupported` and, for what is too short to tell, `control-file-corrupt`. */
+export function crcOffsetOf(bytes: Buffer): number {
+  if (bytes.length < 16) throw corrupt(`it has only ${bytes.length} bytes`);
+  const version = bytes.readUInt32LE(at.pgControlVersion);
+  return crcOffsetByVersion.get(version) ?? unsupported(version);
 }
 
 /**

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { ApiRequest } from './api-request.ts';
 import { createdReply, type Reply } from './reply.ts';
-import { checkReservedTarget } from './reserved-target.ts';
+import { openReservedTarget, type ReservedTarget } from './reserved-target.ts';
 import type { SiteServices, WaitLimits } from './site-services.ts';
 import { confineTargetPath } from './target-path.ts';
 import { within } from './within.ts';
@@ -17,16 +17,14 @@ import { within } from './within.ts';
  * in its place, and its own may reach further. A client that gets bytes has to say that there is none (`x-pghoard-accept-unfinished`).
  */
 export async function getArchive(site: SiteServices, name: string, request: ApiRequest, limits: WaitLimits): Promise<Reply> {
-  const target = request.header('x-pghoard-target-path');
   const wantsBytes = /\bapplication\/octet-stream\b/i.test(request.header('accept') ?? '');
-  if (target === undefined && !wantsBytes) {
+  if (request.header('x-pghoard-target-path') === undefined && !wantsBytes) {
     throw new OperatorError('request-invalid', 'x-pghoard-target-path header missing from download', {
       hint: 'Or ask for the bytes with "Accept: application/octet-stream".',
     });
   }
-  const isReserved = request.header('x-pghoard-target-reserved') !== undefined;
-  const place = async (path: string) => (isReserved ? checkReservedTarget(path) : confineTargetPath(path, name, await site.walDirectory()));
-  const path = target === undefined ? undefined : await place(target);
+  await using place = await targetOf(site, name, request);
+  const path = place?.path;
   const unfinished =
     path === undefined ? request.header('x-pghoard-accept-unfinished') === 'yes' : !(await isThere(join(dirname(path), name)));
   const wal = await within(limits.restoreWaitMsMax, request.signal, `fetching ${name}`, (signal) =>
@@ -43,6 +41,15 @@ export async function getArchive(site: SiteServices, name: string, request: ApiR
     'x-pghoard-hash-algorithm': wal.hashAlgorithm,
   };
   return { status: 200, headers, body: { path: wal.path, bytes: wal.bytes, done: () => wal.release() } };
+}
+
+/** Undefined where the client wants the bytes. */
+async function targetOf(site: SiteServices, name: string, request: ApiRequest): Promise<ReservedTarget | undefined> {
+  const target = request.header('x-pghoard-target-path');
+  if (target === undefined) return undefined;
+  if (request.header('x-pghoard-target-reserved') !== undefined) return openReservedTarget(target);
+  const path = await confineTargetPath(target, name, await site.walDirectory());
+  return { path, [Symbol.asyncDispose]: async () => {} };
 }
 
 /** What cannot be seen may be there. */

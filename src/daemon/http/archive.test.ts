@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { link, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { chown, link, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startHttpBench } from '../../../test/support/http-bench.ts';
@@ -8,7 +8,7 @@ import { makeHistory, makeWalSegment } from '../../../test/support/wal-segment.t
 import { CodecPool } from '../../codec/pool.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { sourceOfBytes } from '../../storage/object-source.ts';
-import { checkReservedTarget } from './reserved-target.ts';
+import { openReservedTarget } from './reserved-target.ts';
 
 const pool = new CodecPool(2);
 after(() => pool.close());
@@ -167,7 +167,29 @@ test('restore: our own client gets its file where it has made an empty one, in a
   assert.deepEqual(await readFile(join(directory, 'victim')), Buffer.alloc(0));
   await writeFile(join(directory, 'y.pghoard.tmp'), '');
   const somebodyElse = (process.geteuid?.() ?? 0) + 1;
-  await assert.rejects(checkReservedTarget(join(directory, 'y.pghoard.tmp'), somebodyElse), { code: 'target-not-reserved' });
+  await assert.rejects(openReservedTarget(join(directory, 'y.pghoard.tmp'), somebodyElse), { code: 'target-not-reserved' });
+});
+
+test('restore: a daemon that root runs serves other users, and nobody leads it elsewhere', async () => {
+  await using bench = await startHttpBench(pool);
+  await bench.site.archiveNew([segment]);
+  const place = join(bench.site.directory, 'place');
+  const target = join(place, 'x.pghoard.tmp');
+  await mkdir(place);
+  await writeFile(target, '');
+  if (process.geteuid?.() === 0) for (const path of [place, target]) await chown(path, 12_345, 12_345);
+  {
+    await using reserved = await openReservedTarget(target, 0);
+    await rename(place, `${place} moved`);
+    await mkdir(join(bench.site.directory, 'precious'));
+    await symlink('precious', place);
+    await using wal = await bench.site.fetcher.fetch(segment);
+    await wal.moveTo(reserved.path);
+  }
+  assert.deepEqual(await readdir(join(bench.site.directory, 'precious')), []);
+  const placed = join(`${place} moved`, 'x.pghoard.tmp');
+  assert.deepEqual(await readFile(placed), makeWalSegment(segment));
+  assert.equal((await stat(placed)).uid, (await stat(`${place} moved`)).uid);
 });
 
 test('restore: nothing outside the WAL directory can be written', async () => {
