@@ -13,5 +13,7 @@ sh scripts/build.sh
 checkout=$PWD
 if [ "$(id -u)" = 0 ]; then checkout=$(sh scripts/accessible-checkout.sh postgres /var/tmp/pghoard-test-checkout); fi
 cd "$checkout"
+NODE_COMPILE_CACHE=$checkout/dist/.compiled # shared by the some thousand processes and threads of a run
+export NODE_COMPILE_CACHE
 if [ $# = 0 ]; then set -- 'dist/**/*.test.js'; fi
 exec node_modules/.bin/node --enable-source-maps --test --test-concurrency=2 --test-timeout=600000 "$@" < /dev/null
