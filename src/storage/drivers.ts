@@ -27,9 +27,9 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
     const { GoogleStore } = await import('./google/driver.ts');
     return new GoogleStore(options);
   },
-  s3: async (options) => {
-    const { openS3Store } = await import('./s3/driver.ts');
-    return openS3Store(options);
+  swift: async (options) => {
+    const { openSwiftStore } = await import('./swift/driver.ts');
+    return openSwiftStore(options);
   },
 };
 
