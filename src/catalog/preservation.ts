@@ -10,7 +10,7 @@ import { formatTimestamp, parseTimestamp } from './timestamp.ts';
 /** Asks that a base backup, named by the key of its main object, and the WAL after it be kept until a moment. The request is an empty object. */
 export async function requestPreservation(catalog: Catalog, basebackupKey: string, until: Date, signal?: AbortSignal): Promise<void> {
   const { key, metadata } = requestOf(catalog, basebackupKey, until);
-  await catalog.store.put(key, sourceOfBytes(new Uint8Array()), { metadata, signal });
+  await catalog.store.put(key, sourceOfBytes(new Uint8Array()), { metadata, isShortLived: true, signal });
 }
 
 /** Takes such a request back. */

@@ -33,7 +33,7 @@ export async function readSiteIdentity({ store, keys }: Catalog, signal?: AbortS
 /** Says whether it is there now because of this call; of several who claim a site one wins. */
 export async function claimSite({ store, keys }: Catalog, identity: SiteIdentity, signal?: AbortSignal): Promise<boolean> {
   try {
-    await store.put(keys.identity, sourceOf(identity), { metadata: {}, createOnly: true, signal });
+    await store.put(keys.identity, sourceOf(identity), { metadata: {}, createOnly: true, isShortLived: true, signal });
     return true;
   } catch (error) {
     if (isOperatorError(error, 'object-exists')) return false;
@@ -43,7 +43,7 @@ export async function claimSite({ store, keys }: Catalog, identity: SiteIdentity
 
 /** Notes what became known later. The cluster itself never changes. */
 export async function updateSiteIdentity({ store, keys }: Catalog, identity: SiteIdentity, signal?: AbortSignal): Promise<void> {
-  await store.put(keys.identity, sourceOf(identity), { metadata: {}, signal });
+  await store.put(keys.identity, sourceOf(identity), { metadata: {}, isShortLived: true, signal });
 }
 
 export function formatSiteIdentity({ systemIdentifier, segmentBytes, majors, since }: SiteIdentity): Record<string, unknown> {

@@ -217,7 +217,7 @@ export class SiteLease {
 
   async #put(generation: number, text: string, signal: AbortSignal, createOnly = false): Promise<void> {
     const { store, keys } = this.#deps.catalog;
-    await store.put(keys.lease(generation), sourceOfBytes(Buffer.from(text)), { metadata: {}, createOnly, signal });
+    await store.put(keys.lease(generation), sourceOfBytes(Buffer.from(text)), { metadata: {}, createOnly, isShortLived: true, signal });
   }
 
   /** They mean nothing any more; what cannot be removed now goes with the next. */

@@ -31,6 +31,10 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
     const { openSwiftStore } = await import('./swift/driver.ts');
     return openSwiftStore(options);
   },
+  s3: async (options) => {
+    const { openS3Store } = await import('./s3/driver.ts');
+    return openS3Store(options);
+  },
 };
 
 /** The store a config describes, with its prefix, retries and request limit. The options are plain data, so that a worker thread can open it too. */

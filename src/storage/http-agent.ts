@@ -7,14 +7,16 @@ export interface HttpAgentOptions {
   readonly secure: boolean;
   /** Certificates to trust in place of those that Node knows. */
   readonly ca?: string | undefined;
+  /** Whether the certificate of the store is checked, as it should be. */
+  readonly verifiesTls?: boolean;
   readonly proxy: ProxyOptions | null;
   /** A connection on which nothing moves for so long is given up, with ETIMEDOUT for who waits for it. */
   readonly idleMs: number;
 }
 
 /** Connections to one store: kept for the next request, and never waited for without end. */
-export async function openHttpAgent({ secure, ca, proxy, idleMs }: HttpAgentOptions): Promise<HttpAgent> {
-  const options = { keepAlive: true, timeout: idleMs, ...(ca !== undefined && { ca }) };
+export async function openHttpAgent({ secure, ca, verifiesTls = true, proxy, idleMs }: HttpAgentOptions): Promise<HttpAgent> {
+  const options = { keepAlive: true, timeout: idleMs, rejectUnauthorized: verifiesTls, ...(ca !== undefined && { ca }) };
   if (proxy) return limitSilence(await openProxyAgent(proxy, options), idleMs);
   return limitSilence(secure ? new HttpsAgent(options) : new HttpAgent(options), idleMs);
 }

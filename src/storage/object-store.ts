@@ -45,6 +45,8 @@ export interface PutOptions extends RequestOptions {
   readonly metadata: Metadata;
   /** Rejects with `object-exists` instead of replacing. */
   readonly createOnly?: boolean;
+  /** It is replaced or deleted before long in normal work, so no lock of the store may be put on it. */
+  readonly isShortLived?: boolean;
 }
 
 export interface ListOptions extends RequestOptions {

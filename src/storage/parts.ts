@@ -32,7 +32,7 @@ export interface PartUpload {
 }
 
 /** A part is small beside the whole: it is worth asking again before the whole upload is begun anew. */
-const partRetryPolicy: RetryPolicy = { attemptsMax: 4, delayMsFirst: 200, delayMsMax: 5_000 };
+export const partRetryPolicy: RetryPolicy = { attemptsMax: 4, delayMsFirst: 200, delayMsMax: 5_000 };
 
 const mebibyte = 1024 * 1024;
 

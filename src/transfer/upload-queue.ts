@@ -37,6 +37,7 @@ export interface UploadRequest {
   readonly source: ObjectSource;
   readonly metadata: Metadata;
   readonly createOnly?: boolean;
+  readonly isShortLived?: boolean;
   readonly fileType: UploadFileType;
   readonly signal?: AbortSignal | undefined;
   /** Default: not urgent. */
@@ -117,10 +118,10 @@ export class UploadQueue {
   }
 
   async #attempt(request: UploadRequest, upload: ReturnType<TroubleWatch['begin']>): Promise<ObjectEntry> {
-    const { site, store, key, source, metadata, createOnly = false, fileType, signal, isRepeated = true } = request;
+    const { site, store, key, source, metadata, createOnly = false, isShortLived = false, fileType, signal, isRepeated = true } = request;
     const startMs = this.#clock.monotonicMs();
     try {
-      const entry = await store.put(key, source, { metadata, createOnly, signal });
+      const entry = await store.put(key, source, { metadata, createOnly, isShortLived, signal });
       const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
       const filename = key.slice(key.lastIndexOf('/') + 1);
       this.stats.succeeded({ site, operation: 'upload', fileType, filename, bytes: entry.size, seconds });

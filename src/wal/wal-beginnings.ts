@@ -125,6 +125,7 @@ export class WalBeginnings {
       metadata: sealed.metadata,
       fileType: 'xlog_partial',
       createOnly: true,
+      isShortLived: true,
     } as const;
     try {
       await uploads.upload({ ...what, urgency: urgent, signal });

@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { runProgram } from '../../../src/lib/subprocess.ts';
+import { type S3StorageOptions, s3StorageOptions } from '../../../src/storage/s3/options.ts';
 import type { Certificate } from '../certificates.ts';
 import { freePort } from '../free-port.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../temporary-directory.ts';
@@ -51,6 +52,13 @@ export class CephServer implements AsyncDisposable {
       await server[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** `object_storage` for it, with other settings as a configuration file would have them. */
+  s3Options(others: Readonly<Record<string, unknown>> = {}): S3StorageOptions {
+    const { port, accessKey, secretKey } = this;
+    const keys = { aws_access_key_id: accessKey, aws_secret_access_key: secretKey };
+    return s3StorageOptions.parse({ storage_type: 's3', bucket_name: 'backups', host: '127.0.0.1', port, ...keys, ...others });
   }
 
   /** Another user of the gateway, who owns nothing. */

@@ -1,0 +1,81 @@
+import type { S3Client } from '@aws-sdk/client-s3';
+import { asStoreError, s3CodeOf } from './errors.ts';
+
+/** Of one request. */
+export interface Asking {
+  /** For messages: `store site/xlog/1`. */
+  readonly what: string;
+  readonly key?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface SendOptions {
+  readonly abortSignal?: AbortSignal;
+}
+
+/** Codes of S3 for temporary credentials that are no longer good, whatever their date says. */
+const staleCodes = new Set(['ExpiredToken', 'ExpiredTokenException', 'InvalidToken', 'TokenRefreshRequired']);
+
+/** A bucket and the client to ask for it. */
+export class S3Connection {
+  readonly storeName: string;
+  readonly bucket: string;
+  readonly #client: S3Client;
+
+  constructor(client: S3Client, bucket: string) {
+    this.#client = client;
+    this.bucket = bucket;
+    this.storeName = `s3 bucket ${bucket}`;
+  }
+
+  /** Makes a request, with errors as {@link ObjectStore} promises them. */
+  async ask<T>(asking: Asking, request: (client: S3Client, options: SendOptions) => Promise<T>): Promise<T> {
+    try {
+      return await this.askPlainly(asking.signal, request);
+    } catch (error) {
+      throw this.explain(error, asking);
+    }
+  }
+
+  /** What to throw for an error of the SDK. */
+  explain(error: unknown, { signal, ...attempt }: Asking): unknown {
+    return signal?.aborted ? signal.reason : asStoreError(error, { ...attempt, storeName: this.storeName });
+  }
+
+  /** The region that the options, the environment or the profile name. */
+  region(): Promise<string> {
+    return this.#client.config.region();
+  }
+
+  /** The same with the errors of the SDK. Credentials that the store no longer takes are asked for anew, once. */
+  async askPlainly<T>(signal: AbortSignal | undefined, request: (client: S3Client, options: SendOptions) => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    const options = signal ? { abortSignal: signal } : {};
+    // Whoever gives out the credentials does not know of the signal, and may hang.
+    const send = () => untilAborted(request(this.#client, options), signal);
+    try {
+      return await send();
+    } catch (error) {
+      if (!staleCodes.has(s3CodeOf(error) ?? '')) throw error;
+      await untilAborted(this.#client.config.credentials({ forceRefresh: true }), signal);
+      return send();
+    }
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    if (signal.aborted) work.catch(() => {});
+  }
+}
