@@ -46,11 +46,26 @@ export async function* listedItems({
     ...(after !== undefined && after > '' && { startFrom: startOf(after, prefix) }),
     ...(signal && { abortSignal: signal }),
   };
-  for await (const page of container.listBlobsFlat(options).byPage({ maxPageSize: itemsMax ?? pageItemsMax })) {
-    if (page.containerName !== container.containerName)
-      throw storeUnreachable('list objects', storeName, new Error('the answer is not that of a store'));
+  const pages = container.listBlobsFlat(options).byPage({ maxPageSize: itemsMax ?? pageItemsMax });
+  for (;;) {
+    const { value: page, done } = await nextPage(pages, storeName);
+    if (done) return;
+    if (page.containerName !== container.containerName) throw notAzure(storeName);
     yield* page.segment.blobItems;
   }
+}
+
+/** The SDK stumbles over answers that are something else, such as the page of a portal on the way. */
+async function nextPage<T>(pages: AsyncIterator<T>, storeName: string): Promise<IteratorResult<T>> {
+  try {
+    return await pages.next();
+  } catch (error) {
+    throw error instanceof TypeError ? notAzure(storeName) : error;
+  }
+}
+
+function notAzure(storeName: string): OperatorError {
+  return storeUnreachable('list objects', storeName, new Error('the answer is not that of Azure Blob Storage'));
 }
 
 /**

@@ -34,8 +34,9 @@ async function stalledAnswer(world: FaultWorld): Promise<void> {
   const { store, direct, proxy } = world;
   await direct.put('small', bytesOf('content'), { metadata });
   proxy.inject(() => true, { kind: 'stall' });
-  for (const work of [store.head('small'), read(store, 'small'), collect(store.list('')), store.delete('small')]) {
-    const failure = await failureOf(work);
+  for (const failure of await Promise.all(
+    [store.head('small'), read(store, 'small'), collect(store.list('')), store.delete('small')].map(failureOf),
+  )) {
     assert.deepEqual([failure.code, failure.retryable], ['store-unreachable', true]);
   }
 }

@@ -19,8 +19,7 @@ async function throttled({ store, direct, proxy, dialect }: FaultWorld): Promise
     collect(store.list('')),
     store.delete('small'),
   ];
-  for (const work of works) {
-    const failure = await failureOf(work);
+  for (const failure of await Promise.all(works.map(failureOf))) {
     assert.deepEqual([failure.code, failure.retryable, failure.retryAfterMs], ['store-throttled', true, 7_000]);
   }
   assert.ok(proxy.seen.length <= 3 * works.length, `${proxy.seen.length} requests although the store asked for fewer`);
@@ -36,8 +35,7 @@ async function mixOfErrors({ store, direct, proxy }: FaultWorld): Promise<void> 
   await direct.put('small', bytesOf('content'), { metadata });
   for (const status of [408, 500, 502, 503, 504]) {
     proxy.inject(() => true, { kind: 'answer', answer: { status } });
-    for (const work of [store.head('small'), read(store, 'small'), collect(store.list(''))]) {
-      const failure = await failureOf(work);
+    for (const failure of await Promise.all([store.head('small'), read(store, 'small'), collect(store.list(''))].map(failureOf))) {
       assert.ok(failure.retryable, `${status} is ${failure.code}, not retryable`);
       assert.ok(['store-unreachable', 'store-throttled'].includes(failure.code), `${status} is ${failure.code}`);
     }
@@ -61,8 +59,7 @@ async function denied({ store, direct, proxy, dialect }: FaultWorld): Promise<vo
     collect(store.list('')),
     store.delete('small'),
   ];
-  for (const work of works) {
-    const failure = await failureOf(work);
+  for (const failure of await Promise.all(works.map(failureOf))) {
     assert.deepEqual([failure.code, failure.retryable], ['store-denied', false]);
   }
 }
@@ -71,8 +68,7 @@ async function strangersSayNotFound({ store, direct, proxy }: FaultWorld): Promi
   await direct.put('small', bytesOf('content'), { metadata });
   for (const answer of strangers) {
     proxy.inject(() => true, { kind: 'answer', answer });
-    for (const work of [store.head('small'), read(store, 'small'), collect(store.list(''))]) {
-      const failure = await failureOf(work);
+    for (const failure of await Promise.all([store.head('small'), read(store, 'small'), collect(store.list(''))].map(failureOf))) {
       assert.notEqual(failure.code, 'object-missing', `status ${answer.status} ${answer.body ?? 'without a body'}`);
     }
     proxy.heal();
@@ -87,8 +83,9 @@ async function strangersSayYes({ store, proxy, dialect }: FaultWorld): Promise<v
 
 async function gone({ store, proxy }: FaultWorld): Promise<void> {
   await proxy[Symbol.asyncDispose]();
-  for (const work of [store.head('small'), store.put('small', bytesOf('x'), { metadata }), collect(store.list(''))]) {
-    const failure = await failureOf(work);
+  for (const failure of await Promise.all(
+    [store.head('small'), store.put('small', bytesOf('x'), { metadata }), collect(store.list(''))].map(failureOf),
+  )) {
     assert.deepEqual([failure.code, failure.retryable], ['store-unreachable', true]);
   }
 }
