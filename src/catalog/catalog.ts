@@ -93,10 +93,10 @@ export class Catalog {
     });
   }
 
-  /** Whether the store has no backups, WAL or anything else of the site, nor halves of objects. Who works on the site does not count. */
+  /** Whether the store has no backups, WAL or anything else of the site, nor halves of objects. Who works on the site, or tries the store, does not count. */
   async isEmpty(signal?: AbortSignal): Promise<boolean> {
-    const { identity, leasePrefix, sitePrefix } = this.keys;
-    const counts = (key: string) => key !== identity && !key.startsWith(leasePrefix);
+    const { identity, leasePrefix, scratchPrefix, sitePrefix } = this.keys;
+    const counts = (key: string) => key !== identity && !key.startsWith(leasePrefix) && !key.startsWith(scratchPrefix);
     let isHalfThere = false;
     const onIncomplete = (key: string) => void (isHalfThere ||= counts(key));
     for await (const { key } of this.store.list(sitePrefix, { signal, onIncomplete })) if (counts(key)) return false;

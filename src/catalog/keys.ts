@@ -73,6 +73,11 @@ export class SiteKeys {
     return this.#under('site_lease/');
   }
 
+  /** Ours: what `pghoard check` stores to try the store, and removes again. */
+  get scratchPrefix(): string {
+    return this.#under('check_scratch/');
+  }
+
   /** `generation` counts from 1. */
   lease(generation: number): string {
     return this.leasePrefix + String(generation).padStart(10, '0');

@@ -18,7 +18,7 @@ interface Marks {
   readonly mark: Readonly<Record<CheckResult, string>>;
   /** Columns that a mark takes. */
   readonly width: number;
-  readonly remedy: string;
+  readonly remedy: Readonly<Record<CheckResult, string>>;
 }
 
 const subjectNames: Readonly<Record<SubjectName, string>> = {
@@ -33,8 +33,16 @@ const subjectNames: Readonly<Record<SubjectName, string>> = {
   systemd: 'systemd',
 };
 
-const plain: Marks = { mark: { ok: 'ok     ', note: 'note   ', warning: 'WARNING', failure: 'FAILURE' }, width: 7, remedy: 'fix: ' };
-const signs: Marks = { mark: { ok: '✓', note: '·', warning: '!', failure: '✗' }, width: 1, remedy: '→ ' };
+const plain: Marks = {
+  mark: { ok: 'ok     ', note: 'note   ', warning: 'WARNING', failure: 'FAILURE' },
+  width: 7,
+  remedy: { ok: '', note: 'hint: ', warning: 'fix: ', failure: 'fix: ' },
+};
+const signs: Marks = {
+  mark: { ok: '✓', note: '·', warning: '!', failure: '✗' },
+  width: 1,
+  remedy: { ok: '', note: '→ ', warning: '→ ', failure: '→ ' },
+};
 const colours: Readonly<Record<CheckResult, 'green' | 'gray' | 'yellow' | 'red'>> = {
   ok: 'green',
   note: 'gray',
@@ -50,7 +58,6 @@ export class CheckReport {
   readonly #output: ReportOutput;
   readonly #marks: Marks;
   readonly #colours: boolean;
-  #site: string | undefined;
 
   constructor(output: ReportOutput, { version, file }: ReportTitle, env: NodeJS.ProcessEnv = process.env) {
     this.#output = output;
@@ -62,8 +69,6 @@ export class CheckReport {
 
   add(section: Section): void {
     this.#line('');
-    if (section.site !== undefined && section.site !== this.#site) this.#line(this.#bold(`Site ${section.site}`));
-    this.#site = section.site;
     this.#line(this.#bold(titleOf(section)));
     for (const finding of section.findings) this.#addFinding(finding);
   }
@@ -74,14 +79,15 @@ export class CheckReport {
   }
 
   #addFinding({ id, about, result, because, remedy }: Finding): void {
-    const { mark, width, remedy: arrow } = this.#marks;
+    const { mark, width } = this.#marks;
+    const arrow = this.#marks.remedy[result];
     const text = about === undefined ? because : `${about}: ${because}`;
     const before = 2 + width + (width > 1 ? 2 : 1) + labelWidth + 1;
     const lines = this.#wrapped(text, before);
     const label = id.replaceAll('-', ' ').padEnd(labelWidth);
     this.#line(`  ${this.#coloured(result, mark[result])}${width > 1 ? '  ' : ' '}${label} ${lines.join(`\n${' '.repeat(before)}`)}`);
     for (const [index, line] of remedy.entries()) {
-      this.#line(`${' '.repeat(before)}${index === 0 ? arrow : ' '.repeat(arrow.length)}${line}`);
+      this.#line(`${' '.repeat(before)}${this.#dimmed(result, `${index === 0 ? arrow : ' '.repeat(arrow.length)}${line}`)}`);
     }
   }
 
@@ -103,6 +109,11 @@ export class CheckReport {
     return this.#colours ? styleText(colours[result], text, { validateStream: false }) : text;
   }
 
+  /** What need not be done stays in the background. */
+  #dimmed(result: CheckResult, text: string): string {
+    return result === 'note' ? this.#coloured(result, text) : text;
+  }
+
   #bold(text: string): string {
     return this.#colours ? styleText('bold', text, { validateStream: false }) : text;
   }
@@ -112,10 +123,10 @@ export class CheckReport {
   }
 }
 
-function titleOf({ subject, about }: Section): string {
+function titleOf({ subject, site, about }: Section): string {
   const name = subjectNames[subject];
-  const title = `${name[0]?.toUpperCase()}${name.slice(1)}`;
-  return about === undefined ? title : `${title}: ${about}`;
+  const title = site === undefined ? `${name[0]?.toUpperCase()}${name.slice(1)}` : `Site ${site}: ${name}`;
+  return about === undefined ? title : `${title}, ${about}`;
 }
 
 /** The last line. */

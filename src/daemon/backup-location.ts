@@ -5,7 +5,7 @@ import { explain, isOperatorError, messageOf, OperatorError } from '../lib/error
 import { FileLock } from '../lib/file-lock.ts';
 import type { Log } from '../lib/log.ts';
 
-const lockName = 'pghoard.lock';
+export const lockName = 'pghoard.lock';
 
 export interface BackupLocationDeps {
   readonly host: string;

@@ -66,9 +66,9 @@ async function createsOnce(store: ObjectStore): Promise<void> {
 }
 
 export const facts: readonly Fact[] = [
-  { fact: 'a deleted object is gone, and only that', holds: deletes },
+  { fact: 'a deleted object is gone, and only that', holds: deletes, kind: 'essential' },
   { fact: 'deleting what is gone succeeds', holds: deletesWhatIsGone },
-  { fact: 'many objects are deleted at once, and what is gone does not matter', holds: deletesMany },
+  { fact: 'many objects are deleted at once, and what is gone does not matter', holds: deletesMany, kind: 'essential' },
   { fact: 'objects with odd names are deleted at once, too', holds: deletesOddNames },
   { fact: 'all that is listed can be deleted', holds: deletesWhatIsListed },
   { fact: 'removing what is unfinished leaves what is finished', holds: finishedStay },

@@ -78,9 +78,9 @@ async function hostilePrefixRefused(store: ObjectStore): Promise<void> {
 }
 
 export const facts: readonly Fact[] = [
-  { fact: 'keys come back in ascending byte order, whatever the nesting', holds: listsInOrder },
+  { fact: 'keys come back in ascending byte order, whatever the nesting', holds: listsInOrder, kind: 'essential' },
   { fact: 'a listing tells size and time', holds: listTellsSizeAndTime },
-  { fact: 'a prefix is the beginning of a key, not a directory', holds: prefixIsText },
+  { fact: 'a prefix is the beginning of a key, not a directory', holds: prefixIsText, kind: 'essential' },
   { fact: 'a prefix without objects is an empty list', holds: emptyLists },
   { fact: 'a listing can start after a key', holds: afterIsExclusive },
   { fact: 'a listing of many keys is whole and in order', holds: manyKeys },

@@ -3,6 +3,8 @@ import type { ByteRange, ObjectSource, ObjectStore } from './object-store.ts';
 
 export interface Fact {
   readonly fact: string;
+  /** `essential`: nothing works without it. `create-only`: that of several writers one wins. */
+  readonly kind?: 'essential' | 'create-only';
   readonly holds: (store: ObjectStore) => Promise<void>;
 }
 

@@ -4,6 +4,8 @@ import type { Random } from '../../lib/random.ts';
 
 /** How long one check may take. */
 export const checkMsMax = 20_000;
+/** And one subject, where its checks have no limits of their own. */
+export const sectionMsMax = 60_000;
 
 /** What the daemon said to one request. */
 export interface DaemonReply {

@@ -7,7 +7,7 @@ import type { LocalCluster } from './judge-cluster.ts';
 /** What the servers of a site told that matters elsewhere. */
 export interface SeenServers {
   readonly local: LocalCluster | undefined;
-  readonly nodes: readonly NodeOutcome[];
+  readonly nodes: NodeOutcome[];
 }
 
 /** One section per node. */

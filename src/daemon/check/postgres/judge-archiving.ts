@@ -1,4 +1,5 @@
 import { type Finding, failure, note, ok, warning } from '../finding.ts';
+import { ago } from '../time-in-words.ts';
 import { type ArchiveCommand, parseArchiveCommand } from './archive-command.ts';
 import type { ArchiverFacts, ServerFacts } from './server-facts.ts';
 import { alterSystem } from './sql-text.ts';
@@ -125,16 +126,4 @@ export function judgeArchiver({ archived, lastArchived, lastArchivedAt, lastFail
   }
   if (lastArchivedAt === undefined) return note('archiver', 'nothing was archived yet', 'SELECT pg_switch_wal();');
   return ok('archiver', `${archived} files archived, the last one (${lastArchived ?? '?'}) ${ago(lastArchivedAt, now)}`);
-}
-
-/** `3 min ago (2026-11-30T11:40:25Z)` */
-export function ago(moment: Date, now: Date): string {
-  const seconds = Math.max(0, Math.round((now.getTime() - moment.getTime()) / 1000));
-  return `${durationInWords(seconds)} ago (${moment.toISOString().replace(/\.\d+Z$/, 'Z')})`;
-}
-
-export function durationInWords(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
 }
