@@ -25,7 +25,7 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
   },
   google: async (options) => {
     const { GoogleStore } = await import('./google/driver.ts');
-    return new GoogleStore(options);
+    return GoogleStore.open(options);
   },
   swift: async (options) => {
     const { openSwiftStore } = await import('./swift/driver.ts');

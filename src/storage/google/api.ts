@@ -1,9 +1,10 @@
 import { type Agent, IncomingMessage } from 'node:http';
-import { Agents } from './agents.ts';
+import { type Agents, openAgents } from './agents.ts';
 import { ApiError } from './errors.ts';
-import { exchange, type HttpAnswer, type HttpRequest, readWhole, send } from './http.ts';
+import { exchange, type HttpAnswer, type HttpRequest, type Patience, piecesOf, readWhole, send } from './http.ts';
 import { type AuthHeaders, Identity } from './identity.ts';
 import type { GoogleStorageOptions } from './options.ts';
+import { type Answers, parseAnswer } from './resource.ts';
 
 const defaultEndpoint = 'https://storage.googleapis.com';
 
@@ -26,16 +27,22 @@ export class StorageApi {
   readonly #endpoint: URL;
   readonly #agents: Agents;
   readonly #identity: Identity;
+  readonly #silenceMs: number;
 
-  constructor(options: GoogleStorageOptions) {
+  private constructor(options: GoogleStorageOptions, agents: Agents, silenceMs: number) {
     this.#endpoint = new URL(options.api_endpoint ?? defaultEndpoint);
-    this.#agents = new Agents(options);
-    this.#identity = new Identity(options, this.#agents);
+    this.#agents = agents;
+    this.#identity = new Identity(options, agents);
+    this.#silenceMs = silenceMs;
   }
 
-  async json<T>(request: ApiRequest): Promise<T> {
-    const { body } = await this.exchange(request);
-    return (body.length === 0 ? {} : JSON.parse(body.toString())) as T;
+  static async open(options: GoogleStorageOptions, silenceMs: number): Promise<StorageApi> {
+    return new StorageApi(options, await openAgents(options), silenceMs);
+  }
+
+  /** An answer of that kind. */
+  async json<Kind extends keyof Answers>(kind: Kind, request: ApiRequest): Promise<Answers[Kind]> {
+    return parseAnswer(kind, (await this.exchange(request)).body);
   }
 
   /** `expected`: statuses that are no refusals here, besides those of success. */
@@ -45,18 +52,22 @@ export class StorageApi {
     return answer;
   }
 
-  /** The answer as it comes. */
-  async open(request: ApiRequest): Promise<IncomingMessage> {
+  /** The body of the answer as it comes. */
+  async open(request: ApiRequest): Promise<AsyncIterable<Uint8Array>> {
     const incoming = await this.#authorised(request, send, ({ statusCode }) => statusCode ?? 0);
     const status = incoming.statusCode ?? 0;
-    if (isSuccess(status)) return incoming;
-    throw new ApiError({ status, headers: incoming.headers, body: await readWhole(incoming, request.signal) });
+    if (isSuccess(status)) return piecesOf(incoming, this.#patience(request));
+    throw new ApiError({ status, headers: incoming.headers, body: await readWhole(incoming, this.#patience(request)) });
   }
 
   /** Path and query of an address that the store gave out: it may name a host that is not the one that leads there from here. */
   pathOf(location: string): Pick<ApiRequest, 'path' | 'query'> {
     const { pathname, searchParams } = new URL(location, this.#endpoint);
     return { path: pathname, query: Object.fromEntries(searchParams) };
+  }
+
+  #patience({ signal }: ApiRequest): Patience {
+    return { silenceMs: this.#silenceMs, signal };
   }
 
   close(): void {
@@ -70,7 +81,10 @@ export class StorageApi {
   ): Promise<T> {
     const url = this.#urlOf(request);
     const attempt = (auth: AuthHeaders) =>
-      ask({ ...request, method: request.method ?? 'GET', url, headers: { ...request.headers, ...auth } }, this.#agents.of(url));
+      ask(
+        { ...request, method: request.method ?? 'GET', url, headers: { ...request.headers, ...auth }, silenceMs: this.#silenceMs },
+        this.#agents.of(url),
+      );
     const auth = await this.#identity.headers(request.signal);
     const answer = await attempt(auth);
     if (statusOf(answer) !== 401) return answer;

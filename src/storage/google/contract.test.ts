@@ -7,6 +7,9 @@ import { withKeyChecks } from '../with-key-checks.ts';
 import { GoogleStore } from './driver.ts';
 import { testOptions } from './test-options.ts';
 
+/** The large objects of the suite go in chunks. */
+const chunkBytes = 1024 * 1024;
+
 let gcs: TestGcs;
 before(async () => {
   gcs = await TestGcs.start();
@@ -16,7 +19,7 @@ after(() => gcs[Symbol.asyncDispose]());
 for (const [index, { fact, holds }] of objectStoreContract.entries()) {
   test(`google: ${fact}`, async () => {
     gcs.bucket(`alone-${index}`);
-    const store = withKeyChecks(new GoogleStore(testOptions(gcs, { bucket_name: `alone-${index}` })));
+    const store = withKeyChecks(await GoogleStore.open(testOptions(gcs, { bucket_name: `alone-${index}` }), { chunkBytes }));
     await holds(store);
     await store.close();
   });

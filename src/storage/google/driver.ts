@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { deleteOneByOne, ObjectLockedError } from '../delete-many.ts';
+import { deleteOneByOne, lockedUntil, ObjectLockedError } from '../delete-many.ts';
 import type {
   ByteRange,
   ListOptions,
@@ -15,17 +15,22 @@ import type {
 } from '../object-store.ts';
 import { objectExists, uploadDiffers } from '../store-errors.ts';
 import { StorageApi } from './api.ts';
-import { asStoreError, isApiError, isBucketMissing, isLocked } from './errors.ts';
+import { deleteInBatches, isWithoutBatches } from './batch.ts';
+import { asStoreError, isApiError, isBucketMissing, isLocked, isObjectMissing } from './errors.ts';
 import type { GoogleStorageOptions } from './options.ts';
 import { readObject } from './read.ts';
-import { entryOf, infoOf, listFields, lockedUntil, type ObjectResource, objectPath, resourceFields } from './resource.ts';
-import { chunkBytes, uploadResumably } from './resumable-upload.ts';
+import { entryOf, infoOf, type Listing, listFields, lockEnd, type ObjectResource, objectPath, resourceFields } from './resource.ts';
+import { uploadResumably } from './resumable-upload.ts';
 import { type Uploaded, type UploadTarget, uploadInOneRequest } from './upload.ts';
 
-interface Listing {
-  readonly items?: readonly ObjectResource[];
-  readonly nextPageToken?: string;
+export interface GoogleLimits {
+  /** Larger objects go in chunks of this size, each in memory while it is sent; a multiple of 256 KiB, as the store wants it. */
+  readonly chunkBytes: number;
+  /** How long the store may say nothing and take nothing. */
+  readonly silenceMs: number;
 }
+
+const defaultLimits: GoogleLimits = { chunkBytes: 8 * 1024 * 1024, silenceMs: 60_000 };
 
 const dayMs = 86_400_000;
 
@@ -35,19 +40,26 @@ export class GoogleStore implements ObjectStore {
   readonly #options: GoogleStorageOptions;
   readonly #bucket: string;
   readonly #api: StorageApi;
+  readonly #chunkBytes: number;
   readonly #clock: Clock;
 
-  constructor(options: GoogleStorageOptions, clock: Clock = systemClock) {
+  private constructor(options: GoogleStorageOptions, api: StorageApi, chunkBytes: number, clock: Clock) {
     this.name = `google bucket ${options.bucket_name}`;
     this.#options = options;
     this.#bucket = options.bucket_name;
-    this.#api = new StorageApi(options);
+    this.#api = api;
+    this.#chunkBytes = chunkBytes;
     this.#clock = clock;
+  }
+
+  static async open(options: GoogleStorageOptions, limits: Partial<GoogleLimits> = {}, clock: Clock = systemClock): Promise<GoogleStore> {
+    const { chunkBytes, silenceMs } = { ...defaultLimits, ...limits };
+    return new GoogleStore(options, await StorageApi.open(options, silenceMs), chunkBytes, clock);
   }
 
   async put(key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry> {
     const target = this.#uploadTarget(key);
-    const upload = source.size <= chunkBytes ? uploadInOneRequest : uploadResumably;
+    const upload = source.size <= this.#chunkBytes ? uploadInOneRequest : uploadResumably;
     try {
       const uploaded = await upload(target, source, options);
       await this.#checkUploaded(uploaded, source.size, options);
@@ -88,13 +100,23 @@ export class GoogleStore implements ObjectStore {
       await this.#api.exchange({ method: 'DELETE', path: objectPath(this.#bucket, key), signal: options.signal });
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (isApiError(error, 404) && !isBucketMissing(error)) return;
+      if (isObjectMissing(error)) return;
       throw await this.#asStoreError(error, `delete ${key}`, key, options);
     }
   }
 
-  deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
-    return deleteOneByOne(this, keys, options);
+  async deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
+    const what = `delete ${keys.length} objects`;
+    try {
+      const refused = await deleteInBatches({ api: this.#api, bucket: this.#bucket, keys, signal: options.signal });
+      const locked: LockedObject[] = [];
+      for (const { key, error } of refused) locked.push({ key, until: lockedUntil(await this.#asStoreError(error, what, key, options)) });
+      return locked;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (isWithoutBatches(error)) return deleteOneByOne(this, keys, options);
+      throw asStoreError(error, { what, storeName: this.name });
+    }
   }
 
   /** Nothing of an upload can be seen before it has ended; the store itself forgets unfinished ones after a week. */
@@ -142,7 +164,7 @@ export class GoogleStore implements ObjectStore {
 
   async #resource(key: string, { signal }: RequestOptions): Promise<ObjectResource> {
     try {
-      return await this.#api.json<ObjectResource>({ path: objectPath(this.#bucket, key), query: { fields: resourceFields }, signal });
+      return await this.#api.json('storage#object', { path: objectPath(this.#bucket, key), query: { fields: resourceFields }, signal });
     } catch (error) {
       signal?.throwIfAborted();
       throw asStoreError(error, { what: `look at ${key}`, key, storeName: this.name });
@@ -151,7 +173,11 @@ export class GoogleStore implements ObjectStore {
 
   async #page(prefix: string, query: Readonly<Record<string, string | undefined>>, signal: AbortSignal | undefined): Promise<Listing> {
     try {
-      return await this.#api.json<Listing>({ path: `${this.#bucketPath}/o`, query: { ...query, prefix, fields: listFields }, signal });
+      return await this.#api.json('storage#objects', {
+        path: `${this.#bucketPath}/o`,
+        query: { ...query, prefix, fields: listFields },
+        signal,
+      });
     } catch (error) {
       signal?.throwIfAborted();
       throw asStoreError(error, { what: `list ${prefix}`, storeName: this.name });
@@ -162,7 +188,7 @@ export class GoogleStore implements ObjectStore {
     const { storage_class, kms_key_name } = this.#options;
     const attributes = { ...(storage_class !== null && { storageClass: storage_class }), ...this.#retention() };
     const kmsKeyName = kms_key_name ?? undefined;
-    return { api: this.#api, bucket: this.#bucket, storeName: this.name, key, attributes, kmsKeyName };
+    return { api: this.#api, bucket: this.#bucket, storeName: this.name, key, attributes, kmsKeyName, chunkBytes: this.#chunkBytes };
   }
 
   #retention(): object {
@@ -185,7 +211,7 @@ export class GoogleStore implements ObjectStore {
   async #asStoreError(failure: unknown, what: string, key: string, options: RequestOptions): Promise<unknown> {
     if (!isLocked(failure)) return asStoreError(failure, { what, key, storeName: this.name });
     const resource = await this.#resource(key, options).catch(() => undefined);
-    return new ObjectLockedError(key, this.name, resource && lockedUntil(resource), failure);
+    return new ObjectLockedError(key, this.name, resource && lockEnd(resource), failure);
   }
 
   get #bucketPath(): string {

@@ -8,14 +8,24 @@ export class ApiError extends Error {
   /** Google's word for why, such as `rateLimitExceeded`. */
   readonly reason: string;
   readonly retryAfterMs: number | undefined;
+  /** Whether the store itself says so, not somebody on the way. */
+  readonly isOwn: boolean;
 
   constructor({ status, headers, body }: Pick<HttpAnswer, 'status' | 'headers' | 'body'>) {
-    const { message, reason } = parseRefusal(body.toString());
+    const { message, reason, code } = parseRefusal(body.toString());
     super(`status ${status}${message === '' ? '' : `: ${message}`}`);
     this.status = status;
     this.reason = reason;
+    this.isOwn = code === status;
     const seconds = Number(headers['retry-after']);
     this.retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+  }
+}
+
+/** A success of which nobody knows whose it is. */
+export class UnexpectedAnswer extends Error {
+  constructor() {
+    super('the answer is not one of Cloud Storage');
   }
 }
 
@@ -29,10 +39,14 @@ export interface Attempt {
 
 const messageCharsMax = 500;
 
-function parseRefusal(text: string): { message: string; reason: string } {
+interface RefusalBody {
+  readonly error?: { readonly code?: number; readonly message?: string; readonly errors?: readonly { readonly reason?: string }[] };
+}
+
+function parseRefusal(text: string): { message: string; reason: string; code?: number | undefined } {
   try {
-    const { error } = JSON.parse(text) as { error?: { message?: string; errors?: { reason?: string }[] } };
-    return { message: (error?.message ?? '').slice(0, messageCharsMax), reason: error?.errors?.[0]?.reason ?? '' };
+    const { error } = JSON.parse(text) as RefusalBody;
+    return { message: (error?.message ?? '').slice(0, messageCharsMax), reason: error?.errors?.[0]?.reason ?? '', code: error?.code };
   } catch {
     return { message: text.replace(/\s+/g, ' ').slice(0, messageCharsMax), reason: '' };
   }
@@ -51,19 +65,26 @@ export function isApiError(error: unknown, status: number): error is ApiError {
   return error instanceof ApiError && error.status === status;
 }
 
+/** Of a single object, or of the bucket: the words tell which. */
 export function isBucketMissing(error: unknown): boolean {
-  return isApiError(error, 404) && /\bbucket does not exist/i.test(error.message);
+  return isApiError(error, 404) && error.isOwn && /\bbucket does not exist/i.test(error.message);
+}
+
+export function isObjectMissing(error: unknown): boolean {
+  return isApiError(error, 404) && error.isOwn && !isBucketMissing(error);
 }
 
 /** Whether it may have been done all the same: no answer came, or one that leaves it open. */
 export function isOutcomeUnknown(error: unknown): boolean {
-  return error instanceof ApiError ? error.status >= 500 : systemErrorCode(error) !== undefined;
+  if (error instanceof ApiError) return error.status >= 500;
+  return error instanceof UnexpectedAnswer || systemErrorCode(error) !== undefined;
 }
 
 /** Turns what requests reject with into what {@link ObjectStore} promises. Bugs, aborts and OperatorErrors pass. */
 export function asStoreError(error: unknown, attempt: Attempt): unknown {
   if (isOperatorError(error)) return error;
   if (error instanceof ApiError) return refusal(error, attempt);
+  if (error instanceof UnexpectedAnswer) return unexpected(error, attempt);
   return tokenRefusal(error, attempt) ?? networkFailure(error, attempt) ?? error;
 }
 
@@ -71,12 +92,21 @@ function refusal(error: ApiError, { what, key, storeName }: Attempt): OperatorEr
   const { status, reason, retryAfterMs } = error;
   if (throttledReasons.includes(reason) || status === 429 || status === 503) return storeThrottled(what, storeName, retryAfterMs, error);
   if (isBucketMissing(error)) return storeMissing(storeName, error);
-  if (status === 404 && key !== undefined) return objectMissing(key, storeName, error);
+  if (key !== undefined && isObjectMissing(error)) return objectMissing(key, storeName, error);
+  if (status === 404 && !error.isOwn) return unexpected(error, { what, storeName });
   if (billingReasons.includes(reason)) return billing(what, storeName, error);
   if (status === 401 || status === 403) return storeDenied(what, storeName, error);
   if (status === 400 && key !== undefined && /MD5|CRC32C/.test(error.message)) return uploadDiffers(key, storeName, error.message);
-  if (status === 408 || status === 410 || status >= 500) return storeUnreachable(what, storeName, error);
+  if (status === 408 || status === 410 || (status >= 500 && status !== 501)) return storeUnreachable(what, storeName, error);
   return new OperatorError('store-failed', `${storeName} refused to ${what}`, { cause: error });
+}
+
+function unexpected(cause: Error, { what, storeName }: Attempt): OperatorError {
+  return new OperatorError('store-unreachable', `cannot ${what}: somebody else answers in the place of ${storeName}`, {
+    cause,
+    retryable: true,
+    hint: 'Check api_endpoint and proxy_info, and what stands between this host and the store.',
+  });
 }
 
 function billing(what: string, storeName: string, cause: ApiError): OperatorError {

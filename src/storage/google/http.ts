@@ -6,8 +6,13 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers: OutgoingHttpHeaders;
   readonly body?: readonly Uint8Array[] | undefined;
+  /** Silence after which the connection is given up: nothing was taken from us, and nothing came. */
+  readonly silenceMs: number;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** How long an answer, or more of it, is waited for. */
+export type Patience = Pick<HttpRequest, 'silenceMs' | 'signal'>;
 
 export interface HttpAnswer {
   readonly status: number;
@@ -15,15 +20,13 @@ export interface HttpAnswer {
   readonly body: Buffer;
 }
 
-/** Silence after which a connection is given up: nothing was taken from us, and nothing came. */
-const silenceMsMax = 60_000;
 const sliceBytes = 256 * 1024;
 /** Answers that are no content of objects. */
 const answerBytesMax = 64 * 1024 * 1024;
 
 /** Sends a request, and resolves once the head of the answer is there. The body of the answer must be read, or destroyed. */
 export async function send(request: HttpRequest, agent: Agent): Promise<IncomingMessage> {
-  const { url, method, headers, body = [], signal } = request;
+  const { url, method, headers, body = [], silenceMs, signal } = request;
   signal?.throwIfAborted();
   const length = body.reduce((sum, piece) => sum + piece.length, 0);
   const hasBody = body.length > 0 || method === 'POST' || method === 'PUT';
@@ -35,7 +38,7 @@ export async function send(request: HttpRequest, agent: Agent): Promise<Incoming
   });
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   outgoing.on('response', resolve).on('error', reject);
-  const silence = setTimeout(() => outgoing.destroy(silent()), silenceMsMax);
+  const silence = setTimeout(() => outgoing.destroy(silent(silenceMs)), silenceMs);
   try {
     writeBody(outgoing, body, () => silence.refresh()).catch((error: Error) => outgoing.destroy(error));
     const incoming = await promise;
@@ -53,13 +56,13 @@ export async function send(request: HttpRequest, agent: Agent): Promise<Incoming
 /** As {@link send}, for answers that fit into memory. */
 export async function exchange(request: HttpRequest, agent: Agent): Promise<HttpAnswer> {
   const incoming = await send(request, agent);
-  return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await readWhole(incoming, request.signal) };
+  return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await readWhole(incoming, request) };
 }
 
-export async function readWhole(incoming: IncomingMessage, signal: AbortSignal | undefined): Promise<Buffer> {
+export async function readWhole(incoming: IncomingMessage, patience: Patience): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const piece of piecesOf(incoming, signal)) {
+  for await (const piece of piecesOf(incoming, patience)) {
     length += piece.length;
     if (length > answerBytesMax) throw new Error(`the answer is longer than ${answerBytesMax} bytes`);
     pieces.push(piece);
@@ -68,11 +71,11 @@ export async function readWhole(incoming: IncomingMessage, signal: AbortSignal |
 }
 
 /** The body of an answer. Silence counts only while a piece is waited for, so whoever reads may take their time. Leaving early ends the connection. */
-export async function* piecesOf(incoming: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+export async function* piecesOf(incoming: IncomingMessage, { silenceMs, signal }: Patience): AsyncGenerator<Uint8Array> {
   const pieces: AsyncIterator<Uint8Array> = incoming[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const silence = setTimeout(() => incoming.destroy(silent()), silenceMsMax);
+      const silence = setTimeout(() => incoming.destroy(silent(silenceMs)), silenceMs);
       const next = await pieces.next().finally(() => clearTimeout(silence));
       if (next.done) return;
       yield next.value;
@@ -100,6 +103,6 @@ async function writeBody(outgoing: http.ClientRequest, body: readonly Uint8Array
   outgoing.end();
 }
 
-function silent(): Error {
-  return Object.assign(new Error(`nothing came for ${silenceMsMax / 1000} seconds`), { code: 'ETIMEDOUT' });
+function silent(silenceMs: number): Error {
+  return Object.assign(new Error(`nothing came for ${silenceMs / 1000} seconds`), { code: 'ETIMEDOUT' });
 }

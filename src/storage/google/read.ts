@@ -2,8 +2,7 @@ import { OperatorError } from '../../lib/errors.ts';
 import type { ByteRange, RequestOptions } from '../object-store.ts';
 import { bodyCutShort, objectChanged } from '../store-errors.ts';
 import type { StorageApi } from './api.ts';
-import { asStoreError, isApiError, isBucketMissing } from './errors.ts';
-import { piecesOf } from './http.ts';
+import { asStoreError, isObjectMissing } from './errors.ts';
 import { Crc32c, type ObjectResource, objectPath } from './resource.ts';
 
 export interface Reading extends RequestOptions {
@@ -25,7 +24,7 @@ export async function* readObject(resource: ObjectResource, reading: Reading): A
   const crc = new Crc32c();
   let length = 0;
   try {
-    for await (const piece of piecesOf(await open(resource, { start, end }, reading), reading.signal)) {
+    for await (const piece of await open(resource, { start, end }, reading)) {
       length += piece.length;
       crc.update(piece);
       yield piece;
@@ -49,7 +48,7 @@ async function open({ name, generation, size, contentEncoding }: ObjectResource,
   try {
     return await api.open({ path: objectPath(bucket, name), query: { alt: 'media', generation }, headers, signal });
   } catch (error) {
-    if (isApiError(error, 404) && !isBucketMissing(error)) throw objectChanged(name, storeName);
+    if (isObjectMissing(error)) throw objectChanged(name, storeName);
     throw error;
   }
 }

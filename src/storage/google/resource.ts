@@ -1,5 +1,6 @@
 import { crc32c } from '@node-rs/crc32';
 import type { ObjectEntry, ObjectInfo } from '../object-store.ts';
+import { UnexpectedAnswer } from './errors.ts';
 
 /** What the JSON API tells of an object, as far as it is of use here. */
 export interface ObjectResource {
@@ -15,8 +16,36 @@ export interface ObjectResource {
   readonly retentionExpirationTime?: string;
 }
 
-export const resourceFields = 'name,generation,size,timeCreated,crc32c,md5Hash,metadata,contentEncoding,retention,retentionExpirationTime';
-export const listFields = 'nextPageToken,items(name,size,timeCreated)';
+/** One page of a listing. */
+export interface Listing {
+  readonly items?: readonly ObjectResource[];
+  readonly nextPageToken?: string;
+}
+
+/** Answers by what they call themselves. */
+export interface Answers {
+  readonly 'storage#object': ObjectResource;
+  readonly 'storage#objects': Listing;
+}
+
+/** Rejects what anybody else might say in the store's place, such as the portal of a network. */
+export function parseAnswer<Kind extends keyof Answers>(kind: Kind, body: Buffer): Answers[Kind] {
+  const parsed = parseJson(body);
+  if (parsed?.kind !== kind) throw new UnexpectedAnswer();
+  return parsed as Answers[Kind];
+}
+
+function parseJson(body: Buffer): { readonly kind?: unknown } | undefined {
+  try {
+    return JSON.parse(body.toString()) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const resourceFields =
+  'kind,name,generation,size,timeCreated,crc32c,md5Hash,metadata,contentEncoding,retention,retentionExpirationTime';
+export const listFields = 'kind,nextPageToken,items(name,size,timeCreated)';
 
 /** `timeCreated` is that of the content; `updated` also moves when only something about it changes. */
 export function infoOf({ name, size, timeCreated }: ObjectResource): ObjectInfo {
@@ -30,7 +59,7 @@ export function entryOf(resource: ObjectResource): ObjectEntry {
 }
 
 /** Until when nobody can delete it. */
-export function lockedUntil({ retention, retentionExpirationTime }: ObjectResource): Date | undefined {
+export function lockEnd({ retention, retentionExpirationTime }: ObjectResource): Date | undefined {
   const times = [retention?.retainUntilTime, retentionExpirationTime].filter((time) => time !== undefined).map((time) => new Date(time));
   return times.toSorted((a, b) => b.getTime() - a.getTime())[0];
 }

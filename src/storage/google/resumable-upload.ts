@@ -5,11 +5,8 @@ import { storeUnreachable } from '../store-errors.ts';
 import type { ApiRequest } from './api.ts';
 import { ApiError, asStoreError, isApiError } from './errors.ts';
 import type { HttpAnswer } from './http.ts';
-import { Crc32c, type ObjectResource } from './resource.ts';
+import { Crc32c, type ObjectResource, parseAnswer } from './resource.ts';
 import { contentType, type Uploaded, type UploadTarget, uploadRequest } from './upload.ts';
-
-/** Of one chunk, in memory while it is sent. A multiple of 256 KiB, as the store wants it. */
-export const chunkBytes = 8 * 1024 * 1024;
 
 /** How long the end of a session may take when nobody waits for its outcome. */
 const cancelMsMax = 10_000;
@@ -19,7 +16,7 @@ const incomplete = 308;
 /** Chunks of one session, one after the other; the object appears with the last one. A chunk that was cut off goes on where the store says. */
 export async function uploadResumably(target: UploadTarget, source: ObjectSource, options: PutOptions): Promise<Uploaded> {
   const session = await ResumableSession.begin(target, source.size, options);
-  const upload = { key: target.key, partBytes: chunkBytes, parallel: 1, signal: options.signal };
+  const upload = { key: target.key, partBytes: target.chunkBytes, parallel: 1, signal: options.signal };
   try {
     await uploadInParts(source, upload, (part, signal) => session.send(part, signal));
     return session.finished();
@@ -34,9 +31,9 @@ class ResumableSession {
   readonly #address: Pick<ApiRequest, 'path' | 'query'>;
   readonly #size: number;
   readonly #crc = new Crc32c();
-  /** Chunks whose bytes are in the checksum. */
+  /** The last chunk whose bytes are in the checksum. */
   #summed = 0;
-  /** A chunk that was sent before: the store may have some of it. */
+  /** The last chunk that was sent: the store may have some of it. */
   #tried = 0;
   #stored: ObjectResource | undefined;
 
@@ -114,7 +111,7 @@ class ResumableSession {
 
   #progress({ status, headers, body }: HttpAnswer): number {
     if (status === incomplete) return Number(/^bytes=0-(\d+)$/.exec(headers.range ?? '')?.[1] ?? -1) + 1;
-    this.#stored = JSON.parse(body.toString()) as ObjectResource;
+    this.#stored = parseAnswer('storage#object', body);
     return this.#size;
   }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ObjectSource, PutOptions } from '../object-store.ts';
 import { wholeSource } from '../parts.ts';
 import type { ApiRequest, StorageApi } from './api.ts';
-import { isApiError, isOutcomeUnknown } from './errors.ts';
+import { isObjectMissing, isOutcomeUnknown } from './errors.ts';
 import { Crc32c, type ObjectResource, objectPath, resourceFields } from './resource.ts';
 
 /** Where an object goes, and what is said of it beside its metadata. */
@@ -13,6 +13,8 @@ export interface UploadTarget {
   readonly key: string;
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly kmsKeyName: string | undefined;
+  /** Of a chunk of a resumable upload, in memory while it is sent; a multiple of 256 KiB. */
+  readonly chunkBytes: number;
 }
 
 /** What the store says it has, and the checksum of what was sent. */
@@ -46,7 +48,7 @@ export async function uploadInOneRequest(target: UploadTarget, source: ObjectSou
   const boundary = randomUUID();
   const head = `--${boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n${JSON.stringify(resource)}\r\n--${boundary}\r\ncontent-type: ${contentType}\r\n\r\n`;
   try {
-    const stored = await api.json<ObjectResource>({
+    const stored = await api.json('storage#object', {
       ...uploadRequest(target, 'multipart', options),
       headers: { 'content-type': `multipart/related; boundary=${boundary}` },
       body: [Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)],
@@ -63,9 +65,9 @@ export async function uploadInOneRequest(target: UploadTarget, source: ObjectSou
 /** What the store has now. It is asked when the answer to an upload was lost: repeating one that succeeded might meet a lock, or the own object. */
 async function storedAllTheSame({ api, bucket, key }: UploadTarget, { signal }: PutOptions): Promise<ObjectResource | undefined> {
   try {
-    return await api.json<ObjectResource>({ path: objectPath(bucket, key), query: { fields: resourceFields }, signal });
+    return await api.json('storage#object', { path: objectPath(bucket, key), query: { fields: resourceFields }, signal });
   } catch (error) {
-    if (isApiError(error, 404) || isOutcomeUnknown(error)) return undefined;
+    if (isObjectMissing(error) || isOutcomeUnknown(error)) return undefined;
     throw error;
   }
 }
