@@ -43,6 +43,7 @@ export const googleStorageOptions = optionGroup({
   object_lock_days: z
     .int()
     .min(1)
+    .max(36_500)
     .nullable()
     .default(null)
     .meta({ description: 'Days for which nobody can delete a new object. The bucket must have object retention enabled.', since: '3.0' }),

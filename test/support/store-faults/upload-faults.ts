@@ -19,7 +19,7 @@ async function resetSmall({ store, direct, proxy, dialect }: FaultWorld): Promis
 async function resetInParts(world: FaultWorld): Promise<void> {
   const { store, direct, proxy, dialect, partBytes } = world;
   const { source, size } = threeParts(world);
-  for (const [number, afterBytes] of [1, 100_000, partBytes - 1].entries()) {
+  for (const [number, afterBytes] of [1, partBytes - 1, 1_000].entries()) {
     let uploads = 0;
     proxy.inject((request) => dialect.isUpload(request) && uploads++ === number, { kind: 'reset-upload', afterBytes }, 1);
     await store.put(`large${number}`, source, { metadata });
