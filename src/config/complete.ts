@@ -66,7 +66,11 @@ function completeStorage(storage: StorageOptions, isSiteAbsolute: boolean): Stor
     case 'sftp':
       return { ...storage, private_key: absolute(storage.private_key) };
     case 'swift':
-      return { ...storage, prefix: wholePrefix((storage.prefix ?? '').replace(/^\/+/, ''), isSiteAbsolute) };
+      return {
+        ...storage,
+        prefix: wholePrefix((storage.prefix ?? '').replace(/^\/+/, ''), isSiteAbsolute),
+        cert_path: absolute(storage.cert_path),
+      };
     case 'azure':
       return storage;
   }

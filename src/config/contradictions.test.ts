@@ -65,6 +65,37 @@ testBadConfigs([
     problems: ['backup_sites.main.object_storage.auth_version: must be one of 1, 2, 3, is a number'],
   },
   {
+    name: 'nobody to log in to swift as',
+    content: store({ storage_type: 'swift', auth_url: 'http://a', container_name: 'c', auth_version: 1 }),
+    problems: ['backup_sites.main.object_storage.user: is missing', 'backup_sites.main.object_storage.key: is missing'],
+  },
+  {
+    name: 'no tenant for swift',
+    content: store({ storage_type: 'swift', user: 'u', key: 'k', auth_url: 'http://a', container_name: 'c' }),
+    problems: ['backup_sites.main.object_storage.tenant_name: is missing: auth_version 2 needs it, or tenant_id'],
+  },
+  {
+    name: 'no project for swift',
+    content: store({ storage_type: 'swift', user_id: 'u', key: 'k', auth_url: 'http://a', container_name: 'c', auth_version: 3 }),
+    problems: ['backup_sites.main.object_storage.project_name: is missing: auth_version 3 needs it, or project_id'],
+  },
+  {
+    name: 'an application credential for swift without its secret',
+    content: store({
+      storage_type: 'swift',
+      application_credential_id: 'i',
+      auth_url: 'http://a',
+      container_name: 'c',
+      auth_version: 3,
+    }),
+    problems: ['backup_sites.main.object_storage.application_credential_secret: is missing: it goes with application_credential_id'],
+  },
+  {
+    name: 'an application credential for a login that knows none',
+    content: store({ storage_type: 'swift', application_credential_id: 'i', auth_url: 'http://a', container_name: 'c' }),
+    problems: ['backup_sites.main.object_storage.application_credential_id: needs "auth_version": 3'],
+  },
+  {
     name: 'store in the spool',
     content: store({ ...localStore, directory: '/spool' }),
     problems: [

@@ -246,7 +246,7 @@ function refusal(run: () => unknown): string {
 }
 
 const google = { storage_type: 'google', bucket_name: 'b' };
-const swift = { storage_type: 'swift', user: 'u', key: 'k', auth_url: 'http://a', container_name: 'c' };
+const swift = { storage_type: 'swift', user: 't:u', key: 'k', auth_url: 'http://a', container_name: 'c' };
 const s3 = { storage_type: 's3', bucket_name: 'b' };
 
 for (const [store, storePrefix, sitePrefix, standsBefore] of [

@@ -22,9 +22,10 @@ export async function findUnusableFiles({ object_storage: storage }: SiteConfig)
       return unusable('private_key', storage.private_key, (text) =>
         /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text) ? undefined : 'holds no private key',
       );
+    case 'swift':
+      return unusable('cert_path', storage.cert_path, whyNoCertificate);
     case 'local':
     case 'azure':
-    case 'swift':
       return [];
   }
 }

@@ -2,6 +2,7 @@ import { didYouMean } from '../lib/did-you-mean.ts';
 import type { StorageOptions } from '../storage/options.ts';
 import type { JsonPath } from './json.ts';
 import type { SiteOptions } from './schema.ts';
+import { missingForSwiftLogin } from './swift-login.ts';
 
 /** What the rules tell: `problem` refuses the configuration, `warning` does not. Paths are those of the file. */
 export interface Verdicts {
@@ -147,8 +148,9 @@ function storageContradictions(storage: StorageOptions): (readonly [key: string,
         : [['credentials', 'and credential_file exclude each other']];
     case 'sftp':
       return storage.password === null && storage.private_key === null ? [['password', 'is missing: give it or private_key']] : [];
-    case 'local':
     case 'swift':
+      return missingForSwiftLogin(storage);
+    case 'local':
       return [];
   }
 }

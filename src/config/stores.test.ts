@@ -74,7 +74,7 @@ const stores: readonly object[] = [
     user_domain_name: '',
     tenant_id: '',
     project_id: '',
-    project_name: '',
+    project_name: 'p',
     project_domain_id: '',
     project_domain_name: '',
     service_type: '',

@@ -43,29 +43,6 @@ export const swiftStorageOptions = optionGroup({
     .default(null)
     .meta({ description: 'File of certificates to trust, instead of the well-known ones.', since: '3.0' }),
   ...commonStorageOptions.shape,
-}).superRefine((options, context) => {
-  for (const [path, message] of missingForLogin(options)) context.addIssue({ code: 'custom', path: [path], message });
 });
 
 export type SwiftStorageOptions = z.output<typeof swiftStorageOptions>;
-
-type LoginOptions = Readonly<
-  Record<'user' | 'user_id' | 'key' | 'tenant_name' | 'tenant_id' | 'project_id' | 'project_name', string | null> &
-    Record<'application_credential_id' | 'application_credential_secret', string | null>
-> & { readonly auth_version: number };
-
-/** What each version of the login cannot do without. */
-function* missingForLogin(options: LoginOptions): Generator<readonly [string, string]> {
-  const { auth_version, application_credential_id, application_credential_secret } = options;
-  if (application_credential_id) {
-    if (auth_version !== 3) yield ['application_credential_id', 'needs "auth_version": 3'];
-    if (!application_credential_secret) yield ['application_credential_secret', 'is missing: it goes with application_credential_id'];
-    return;
-  }
-  if (!options.user && !(auth_version === 3 && options.user_id)) yield ['user', 'is missing'];
-  if (!options.key) yield ['key', 'is missing'];
-  if (auth_version === 2 && !options.tenant_name && !options.tenant_id && !options.user?.includes(':'))
-    yield ['tenant_name', 'is missing: version 2 of the login needs a tenant'];
-  if (auth_version === 3 && !options.project_id && !options.project_name && !options.tenant_id && !options.tenant_name)
-    yield ['project_name', 'is missing: version 3 of the login needs a project, as no store belongs to a user alone'];
-}
