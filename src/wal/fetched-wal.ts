@@ -1,4 +1,4 @@
-import { chown, constants, copyFile, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannotWrite } from '../codec/sink-file.ts';
 import { systemErrorCode } from '../lib/errors.ts';
@@ -29,9 +29,9 @@ export const targetTemporarySuffix = '.pghoard.tmp';
  */
 export async function placeFile(path: string, target: string, mayMove: boolean): Promise<void> {
   const directory = dirname(target);
-  const { uid, gid } = await stat(directory);
+  const owner = await stat(directory);
   const own = async (file: string) => {
-    if (process.getuid?.() === 0) await chown(file, uid, gid);
+    if (process.getuid?.() === 0) await giveAway(file, owner);
   };
   if (mayMove) {
     await own(path);
@@ -46,6 +46,15 @@ export async function placeFile(path: string, target: string, mayMove: boolean):
     await rm(temporary, { force: true });
     throw cannotWrite(target, error);
   }
+}
+
+/** Hands a file that we have just made to somebody who may have put another in its place meanwhile: that one is not touched. */
+export async function giveAway(path: string, { uid, gid }: { readonly uid: number; readonly gid: number }): Promise<void> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const found = await file.stat();
+  const isOurs = found.isFile() && found.nlink === 1 && [process.getuid?.(), uid].includes(found.uid);
+  if (!isOurs) throw new Error(`${path} is not the file that was made`);
+  await file.chown(uid, gid);
 }
 
 async function moved(path: string, target: string): Promise<boolean> {
