@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
-import { formatSidecar, parseSidecar } from '../storage/local/sidecar.ts';
+import { formatSidecar, parseSidecar } from '../storage/files/sidecar.ts';
 import { sortedNames } from '../storage/local/sorted-names.ts';
 import type { Metadata } from '../storage/object-store.ts';
 

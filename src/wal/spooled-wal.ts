@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 import type { SeenCluster } from '../postgres/seen-cluster.ts';
-import { parseSidecar } from '../storage/local/sidecar.ts';
+import { parseSidecar } from '../storage/files/sidecar.ts';
 import type { Metadata } from '../storage/object-store.ts';
 
 /** A sealed WAL file that waits in the spool, with the metadata to store it with. */

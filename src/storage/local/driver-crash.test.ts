@@ -9,8 +9,8 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { childOf } from '../../../test/support/store-child.ts';
 import { bytesOf, collect, read } from '../contract-tools.ts';
+import { isTemporary } from '../files/names.ts';
 import { LocalStore } from './driver.ts';
-import { isTemporary } from './names.ts';
 
 const child = childOf('store-crash-child');
 

@@ -12,7 +12,7 @@ import { withPrefix } from '../with-prefix.ts';
 import { LocalStore } from './driver.ts';
 import { asStoreError } from './errors.ts';
 import { findObject } from './read.ts';
-import { readSidecar } from './sidecar.ts';
+import { readSidecar } from './read-sidecar.ts';
 
 /** A user who may do nothing, for a while, where the tests run as root. */
 const nobody = 65_534;

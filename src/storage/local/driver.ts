@@ -4,6 +4,11 @@ import { fsyncDirectory } from '../../lib/atomic-file.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { isOperatorError } from '../../lib/errors.ts';
 import { abortable } from '../abortable.ts';
+import { withPathLocked } from '../files/key-lock.ts';
+import { listObjects } from '../files/list.ts';
+import { sidecarOf } from '../files/names.ts';
+import { publishNew, publishReplacing } from '../files/publish.ts';
+import { removeObjects } from '../files/remove.ts';
 import type {
   ByteRange,
   ListOptions,
@@ -19,16 +24,17 @@ import type {
 import { objectExists, objectIncomplete, objectMissing } from '../store-errors.ts';
 import { checkKey, checkPrefix } from '../valid-key.ts';
 import { asStoreError, withStoreErrors } from './errors.ts';
-import { withPathLocked } from './key-lock.ts';
-import { listObjects } from './list.ts';
-import { sidecarOf } from './names.ts';
-import { publishNew, publishReplacing } from './publish.ts';
-import { type FoundObject, findObject, isAbsent, readObject } from './read.ts';
-import { removeObjects } from './remove.ts';
+import { isAbsent, localTree } from './local-tree.ts';
+import { type FoundObject, findObject, readObject } from './read.ts';
 import { type StageRequest, stage } from './stage.ts';
 
 /** A temporary file untouched for so long belongs to nobody: a put writes to its own all the time. */
 const abandonedMs = 24 * 60 * 60 * 1000;
+
+/** As many as Node has threads for such calls. */
+const removalsMax = 4;
+/** Objects whose size and time are asked for at once while listing. */
+const lookAhead = 16;
 
 export interface LocalStoreOptions {
   readonly directory: string;
@@ -83,7 +89,7 @@ export class LocalStore implements ObjectStore {
     const onTemporary = (path: string) => void abandoned.push(path);
     const held = this.#namesHeldMax === undefined ? {} : { namesHeldMax: this.#namesHeldMax };
     try {
-      for await (const entry of listObjects(this.#base, prefix, { ...options, onTemporary, ...held })) {
+      for await (const entry of listObjects(localTree, this.#base, prefix, { ...options, onTemporary, lookAhead, ...held })) {
         yield entry;
         await this.#removeAbandoned(abandoned.splice(0));
       }
@@ -96,13 +102,13 @@ export class LocalStore implements ObjectStore {
   async delete(key: string, options: RequestOptions = {}): Promise<void> {
     const path = this.#pathOf(key);
     options.signal?.throwIfAborted();
-    await withStoreErrors(`delete ${key} from ${this.name}`, () => removeObjects([path]));
+    await withStoreErrors(`delete ${key} from ${this.name}`, () => removeObjects(localTree, [path], { removalsMax }));
   }
 
   async deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
     const paths = keys.map((key) => this.#pathOf(key));
     options.signal?.throwIfAborted();
-    await withStoreErrors(`delete ${keys.length} objects from ${this.name}`, () => removeObjects(paths));
+    await withStoreErrors(`delete ${keys.length} objects from ${this.name}`, () => removeObjects(localTree, paths, { removalsMax }));
     return [];
   }
 
@@ -122,8 +128,8 @@ export class LocalStore implements ObjectStore {
     const staged = await stage(dirname(path), request);
     try {
       await withPathLocked(path, async () => {
-        if (!createOnly) await publishReplacing(path, staged);
-        else if (!(await publishNew(path, staged, this.#clock))) throw objectExists(request.key, this.name);
+        if (!createOnly) await publishReplacing(localTree, path, staged);
+        else if (!(await publishNew(localTree, path, staged, this.#clock))) throw objectExists(request.key, this.name);
       });
       return staged.lastModified;
     } finally {

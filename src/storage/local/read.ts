@@ -1,13 +1,14 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { systemErrorCode } from '../../lib/errors.ts';
+import { sidecarOf } from '../files/names.ts';
+import { digestIn, metadataFrom } from '../files/sidecar.ts';
 import { readRange } from '../object-source.ts';
 import type { ByteRange, Metadata } from '../object-store.ts';
 import { bodyCutShort, objectChanged } from '../store-errors.ts';
 import { asStoreError } from './errors.ts';
-import { sidecarOf } from './names.ts';
-import { digestIn, metadataFrom, readSidecar } from './sidecar.ts';
+import { isAbsent } from './local-tree.ts';
+import { readSidecar } from './read-sidecar.ts';
 
 /** How often data and metadata are looked at until they belong together, and how long between. */
 const looksMax = 25;
@@ -25,7 +26,7 @@ export interface FoundObject {
 /**
  * Data and metadata that belong together, or `undefined` where there is no object.
  *
- * While an object is replaced (see write.ts) it has no metadata for a moment, and that must not be taken for a missing object.
+ * While an object is replaced (see files/publish.ts) it has no metadata for a moment, and that must not be taken for a missing object.
  * New data never stands beside old metadata, so: open the data, read the metadata, and believe both if the path still leads to the file opened.
  */
 export async function findObject(path: string, clock: Clock = systemClock, readMetadata = readSidecar): Promise<FoundObject | undefined> {
@@ -87,9 +88,4 @@ async function inodeOf(path: string): Promise<number | undefined> {
     if (isAbsent(error)) return undefined;
     throw error;
   }
-}
-
-/** ENXIO: a socket. */
-export function isAbsent(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemErrorCode(error) ?? '');
 }

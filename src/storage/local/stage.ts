@@ -3,17 +3,14 @@ import { constants } from 'node:fs';
 import { copyFile, link, lstat, open, rm, utimes } from 'node:fs/promises';
 import { systemErrorCode } from '../../lib/errors.ts';
 import { abortable } from '../abortable.ts';
+import { temporaryIn } from '../files/names.ts';
+import type { StagedFiles } from '../files/publish.ts';
+import { formatSidecar } from '../files/sidecar.ts';
 import { sourceUnreadable } from '../object-source.ts';
 import type { Metadata, ObjectSource } from '../object-store.ts';
 import { sourceSizeWrong } from '../store-errors.ts';
-import { temporaryIn } from './names.ts';
-import { formatSidecar } from './sidecar.ts';
 
-/** Durable files under temporary names, ready to be put in place. */
-export interface Staged {
-  readonly dataPath: string;
-  readonly sidecarPath: string;
-  readonly sidecarText: string;
+export interface Staged extends StagedFiles {
   readonly lastModified: Date;
   /** Removes what was not put in place. */
   discard(): Promise<void>;

@@ -1,12 +1,10 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
+import { OperatorError } from '../../lib/errors.ts';
 import type { Metadata } from '../object-store.ts';
 
 /** The original's internal entry: SHA-256 of the stored bytes, hex. Not part of the metadata that callers see. */
 const hashEntry = '_hash';
 /** Metadata are a few hundred bytes. */
-const sidecarBytesMax = 1024 * 1024;
+export const sidecarBytesMax = 1024 * 1024;
 
 /** One JSON object of strings as Python's `json.dumps` writes it: `", "` and `": "`, non-ASCII escaped, no newline at the end. */
 export function formatSidecar(metadata: Metadata, sha256?: string): string {
@@ -39,28 +37,15 @@ function asText(value: unknown): string {
   throw new SyntaxError('a value is neither text nor a number');
 }
 
-/** The sidecar's text, `undefined` where there is none. O_NONBLOCK: a named pipe in its place must not hold us for ever. */
-export async function readSidecar(path: string): Promise<string | undefined> {
-  try {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const found = await file.stat();
-    if (!found.isFile() || found.size > sidecarBytesMax) throw unreadable(path, new Error('it is not a file of text, or far too long'));
-    return await file.readFile('utf8');
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined;
-    throw error;
-  }
-}
-
 export function metadataFrom(path: string, text: string): Metadata {
   try {
     return parseSidecar(text);
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw sidecarUnreadable(path, cause);
   }
 }
 
-function unreadable(path: string, cause: unknown): OperatorError {
+export function sidecarUnreadable(path: string, cause: unknown): OperatorError {
   return new OperatorError('store-failed', `cannot read the metadata file ${path}`, {
     cause,
     hint: 'Bring this file back from a copy of the store, or take the object out of the store by moving both files away.',
