@@ -64,7 +64,7 @@ function completeStorage(storage: StorageOptions, isSiteAbsolute: boolean): Stor
         cert_path: absolute(storage.cert_path),
       };
     case 'sftp':
-      return { ...storage, private_key: absolute(storage.private_key) };
+      return { ...storage, private_key: absolute(storage.private_key), known_hosts: absolute(storage.known_hosts) };
     case 'swift':
       return {
         ...storage,

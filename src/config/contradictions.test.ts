@@ -1,6 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { fileWith, localStore, sitesWith, siteWith, testBadConfigs } from './check-support.ts';
 
+delete process.env['SSH_AUTH_SOCK'];
+
 const s3 = { storage_type: 's3', bucket_name: 'b' };
 const store = (object_storage: unknown) => siteWith({ object_storage });
 const key = generateKeyPairSync('rsa', {
@@ -52,7 +54,7 @@ testBadConfigs([
   {
     name: 'no credentials for sftp',
     content: store({ storage_type: 'sftp', server: 's', username: 'u' }),
-    problems: ['backup_sites.main.object_storage.password: is missing: give it or private_key'],
+    problems: ['backup_sites.main.object_storage.password: is missing: give it or private_key, or set SSH_AUTH_SOCK for an ssh-agent'],
   },
   {
     name: 'notifier with a bad URL',

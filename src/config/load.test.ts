@@ -189,6 +189,7 @@ test('files that a store needs are problems for the daemon, warnings for tools',
       a: inactive({ storage_type: 'sftp', server: 's', username: 'u', private_key: join(directory, 'none') }),
       b: inactive({ storage_type: 'sftp', server: 's', username: 'u', private_key: garbage }),
       c: inactive({ storage_type: 'google', bucket_name: 'b', credential_file: garbage }),
+      e: inactive({ storage_type: 'sftp', server: 's', username: 'u', password: 'p', known_hosts: join(directory, 'none') }),
       d: inactive({ storage_type: 's3', bucket_name: 'b', cert_path: garbage }),
     },
   };
@@ -196,6 +197,7 @@ test('files that a store needs are problems for the daemon, warnings for tools',
     ['backup_sites.a.object_storage.private_key', `file ${join(directory, 'none')} cannot be read (ENOENT)`],
     ['backup_sites.b.object_storage.private_key', `file ${garbage} holds no private key`],
     ['backup_sites.c.object_storage.credential_file', `file ${garbage} is not JSON`],
+    ['backup_sites.e.object_storage.known_hosts', `file ${join(directory, 'none')} cannot be read (ENOENT)`],
     ['backup_sites.d.object_storage.cert_path', `file ${garbage} has no certificate in PEM format`],
   ];
   assert.deepEqual(

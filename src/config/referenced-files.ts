@@ -19,9 +19,12 @@ export async function findUnusableFiles({ object_storage: storage }: SiteConfig)
         ...(await unusable('cert_path', storage.cert_path, whyNoCertificate)),
       ];
     case 'sftp':
-      return unusable('private_key', storage.private_key, (text) =>
-        /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text) ? undefined : 'holds no private key',
-      );
+      return [
+        ...(await unusable('private_key', storage.private_key, (text) =>
+          /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text) ? undefined : 'holds no private key',
+        )),
+        ...(await unusable('known_hosts', storage.known_hosts, () => undefined)),
+      ];
     case 'swift':
       return unusable('cert_path', storage.cert_path, whyNoCertificate);
     case 'local':

@@ -147,7 +147,9 @@ function storageContradictions(storage: StorageOptions): (readonly [key: string,
         ? []
         : [['credentials', 'and credential_file exclude each other']];
     case 'sftp':
-      return storage.password === null && storage.private_key === null ? [['password', 'is missing: give it or private_key']] : [];
+      return storage.password === null && storage.private_key === null && !process.env['SSH_AUTH_SOCK']
+        ? [['password', 'is missing: give it or private_key, or set SSH_AUTH_SOCK for an ssh-agent']]
+        : [];
     case 'swift':
       return missingForSwiftLogin(storage);
     case 'local':

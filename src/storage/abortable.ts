@@ -25,3 +25,17 @@ export async function* abortable<T>(items: AsyncIterable<T>, signal: AbortSignal
     else await ended;
   }
 }
+
+/** The same answer, or the signal's reason as soon as it is aborted; then nobody cares for the answer any more. */
+export async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await answer;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -35,6 +35,10 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
     const { openS3Store } = await import('./s3/driver.ts');
     return openS3Store(options);
   },
+  sftp: async (storage) => {
+    const { SftpStore } = await import('./sftp/driver.ts');
+    return new SftpStore({ storage });
+  },
 };
 
 /** The store a config describes, with its prefix, retries and request limit. The options are plain data, so that a worker thread can open it too. */
