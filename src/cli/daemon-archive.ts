@@ -22,23 +22,32 @@ export class DaemonArchive implements WalArchive {
 
   async archived(name: string): Promise<ArchivedWal | undefined> {
     return this.#patiently(async () => {
-      const answer = await this.#daemon.ask('HEAD', this.#site, 'archive', name);
+      const what = `tell whether ${name} is archived`;
+      const answer = await this.#ask('HEAD', name, what);
       if (answer.status === 200) return hashOf(answer);
       if (answer.status === 404) return undefined;
-      throw this.#daemon.refusal(`tell whether ${name} is archived`, answer);
+      throw this.#daemon.refusal(what, answer);
     });
   }
 
   async archive(name: string): Promise<void> {
     await this.#patiently(async () => {
-      const answer = await this.#daemon.ask('PUT', this.#site, 'archive', name);
+      const answer = await this.#ask('PUT', name, `archive ${name}`);
       if (answer.status !== 201) throw this.#archiveError(name, answer);
     });
   }
 
   async requestBasebackup(): Promise<void> {
-    const answer = await this.#daemon.ask('PUT', this.#site, 'archive', 'basebackup');
-    if (answer.status !== 201) throw this.#daemon.refusal('take the request for a base backup', answer);
+    const what = 'take the request for a base backup';
+    const answer = await this.#ask('PUT', 'basebackup', what);
+    if (answer.status !== 201) throw this.#daemon.refusal(what, answer);
+  }
+
+  /** Only the daemon's own word counts: another server may say 201 to anything, or that a file is not there. */
+  async #ask(method: string, name: string, what: string): Promise<DaemonAnswer> {
+    const answer = await this.#daemon.ask(method, this.#site, 'archive', name);
+    if (!answer.isFromPghoard) throw this.#daemon.strangerError(what, answer);
+    return answer;
   }
 
   /** `wal-…` where it is about this file. */

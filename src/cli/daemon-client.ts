@@ -2,11 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Config } from '../config/config.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { reachableHost } from '../restore/restore-command.ts';
-import { ask, ConnectionError, type DaemonAddress, textOf } from './daemon-request.ts';
+import { ask, ConnectionError, type DaemonAddress, isFromPghoard, textOf } from './daemon-request.ts';
 
 export interface DaemonAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  readonly isFromPghoard: boolean;
   readonly text: string;
 }
 
@@ -48,12 +49,19 @@ export class DaemonClient {
     });
   }
 
+  /** The error for what another server says. */
+  strangerError(what: string, { status }: DaemonAnswer): OperatorError {
+    return new OperatorError('daemon-refused', `${this.name} did not ${what}: a server that is not pghoard answered ${status}`, {
+      hint: 'Check http_address and http_port, and what else listens there.',
+    });
+  }
+
   async #ask(method: string, path: string): Promise<DaemonAnswer> {
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(answerWithinMs)]);
     try {
       const answer = await ask(this.#address, method, path, { signal });
       const text = await textOf(this.#address, answer, Number.POSITIVE_INFINITY);
-      return { status: answer.statusCode ?? 0, headers: answer.headers, text };
+      return { status: answer.statusCode ?? 0, headers: answer.headers, isFromPghoard: isFromPghoard(answer), text };
     } catch (error) {
       this.#signal.throwIfAborted();
       if (!(error instanceof ConnectionError)) throw error;

@@ -45,6 +45,12 @@ export function ask(daemon: DaemonAddress, method: string, path: string, { heade
   return promise;
 }
 
+/** Other servers have successes of their own, and without a length nobody knows whether an answer broke off. */
+export function isFromPghoard({ httpVersion, headers }: IncomingMessage): boolean {
+  const hasEnd = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return httpVersion === '1.1' && String(headers.server).startsWith('pghoard/') && hasEnd;
+}
+
 /** The bytes of an answer. Rejects with {@link ConnectionError} if it breaks off. */
 export async function* bodyOf(daemon: DaemonAddress, answer: IncomingMessage): AsyncGenerator<Buffer> {
   try {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ask, bodyOf, ConnectionError, textOf } from './daemon-request.ts';
+import { ask, bodyOf, ConnectionError, isFromPghoard, textOf } from './daemon-request.ts';
 import { packageVersion, runCommand } from './main.ts';
 import { type ParsedCommand, type PostgresCommandOptions, parseCommand, UsageError, usage } from './postgres-command-options.ts';
 import { ContentError, type PromisedContent, writeOutput } from './postgres-command-output.ts';
@@ -116,12 +116,6 @@ async function judge(options: PostgresCommandOptions, answer: IncomingMessage): 
   if (status === 404 && code === 'wal-missing') return { code: exitCode.notFound, message: `${options.xlog} not found from archive` };
   const message = `restoring ${options.xlog} failed with HTTP status ${status}: ${text || String(code ?? 'no reason given')}`;
   return status >= 500 || status === 408 || status === 429 ? { retryBecause: message } : { code: abortCode(options.xlog), message };
-}
-
-/** Other servers have successes of their own, and without a length nobody knows whether an answer broke off. */
-function isFromPghoard({ httpVersion, headers }: IncomingMessage): boolean {
-  const hasEnd = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  return httpVersion === '1.1' && String(headers.server).startsWith('pghoard/') && hasEnd;
 }
 
 function promisedContent({ headers }: IncomingMessage): PromisedContent | undefined {

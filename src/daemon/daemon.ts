@@ -195,6 +195,7 @@ export class Daemon {
         transferQueue: uploads.pending,
         transfers: uploads.stats.snapshot(),
         sealing: uploads.sealing.snapshot(),
+        compressionThreads: this.#config.compression.thread_count,
         servedFiles,
         alerts,
       });

@@ -12,6 +12,7 @@ const nothing: DaemonState = {
   transferQueue: 0,
   transfers: {},
   sealing: {},
+  compressionThreads: 3,
   servedFiles: { snapshot: () => ({}) },
   alerts: { active: [] },
 };
@@ -50,7 +51,7 @@ test('a daemon that has done nothing writes all the keys that the original does'
     walreceivers: {},
     pg_receivexlogs: {},
     pg_basebackups: {},
-    compressors: [{}],
+    compressors: [{}, {}, {}],
     queues: { compression_queue: 0, transfer_queue: 0 },
     transfer_agent_state: {},
     served_files: {},

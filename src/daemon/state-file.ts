@@ -36,6 +36,7 @@ export interface DaemonState {
   readonly transferQueue: number;
   readonly transfers: TransferState;
   readonly sealing: SealingState;
+  readonly compressionThreads: number;
   readonly servedFiles: Pick<ServedFiles, 'snapshot'>;
   readonly alerts: Pick<Alerts, 'active'>;
 }
@@ -60,8 +61,8 @@ export function describeState(state: DaemonState): Record<string, unknown> {
     pg_basebackups: perSite(
       ({ backupActivity: activity }) => activity && { latest_activity: activity.latestActivity, running: activity.running },
     ),
-    // The original had one of these per thread; who reads them adds them up.
-    compressors: [state.sealing],
+    // One for each thread, whose sums are what is read: which thread sealed what, ours do not tell.
+    compressors: Array.from({ length: state.compressionThreads }, (_thread, index) => (index === 0 ? state.sealing : {})),
     queues: { compression_queue: state.compressionQueue, transfer_queue: state.transferQueue },
     transfer_agent_state: state.transfers,
     served_files: state.servedFiles.snapshot(),

@@ -8,7 +8,7 @@ import type { MendDeps } from '../wal/gaps/mend.ts';
 import { Mender } from '../wal/gaps/mender.ts';
 import { needyBackups } from '../wal/gaps/needy-backups.ts';
 import { type Trouble, troublesOf } from '../wal/gaps/trouble.ts';
-import { type KnownTrouble, suspectsAmong, TroubleBook } from '../wal/gaps/trouble-book.ts';
+import { type KnownTrouble, TroubleBook } from '../wal/gaps/trouble-book.ts';
 import type { WalHole } from '../wal/receive/receiver.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteLoop } from './site-loop.ts';
@@ -132,8 +132,9 @@ export class WalGaps {
     let troubles = this.#find();
     // What is not known now is not gone.
     if (troubles === undefined) return;
-    const unknown = this.#book.unknown(troubles, parts.clock.now());
-    const suspects = unknown.length === 0 ? [] : suspectsAmong(unknown, await here(), parts.clock.now());
+    const at = { now: parts.clock.now(), monotonicMs: parts.clock.monotonicMs() };
+    const unknown = this.#book.unknown(troubles, at);
+    const suspects = unknown.length === 0 ? [] : this.#book.suspects(unknown, await here(), at);
     if (suspects.length > 0) {
       await this.#lookAgain(suspects);
       troubles = this.#find();

@@ -42,6 +42,8 @@ export interface UploadRequest {
   readonly signal?: AbortSignal | undefined;
   /** Default: not urgent. */
   readonly urgency?: Urgency | undefined;
+  /** Sealed by an earlier process, and so not counted as sealed. */
+  readonly isLeftover?: boolean;
   /** False: the first failure is the end of it, and raises no alert. Default: true. */
   readonly isRepeated?: boolean;
 }
@@ -93,8 +95,8 @@ export class UploadQueue {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
   }
 
-  /** What comes here has just been sealed, or was left by an earlier process that had no time to count it. */
-  #countSealed({ site, fileType, metadata, source }: UploadRequest): void {
+  #countSealed({ site, fileType, metadata, source, isLeftover = false }: UploadRequest): void {
+    if (isLeftover) return;
     const plainBytes = Number(metadata['original-file-size']);
     this.sealing.count(site, fileType, Number.isSafeInteger(plainBytes) ? plainBytes : source.size, source.size);
   }

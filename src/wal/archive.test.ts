@@ -273,6 +273,8 @@ test('what a dead daemon left in the spool is uploaded by the next one', async (
   await using next = await TestWalSite.start(pool, { archiver: { spool: dead.spool } });
   await next.archiver.resume();
   assert.deepEqual(await dead.spooled(), []);
+  assert.equal(next.uploads.stats.snapshot()['main']?.upload?.xlog?.count, 2);
+  assert.deepEqual(next.uploads.sealing.snapshot(), {}, 'they were sealed in the life before');
   for (const name of names) assert.deepEqual(await next.fetchBytes(name), await readFile(join(dead.walDirectory, name)));
 });
 

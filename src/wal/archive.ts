@@ -58,6 +58,8 @@ interface Order {
   readonly urgency: Urgency;
   /** Whether the upload is repeated until it succeeds. */
   readonly isRepeated: boolean;
+  /** Of an earlier process. */
+  readonly isLeftover?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -163,7 +165,7 @@ export class WalArchiver {
       const left = await readSpooledWal(name, this.#spoolPath(name));
       if (!left) return;
       const { signal } = this.#deps;
-      const order = { urgency: urgent, isRepeated: true, signal };
+      const order = { urgency: urgent, isRepeated: true, isLeftover: true, signal };
       const result = await this.#upload(left, order, (algorithm) => this.#hashOfSpooled(left, algorithm));
       this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file that an earlier run left in the spool');
       this.#deps.onStored?.(name);
@@ -212,13 +214,13 @@ export class WalArchiver {
   async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: HashOfOurs): Promise<ArchiveResult> {
     const { site, uploads, catalog, spool, admit } = this.#deps;
     const { name, path, size, metadata } = spooled;
-    const { urgency, isRepeated, signal } = how;
+    const { urgency, isRepeated, isLeftover = false, signal } = how;
     const store = withChecks(catalog.store, { beforePut: () => admit({ what: name, ...spooled.seen }, signal) });
     const target = { site, store, key: catalog.walKey(name), fileType: fileTypeOf(name) };
     let result: ArchiveResult = 'stored';
     try {
       const source = sourceOfFile(path, size);
-      await uploads.upload({ ...target, source, metadata, createOnly: true, urgency, isRepeated, signal });
+      await uploads.upload({ ...target, source, metadata, createOnly: true, urgency, isRepeated, isLeftover, signal });
     } catch (error) {
       if (!isOperatorError(error, 'object-exists')) throw error;
       await this.#expectSame(name, ours, await catalog.store.head(target.key, { signal }));

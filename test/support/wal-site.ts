@@ -37,6 +37,7 @@ export class TestWalSite implements AsyncDisposable {
   readonly store: FaultyStore;
   readonly catalog: Catalog;
   readonly spool: Spool;
+  readonly uploads: UploadQueue;
   readonly archiver: WalArchiver;
   readonly beginnings: WalBeginnings;
   readonly fetcher: WalFetcher;
@@ -53,6 +54,7 @@ export class TestWalSite implements AsyncDisposable {
     this.catalog = new Catalog(this.store, new SiteKeys(this.name));
     this.spool = new Spool(join(directory.path, 'spool'), this.name);
     this.walDirectory = join(directory.path, 'pgdata', 'pg_wal');
+    this.uploads = makeUploads();
     const privateKeyOf = (keyId: string) => options.privateKeys?.[keyId];
     this.source = { site: this.name, catalog: this.catalog, privateKeyOf, cluster: async () => options.cluster };
     const archiving = {
@@ -60,7 +62,7 @@ export class TestWalSite implements AsyncDisposable {
       catalog: this.catalog,
       spool: this.spool,
       pool,
-      uploads: makeUploads(),
+      uploads: this.uploads,
       sealing: { compression: { algorithm: 'snappy' as const, level: 0 }, hashAlgorithm: 'sha1' as const, ...options.sealing },
       privateKeyOf,
       host: 'test-host',

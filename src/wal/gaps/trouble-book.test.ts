@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import { TimelineLine } from '../timeline-line.ts';
 import type { Gaps, Hole } from './gaps.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
-import { suspectsAmong, TroubleBook } from './trouble-book.ts';
+import { TroubleBook } from './trouble-book.ts';
 
 const mebibyte = 1024 * 1024;
 const noon = new Date('2026-11-23T12:00:00Z');
 const minutesAfterNoon = (minutes: number) => new Date(noon.getTime() + minutes * 60_000);
+const momentAt = (now: Date, seenMinutes = 0) => ({ now, monotonicMs: 5 + seenMinutes * 60_000 });
 const line = new TimelineLine({ timeline: 1, position: BigInt(100 * mebibyte), history: [], segmentBytes: mebibyte });
 const none: Gaps = { timeline: 1, holes: [], missingHistories: [], stranded: undefined, runs: [], apart: [] };
 
@@ -57,10 +58,23 @@ const suspicions: readonly [what: string, trouble: Trouble | undefined, here: re
 for (const [what, trouble, here, minutes, expected] of suspicions) {
   test(`${what} is ${expected ? '' : 'not '}to be looked at`, () => {
     assert(trouble);
-    const now = minutesAfterNoon(minutes);
-    assert.equal(suspectsAmong(new TroubleBook().unknown([trouble], now), here, now).length > 0, expected);
+    const [book, at] = [new TroubleBook(), momentAt(minutesAfterNoon(minutes))];
+    assert.equal(book.suspects(book.unknown([trouble], at), here, at).length > 0, expected);
   });
 }
+
+test('a clock that is set back does not put off what has been seen for long enough', () => {
+  const book = new TroubleBook();
+  const [inside] = troubles(hole(5, 6));
+  assert(inside);
+  const yesterday = minutesAfterNoon(-24 * 60);
+  assert.deepEqual(book.unknown([inside], momentAt(yesterday)), []);
+  assert.deepEqual(book.unknown([inside], momentAt(yesterday, 1)), [inside]);
+  assert.deepEqual(book.suspects([inside], ['000000010000000000000006'], momentAt(yesterday, 1)), [], 'it is on its way');
+  assert.deepEqual(book.suspects([inside], ['000000010000000000000006'], momentAt(yesterday, 11)), [inside]);
+  assert.deepEqual(book.unknown([], momentAt(yesterday, 12)), []);
+  assert.deepEqual(book.unknown([inside], momentAt(yesterday, 13)), [], 'gone meanwhile, it begins anew');
+});
 
 test('what is certain stays known while it shrinks, until it is harmless or gone', () => {
   const book = new TroubleBook();
@@ -71,7 +85,7 @@ test('what is certain stays known while it shrinks, until it is harmless or gone
   assert.deepEqual(words(book.update([first, second], new Set([first.key]), noon)), [`noticed ${first.key}`]);
   book.sought(first.key, { because: 'nobody has it', isLost: true });
   const [shrunk] = troubles(hole(6, 6));
-  assert.deepEqual(book.unknown(troubles(hole(6, 6)), minutesAfterNoon(1)), []);
+  assert.deepEqual(book.unknown(troubles(hole(6, 6)), momentAt(minutesAfterNoon(1))), []);
   assert.deepEqual(words(book.update(troubles(hole(6, 6)), new Set(), minutesAfterNoon(1))), []);
   assert.deepEqual(book.known, [{ trouble: shrunk, noticed: noon, sought: { because: 'nobody has it', isLost: true } }]);
   assert.deepEqual(words(book.update(troubles(hole(6, 6, { isOpen: false })), new Set(), noon)), [`harmless ${first.key}`]);
@@ -86,7 +100,7 @@ test('what is left of a hole after a part of it was mended was known before', ()
   book.update([whole], new Set([whole.key]), noon);
   const left = troubles(hole(5, 8), hole(12, 13));
   const later = minutesAfterNoon(1);
-  assert.deepEqual(book.unknown(left, later), []);
+  assert.deepEqual(book.unknown(left, momentAt(later)), []);
   assert.deepEqual(book.update(left, new Set(), later), { noticed: [], harmless: [], gone: [] });
   assert.deepEqual(
     book.known.map(({ trouble, noticed }) => [trouble.key, noticed]),
@@ -94,5 +108,5 @@ test('what is left of a hole after a part of it was mended was known before', ()
   );
   const [beside] = troubles(hole(14, 15));
   assert(beside);
-  assert.deepEqual(book.unknown([beside], later), [beside]);
+  assert.deepEqual(book.unknown([beside], momentAt(later)), [beside]);
 });

@@ -35,19 +35,17 @@ function isPartOf({ missing: part }: Trouble, { missing: whole }: Trouble): bool
   return part.line.nameAt(part.last) === whole.line.nameAt(part.last);
 }
 
-/** How much older it is than it has to be. */
-function msOver({ since, kind }: Trouble, now: Date): number {
-  return now.getTime() - since.getTime() - ageMsMin[kind];
-}
-
-/** Of these, what is not on its way, and so is to be looked at again before it is believed. `here`: names of files that are being archived. */
-export function suspectsAmong(unknown: readonly Trouble[], here: readonly string[], now: Date): readonly Trouble[] {
-  return unknown.filter((trouble) => msOver(trouble, now) >= waitingMsMax || !isOnItsWay(trouble, here));
+/** The same moment on the clock on the wall, which may be set back, and on one that never is. */
+export interface Moment {
+  readonly now: Date;
+  readonly monotonicMs: number;
 }
 
 /** Tells what is certainly missing from what is only not there yet, and remembers what has been done about it. */
 export class TroubleBook {
   #known: ReadonlyMap<string, KnownTrouble> = new Map();
+  /** By key, since when each of what seems to be missing has been seen, on the clock that is never set. */
+  #seenMs: ReadonlyMap<string, number> = new Map();
 
   /** As {@link troublesOf} orders them. */
   get known(): readonly KnownTrouble[] {
@@ -55,8 +53,14 @@ export class TroubleBook {
   }
 
   /** What seems to be missing for long enough, and is not known. */
-  unknown(troubles: readonly Trouble[], now: Date): readonly Trouble[] {
-    return troubles.filter((trouble) => this.#knownAs(trouble) === undefined && msOver(trouble, now) >= 0);
+  unknown(troubles: readonly Trouble[], at: Moment): readonly Trouble[] {
+    this.#seenMs = new Map(troubles.map(({ key }) => [key, this.#seenMs.get(key) ?? at.monotonicMs]));
+    return troubles.filter((trouble) => this.#knownAs(trouble) === undefined && this.#msOver(trouble, at) >= 0);
+  }
+
+  /** Of these, what is not on its way, and so is to be looked at again before it is believed. `here`: names of files that are being archived. */
+  suspects(unknown: readonly Trouble[], here: readonly string[], at: Moment): readonly Trouble[] {
+    return unknown.filter((trouble) => this.#msOver(trouble, at) >= waitingMsMax || !isOnItsWay(trouble, here));
   }
 
   /** Believes those that are known or `certain`, and forgets what is not missing any more. */
@@ -76,6 +80,12 @@ export class TroubleBook {
       harmless: believed.filter(({ trouble, known }) => known?.trouble.isOpen === true && !trouble.isOpen).map(({ trouble }) => trouble),
       gone: [...before.values()].filter((known) => !kept.has(known)).map(({ trouble }) => trouble),
     };
+  }
+
+  /** How much older it is than it has to be, by its date or by how long we have seen it. */
+  #msOver({ key, since, kind }: Trouble, { now, monotonicMs }: Moment): number {
+    const seenMs = monotonicMs - (this.#seenMs.get(key) ?? monotonicMs);
+    return Math.max(now.getTime() - since.getTime(), seenMs) - ageMsMin[kind];
   }
 
   /** As itself, or as a part of a hole, which was larger. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../../../test/support/temporary-directory.ts';
@@ -106,6 +106,21 @@ for (const code of ['wal-invalid', 'wal-conflict'] as const) {
     assert.deepEqual(bench.incoming.rejected, [name(2)]);
   });
 }
+
+test('what is set aside keeps what was set aside under the same name before', async () => {
+  await using bench = await Bench.open();
+  bench.behaviour = async () => {
+    throw new OperatorError('wal-conflict', 'stored with other content');
+  };
+  for (const content of ['first', 'second', 'third']) {
+    await writeFile(join(bench.directory, name(1)), content);
+    await bench.look();
+  }
+  const rejected = [name(1), `${name(1)}~2`, `${name(1)}~3`];
+  assert.deepEqual(bench.incoming.rejected, rejected);
+  const contents = await Promise.all(rejected.map((file) => readFile(join(bench.directory, 'rejected', file), 'utf8')));
+  assert.deepEqual(contents, ['first', 'second', 'third']);
+});
 
 test('what was set aside is known again after a restart, until somebody removes it', async () => {
   await using bench = await Bench.open();

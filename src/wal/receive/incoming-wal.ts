@@ -1,5 +1,5 @@
 import { watch } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import { explain, isOperatorError, messageOf, OperatorError, systemErrorCode } from '../../lib/errors.ts';
@@ -9,6 +9,7 @@ import { backoffMs } from '../../lib/retry.ts';
 import { classifyWalFile } from '../../postgres/wal-name.ts';
 import { sortedNames } from '../../storage/local/sorted-names.ts';
 import { hasWal } from './partial-files.ts';
+import { setAside } from './set-aside.ts';
 import { compareWalPosition } from './wal-position.ts';
 
 export interface IncomingWalDeps {
@@ -196,11 +197,10 @@ export class IncomingWal {
     if (isOperatorError(error, 'disk-full')) await this.#inTurn(() => this.#removeLast(name));
     if (!isOperatorError(error, 'wal-invalid', 'wal-conflict', 'wal-file-missing', 'cluster-mismatch')) return this.#postpone(name, error);
     if (await isGone(join(directory, name))) return void this.#waiting.delete(name);
-    await mkdir(this.#rejectedDirectory, { recursive: true, mode: 0o700 });
-    await rename(join(directory, name), join(this.#rejectedDirectory, name));
+    const rejected = await setAside(join(directory, name), name, this.#rejectedDirectory);
     this.#waiting.delete(name);
-    this.#rejected = [...this.#rejected.filter((other) => other !== name), name];
-    log.error({ site, name, directory: this.#rejectedDirectory }, `received WAL file set aside: ${explain(error)}`);
+    this.#rejected = [...this.#rejected, rejected];
+    log.error({ site, name: rejected, directory: this.#rejectedDirectory }, `received WAL file set aside: ${explain(error)}`);
   }
 
   #postpone(name: string, error: unknown): void {

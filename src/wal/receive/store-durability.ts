@@ -11,6 +11,7 @@ import { walHeaderBytes } from '../../postgres/wal-page.ts';
 import { sortedNames } from '../../storage/local/sorted-names.ts';
 import type { WalBeginnings } from '../wal-beginnings.ts';
 import type { FollowedWal, StreamPlace, WalDurability } from './durability.ts';
+import { nameBeforeSetAside } from './set-aside.ts';
 import { compareWalPosition } from './wal-position.ts';
 
 export interface StoreDurabilityDeps {
@@ -211,7 +212,10 @@ class FollowedInStore implements FollowedWal {
   async #refused(): Promise<string[]> {
     const names = await readdir(join(this.#deps.directory, 'rejected')).catch(() => []);
     this.#rejectedBefore ??= new Set(names);
-    return names.filter((name) => isFinished(name) && !this.#rejectedBefore?.has(name));
+    return names
+      .filter((name) => !this.#rejectedBefore?.has(name))
+      .map(nameBeforeSetAside)
+      .filter(isFinished);
   }
 }
 
