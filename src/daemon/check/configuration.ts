@@ -95,6 +95,7 @@ function storeSecrets(storage: StorageOptions): string[] {
     'sas_token',
     'connection_string',
     'key',
+    'application_credential_secret',
     'password',
     'credentials',
   ];

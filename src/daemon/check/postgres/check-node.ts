@@ -9,7 +9,7 @@ import { type CheckDeps, checkMsMax } from '../deps.ts';
 import { type Finding, failed, ok } from '../finding.ts';
 import { within } from '../within.ts';
 import { wantedArchiving } from './expected-command.ts';
-import { judgeArchiving, judgeForeignArchiving } from './judge-archiving.ts';
+import { judgeArchiving, judgeForeignArchiving, judgeReadyWal } from './judge-archiving.ts';
 import { judgeDataDirectory, type LocalCluster } from './judge-cluster.ts';
 import { judgeLogin, judgeLoginFailure, type LoginFacts } from './judge-login.ts';
 import { judgeReceiving, judgeSenders, receiverName } from './judge-receiving.ts';
@@ -17,6 +17,7 @@ import { judgeRole, judgeVersion } from './judge-role.ts';
 import { judgeSettings } from './judge-settings.ts';
 import { type Needs, needsOf, needsReplication } from './needs.ts';
 import { checkPrograms } from './programs.ts';
+import { lookForReadyWal } from './ready-wal.ts';
 import { readServerFacts, type ServerFacts } from './server-facts.ts';
 import { checkTablespaces } from './tablespaces.ts';
 
@@ -53,6 +54,7 @@ export async function checkNode(
     ...(needs.archiveCommand
       ? judgeArchiving(facts, wantedArchiving(site, deps), deps.clock.now())
       : judgeForeignArchiving(facts.settings, site.name)),
+    ...(await checkReadyWal(needs, local, deps)),
     ...(await checkReceiving(site, node, facts, login, deps)),
     ...judgeDataDirectory(local, clusterOf(facts), facts.settings.get('data_directory')),
     ...(await checkTablespaces(facts.tablespaces, needs)),
@@ -80,6 +82,12 @@ function askServer(conninfo: ConnInfo, { env, clock, signal }: CheckDeps): Promi
     await using connection = await connect(conninfo, { applicationName: 'pghoard', env, signal: limited, answerMsMax: checkMsMax });
     return await readServerFacts(connection, clock);
   });
+}
+
+async function checkReadyWal({ archiveCommand }: Needs, local: LocalCluster | undefined, { clock }: CheckDeps): Promise<Finding[]> {
+  if (!archiveCommand || local === undefined || 'why' in local) return [];
+  const ready = await lookForReadyWal(local.directory);
+  return ready === undefined ? [] : [judgeReadyWal(ready, clock.now())];
 }
 
 async function checkReceiving(site: SiteConfig, node: PostgresNode, facts: ServerFacts, login: Login, deps: CheckDeps): Promise<Finding[]> {

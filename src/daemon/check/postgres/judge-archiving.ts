@@ -1,6 +1,7 @@
 import { type Finding, failure, note, ok, warning } from '../finding.ts';
 import { ago } from '../time-in-words.ts';
 import { type ArchiveCommand, parseArchiveCommand } from './archive-command.ts';
+import type { ReadyWal } from './ready-wal.ts';
 import type { ArchiverFacts, ServerFacts } from './server-facts.ts';
 import { alterSystem } from './sql-text.ts';
 
@@ -13,6 +14,9 @@ export interface WantedArchiving {
   /** Whether the daemon asks for credentials. */
   readonly wantsCredentials: boolean;
 }
+
+/** Archiving is tried again each minute at the latest. */
+const waitMsMax = 5 * 60_000;
 
 type ArchivingFacts = Pick<ServerFacts, 'settings' | 'isStandby' | 'archiver'>;
 
@@ -126,4 +130,16 @@ export function judgeArchiver({ archived, lastArchived, lastArchivedAt, lastFail
   }
   if (lastArchivedAt === undefined) return note('archiver', 'nothing was archived yet', 'SELECT pg_switch_wal();');
   return ok('archiver', `${archived} files archived, the last one (${lastArchived ?? '?'}) ${ago(lastArchivedAt, now)}`);
+}
+
+/** Beside what the server counts: of a command that cannot be started it counts nothing. */
+export function judgeReadyWal({ files, oldest }: ReadyWal, now: Date): Finding {
+  if (files === 0 || oldest === undefined) return ok('waiting', 'no WAL waits in pg_wal to be archived');
+  const text = `${files} WAL files wait in pg_wal to be archived, the oldest from ${ago(oldest, now)}`;
+  if (now.getTime() - oldest.getTime() <= waitMsMax) return ok('waiting', text);
+  return failure(
+    'waiting',
+    text,
+    'the log of PostgreSQL tells what archive_command says; without a word of it archiving is not even tried',
+  );
 }

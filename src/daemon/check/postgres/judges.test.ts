@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../finding.ts';
-import { judgeArchiver, judgeArchiving, judgeForeignArchiving } from './judge-archiving.ts';
+import { judgeArchiver, judgeArchiving, judgeForeignArchiving, judgeReadyWal } from './judge-archiving.ts';
 import { judgeDataDirectory, judgeIdentity } from './judge-cluster.ts';
 import { hbaRemedy, judgeLogin } from './judge-login.ts';
 import { judgeReceiving, judgeSenders } from './judge-receiving.ts';
@@ -200,6 +200,12 @@ test('archiving: tells since when it fails', () => {
   assert.equal(judgeArchiver({ ...failing, lastFailedAt: new Date('2026-11-30T10:00:00Z') }, now).result, 'ok');
   assert.equal(judgeArchiver({ ...failing, lastArchivedAt: undefined }, now).result, 'failure');
   assert.equal(judgeArchiver({ ...failing, lastArchivedAt: undefined, lastFailedAt: undefined }, now).result, 'note');
+});
+
+test('archiving: WAL that waits is a failure once it has waited for minutes', () => {
+  assert.equal(judgeReadyWal({ files: 0, oldest: undefined }, now).result, 'ok');
+  assert.equal(judgeReadyWal({ files: 2, oldest: new Date('2026-11-30T11:57:00Z') }, now).result, 'ok');
+  assert.equal(judgeReadyWal({ files: 2, oldest: new Date('2026-11-30T11:50:00Z') }, now).result, 'failure');
 });
 
 test('archive_command beside a receiver is told only where it sends the WAL to the same site', () => {

@@ -3,10 +3,12 @@ import { Catalog } from '../../../catalog/catalog.ts';
 import { SiteKeys } from '../../../catalog/keys.ts';
 import { readSiteIdentity } from '../../../catalog/site-identity.ts';
 import type { SiteConfig } from '../../../config/load.ts';
-import { systemErrorCode } from '../../../lib/errors.ts';
+import { isOperatorError, systemErrorCode } from '../../../lib/errors.ts';
 import type { SeenCluster } from '../../../postgres/seen-cluster.ts';
 import { openStore } from '../../../storage/drivers.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
+import type { StorageOptions } from '../../../storage/options.ts';
+import { passOn } from '../../../storage/pass-on.ts';
 import { withSignal } from '../../../storage/with-signal.ts';
 import { type CheckDeps, checkMsMax } from '../deps.ts';
 import { userName } from '../file-access.ts';
@@ -14,7 +16,16 @@ import { type Finding, failed, failure, note, ok, warning } from '../finding.ts'
 import { judgeIdentity } from '../postgres/judge-cluster.ts';
 import { within } from '../within.ts';
 import { tryContract } from './contract.ts';
-import { judgeCleaning, judgeContract, judgePrivilege, judgeProbe, judgeReach, judgeUnreachable } from './judge-store.ts';
+import {
+  judgeCleaning,
+  judgeContract,
+  judgeLockDays,
+  judgePrivilege,
+  judgeProbe,
+  judgeReach,
+  judgeUnreachable,
+  lockDaysOf,
+} from './judge-store.ts';
 import { probe } from './probe.ts';
 import { cleanUpMsMax, removeAbandoned, Scratch } from './scratch.ts';
 import { describeLogin } from './store-login.ts';
@@ -48,7 +59,7 @@ export async function checkStore(
   if (unusable) return { name: `local directory ${describeDirectory(site)}`, findings: [unusable] };
   const store = await openStore(storage).catch((error: unknown) => failed('open', error));
   if ('remedy' in store) return { name: storage.storage_type, findings: [login, store] };
-  stores.defer(() => within(checkMsMax, AbortSignal.timeout(checkMsMax), () => store.close()).catch(() => {}));
+  closeLater(store, stores);
   const place: Place = { site, store, keys: new SiteKeys(site.prefix) };
   const reach = await reachOf(place, deps);
   if (reach.result === 'failure') return { name: store.name, findings: [login, reach] };
@@ -56,11 +67,24 @@ export async function checkStore(
   const findings = [
     login,
     reach,
-    ...(await tryOut(place, deps)),
+    ...judgeLockDays(storage),
+    ...(await tryOut({ ...place, store: await withoutLocks(store, storage, stores) }, deps)),
     await checkPrivilege(place, deps),
     ...(await checkIdentity(catalog, seen, deps)),
   ];
   return { name: store.name, findings, catalog };
+}
+
+/** What is stored to try the store must not be locked for days. It is removed as all that is locked: version by version. */
+async function withoutLocks(store: ObjectStore, storage: StorageOptions, stores: AsyncDisposableStack): Promise<ObjectStore> {
+  if (lockDaysOf(storage) === undefined) return store;
+  const unlocked = await openStore({ ...storage, object_lock_days: null } as StorageOptions);
+  closeLater(unlocked, stores);
+  return { ...passOn(store), put: (...call) => unlocked.put(...call) };
+}
+
+function closeLater(store: ObjectStore, stores: AsyncDisposableStack): void {
+  stores.defer(() => within(checkMsMax, new AbortController().signal, () => store.close()).catch(() => {}));
 }
 
 async function reachOf({ store, keys }: Place, { clock, signal }: CheckDeps): Promise<Finding> {
@@ -107,14 +131,14 @@ async function cleanUp(scratch: Scratch, place: Pick<Place, 'store' | 'keys'>, {
   }
 }
 
-/** Only looks: what a credential may do elsewhere must not be tried by doing it. */
 async function checkPrivilege({ site, store, keys }: Place, { signal }: CheckDeps): Promise<Finding> {
   const storage = site.object_storage;
   const prefix = `${storage.prefix ?? ''}${storage.prefix ? '/' : ''}${keys.sitePrefix}`;
   if (storage.storage_type === 'local')
     return note('privilege', 'who owns the directory may do everything in it, delete all backups included');
+  if (prefix === '') return note('privilege', 'the site takes the whole store: there is nothing beside it');
   try {
-    const sees = await within(checkMsMax, signal, async (limited) => {
+    const isBeyond = await within(checkMsMax, signal, async (limited) => {
       const whole = storage.prefix ? await openStore({ ...storage, prefix: null }) : store;
       try {
         return await hasOther(whole, prefix, limited);
@@ -122,10 +146,10 @@ async function checkPrivilege({ site, store, keys }: Place, { signal }: CheckDep
         if (whole !== store) await whole.close();
       }
     });
-    return judgePrivilege(sees, prefix);
+    return judgePrivilege(isBeyond ? 'objects' : 'nothing', prefix);
   } catch (error) {
     signal.throwIfAborted();
-    return judgePrivilege(isDenied(error) ? false : undefined, prefix);
+    return judgePrivilege(isOperatorError(error, 'store-denied') ? 'refused' : 'unknown', prefix);
   }
 }
 
@@ -169,8 +193,4 @@ async function hasOther(store: ObjectStore, prefix: string, signal: AbortSignal)
     }
   }
   return false;
-}
-
-function isDenied(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'store-denied';
 }

@@ -1,6 +1,7 @@
-import { isOperatorError, type OperatorError } from '../../../lib/errors.ts';
+import { isOperatorError } from '../../../lib/errors.ts';
 import type { LockedSummary } from '../../../storage/delete-many.ts';
-import { about, type Finding, failed, failure, inWords, note, ok, warning } from '../finding.ts';
+import type { StorageOptions } from '../../../storage/options.ts';
+import { about, type Finding, failed, failure, note, ok, warning } from '../finding.ts';
 import type { ContractOutcome, FactOutcome } from './contract.ts';
 import { type ProbeFacts, probeSteps } from './probe.ts';
 
@@ -18,11 +19,9 @@ export function judgeReach(tookMs: number): Finding {
     : warning('reachable', `it takes ${Math.round(tookMs)} ms to answer a listing`, 'look at the network, or the load of the store');
 }
 
-/** `isNew`: nothing was ever stored there. */
 export function judgeUnreachable(error: unknown): Finding {
-  if (isOperatorError(error, 'store-missing'))
-    return failure('reachable', inWords(error), ...hintOf(error), 'it is made by the daemon only for a site that never stored anything');
-  return failed('reachable', error);
+  const isGuided = isOperatorError(error) && error.hint !== undefined;
+  return failed('reachable', error, ...(isGuided ? [] : ['check what object_storage says, and the network from here to there']));
 }
 
 export function judgeProbe({ tookMs, failed: bad, clock, isLocked }: ProbeFacts): Finding[] {
@@ -30,6 +29,21 @@ export function judgeProbe({ tookMs, failed: bad, clock, isLocked }: ProbeFacts)
   const done = times.length === 0 ? [] : [ok('requests', times.join(', '))];
   const wrong = bad === undefined ? [] : [about(bad.step, failed('requests', bad.error))];
   return [...done, ...wrong, ...(clock === undefined ? [] : [judgeClock(clock)]), ...(isLocked ? [locked] : [])];
+}
+
+export function lockDaysOf(storage: StorageOptions): number | undefined {
+  return 'object_lock_days' in storage ? (storage.object_lock_days ?? undefined) : undefined;
+}
+
+export function judgeLockDays(storage: StorageOptions): Finding[] {
+  const days = lockDaysOf(storage);
+  if (days === undefined) return [];
+  return [
+    note(
+      'lock',
+      `object_lock_days is ${days}; whether the store takes such locks is not tried, as nobody could remove what that would leave`,
+    ),
+  ];
 }
 
 const locked = note(
@@ -78,16 +92,23 @@ function judgeCreateOnly(outcomes: readonly FactOutcome[]): Finding {
   );
 }
 
-/** Whether more than the prefix can be seen; undefined: not tried. */
-export function judgePrivilege(sees: boolean | undefined, prefix: string): Finding {
+/** What came of a listing beyond the prefix. */
+export type Beyond = 'refused' | 'nothing' | 'objects' | 'unknown';
+
+/** Only looked at: what a credential may do elsewhere must not be tried by doing it. */
+export function judgePrivilege(beyond: Beyond, prefix: string): Finding {
+  const remedy = `allow it no more than to put, get, list and delete below ${prefix}`;
   const rest = 'whether it may delete there, or the bucket itself, is not tried, as that could do harm';
-  if (sees === undefined) return note('privilege', 'how much more the credential may do than it has to is not known');
-  if (!sees) return ok('privilege', `the credential sees nothing outside of ${prefix}`);
-  return note(
-    'privilege',
-    `the credential sees objects outside of ${prefix}, too; ${rest}`,
-    `allow it no more than to put, get, list and delete below ${prefix}`,
-  );
+  switch (beyond) {
+    case 'refused':
+      return ok('privilege', `the credential may not list what is outside of ${prefix}`);
+    case 'nothing':
+      return note('privilege', `the credential may list outside of ${prefix}, where there is nothing now; ${rest}`, remedy);
+    case 'objects':
+      return note('privilege', `the credential may list outside of ${prefix}, where there are other objects; ${rest}`, remedy);
+    case 'unknown':
+      return note('privilege', 'whether the credential may do more than it has to is not known');
+  }
 }
 
 /** What is left of our own. */
@@ -102,8 +123,4 @@ export function judgeCleaning(kept: LockedSummary, abandoned: number): Finding[]
           ),
         ];
   return [...left, ...(abandoned === 0 ? [] : [note('scratch', `${abandoned} objects that an earlier check had left were removed`)])];
-}
-
-function hintOf({ hint }: OperatorError): string[] {
-  return hint === undefined ? [] : [hint];
 }

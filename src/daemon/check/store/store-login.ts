@@ -8,15 +8,13 @@ export function describeLogin(storage: StorageOptions, user: string): string {
     case 'local':
       return `as the user ${user} of this host`;
     case 's3':
-      return storage.aws_access_key_id === null
-        ? 'with what the environment, the profile or the instance gives'
-        : `with the access key ${beginningOf(storage.aws_access_key_id)}`;
+      return describeS3(storage);
     case 'google':
       return describeGoogle(storage);
     case 'azure':
-      return `to the account ${storage.account_name}, ${describeAzure(storage)}`;
+      return describeAzure(storage);
     case 'swift':
-      return `as ${[storage.tenant_name ?? storage.project_name ?? storage.project_id, storage.user].filter((part) => part).join(':')} at ${withoutUserInfo(storage.auth_url)}`;
+      return describeSwift(storage);
     case 'sftp':
       return `as ${storage.username} at ${storage.server}:${storage.port}, with ${storage.private_key === null ? 'a password' : 'a private key'}`;
   }
@@ -36,11 +34,22 @@ function describeGoogle(storage: Extract<StorageOptions, { storage_type: 'google
     : `with the credentials in ${storage.credential_file}`;
 }
 
-function describeAzure({ account_key: key, sas_token: token }: Extract<StorageOptions, { storage_type: 'azure' }>): string {
-  if (key !== null) return 'with its key';
-  return token === null ? 'with what the environment or the machine gives' : 'with a shared access signature';
+function describeS3({ aws_access_key_id: id, role_arn: role }: Extract<StorageOptions, { storage_type: 's3' }>): string {
+  const key = id === null ? 'with what the environment, the profile or the instance gives' : `with the access key ${beginningOf(id)}`;
+  return role === null ? key : `${key}, in the role ${role}`;
 }
 
-function withoutUserInfo(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : 'its login server';
+function describeAzure(storage: Extract<StorageOptions, { storage_type: 'azure' }>): string {
+  const { account_name: name, account_key: key, sas_token: token, connection_string: whole } = storage;
+  const account = name === null ? '' : `to the account ${name}, `;
+  if (whole !== null) return `${account}with a connection string`;
+  if (key !== null) return `${account}with its key`;
+  return `${account}with ${token === null ? 'the identity of the machine or workload' : 'a shared access signature'}`;
+}
+
+function describeSwift(storage: Extract<StorageOptions, { storage_type: 'swift' }>): string {
+  const where = URL.canParse(storage.auth_url) ? new URL(storage.auth_url).host : 'its login server';
+  if (storage.application_credential_id !== null) return `with the application credential ${storage.application_credential_id} at ${where}`;
+  const project = storage.project_name ?? storage.project_id ?? storage.tenant_name ?? storage.tenant_id;
+  return `as ${[project, storage.user ?? storage.user_id].filter((part) => part).join(':')} at ${where}`;
 }

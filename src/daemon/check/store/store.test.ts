@@ -167,8 +167,8 @@ test('reach and privilege', () => {
   assert.deepEqual(judgeUnreachable(new OperatorError('store-missing', 'no such bucket', { hint: 'Make it.' })).remedy[0], 'Make it.');
   assert.equal(judgeUnreachable(new OperatorError('store-denied', 'no', { cause: new Error('403') })).because, 'no: 403');
   assert.deepEqual(
-    [true, false, undefined].map((sees) => judgePrivilege(sees, 'p/').result),
-    ['note', 'ok', 'note'],
+    (['refused', 'nothing', 'objects', 'unknown'] as const).map((beyond) => judgePrivilege(beyond, 'p/').result),
+    ['ok', 'note', 'note', 'note'],
   );
 });
 
