@@ -17,20 +17,41 @@ export interface HttpAgentOptions {
 /** Connections to one store: kept for the next request, and never waited for without end. */
 export async function openHttpAgent({ secure, ca, verifiesTls = true, proxy, idleMs }: HttpAgentOptions): Promise<HttpAgent> {
   const options = { keepAlive: true, timeout: idleMs, rejectUnauthorized: verifiesTls, ...(ca !== undefined && { ca }) };
-  if (proxy) return limitSilence(await openProxyAgent(proxy, options), idleMs);
+  if (proxy) return limitSilence(await openProxyAgent(proxy, secure, options), idleMs);
   return limitSilence(secure ? new HttpsAgent(options) : new HttpAgent(options), idleMs);
 }
 
-async function openProxyAgent(proxy: ProxyOptions, options: AgentOptions & { timeout: number }): Promise<HttpAgent> {
+async function openProxyAgent(proxy: ProxyOptions, secure: boolean, options: AgentOptions & { timeout: number }): Promise<HttpAgent> {
   const url = new URL(`${proxy.type === 'http' ? 'http' : 'socks5h'}://${hostInUrl(proxy.host)}:${proxy.port}`);
   if (proxy.user !== null) url.username = encodeURIComponent(proxy.user);
   if (proxy.pass !== null) url.password = encodeURIComponent(proxy.pass);
-  if (proxy.type === 'http') {
-    const { HttpsProxyAgent } = await import('https-proxy-agent');
-    return new HttpsProxyAgent(url, options);
+  const agent = await proxyAgent(proxy.type, url);
+  // For the connection behind the proxy; the constructors take what they get for that to the proxy. `secureEndpoint` spares
+  // them guessing from the stack, by which they would not find an encrypted connection again.
+  Object.assign(agent.options, options, { secureEndpoint: secure });
+  const connect = agent.connect.bind(agent);
+  agent.connect = (...call) => inTime(connect(...call), options.timeout);
+  return agent;
+}
+
+async function proxyAgent(type: ProxyOptions['type'], url: URL) {
+  const options = { keepAlive: true };
+  if (type === 'http') return new (await import('https-proxy-agent')).HttpsProxyAgent(url, options);
+  return new (await import('socks-proxy-agent')).SocksProxyAgent(url, options);
+}
+
+/** A proxy may take a connection and then say nothing. */
+async function inTime<T extends Duplex>(connecting: Promise<T>, idleMs: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(silence(idleMs)), idleMs);
+  try {
+    return await Promise.race([connecting, late]);
+  } catch (error) {
+    connecting.then((connection) => connection.destroy()).catch(() => {});
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
-  const { SocksProxyAgent } = await import('socks-proxy-agent');
-  return new SocksProxyAgent(url, options);
 }
 
 /** IPv6 addresses stand in brackets. */
@@ -50,7 +71,10 @@ function limitSilence(agent: HttpAgent, idleMs: number): HttpAgent {
 }
 
 function giveUpWhenSilent(connection: Duplex, idleMs: number): void {
-  const silent = () => connection.destroy(Object.assign(new Error(`nothing moved for ${idleMs / 1000} s`), { code: 'ETIMEDOUT' }));
-  connection.on('timeout', silent);
+  connection.on('timeout', () => connection.destroy(silence(idleMs)));
   if ('setTimeout' in connection && typeof connection.setTimeout === 'function') connection.setTimeout(idleMs);
+}
+
+function silence(idleMs: number): Error {
+  return Object.assign(new Error(`nothing moved for ${idleMs / 1000} s`), { code: 'ETIMEDOUT' });
 }

@@ -40,7 +40,7 @@ export const azureStorageOptions = optionGroup({
     .default(null)
     .meta({ description: 'Index tags of new objects: up to ten names and values.', since: '3.0' }),
   encryption_scope: textOption.meta({ description: 'Encryption scope of new objects. Null: that of the container.', since: '3.0' }),
-  object_lock_days: z.int().min(1).nullable().default(null).meta({
+  object_lock_days: z.int().min(1).max(36_500).nullable().default(null).meta({
     description: 'Days for which nobody can delete or replace a new object. The container must allow version-level immutability.',
     since: '3.0',
   }),

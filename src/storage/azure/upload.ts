@@ -3,7 +3,7 @@ import type { BlockBlobClient, BlockBlobCommitBlockListOptions } from '@azure/st
 import type { ObjectSource } from '../object-store.ts';
 import { type Part, type PartLimits, partBytesFor, uploadInParts, wholeSource } from '../parts.ts';
 import { uploadDiffers } from '../store-errors.ts';
-import { type Attempt, withStoreErrors } from './errors.ts';
+import { type Attempt, azureCodeOf, withStoreErrors } from './errors.ts';
 import { discardBlocks } from './unfinished.ts';
 
 const mebibyte = 1024 * 1024;
@@ -13,6 +13,10 @@ export const blockLimits: PartLimits = { partBytes: 8 * mebibyte, partBytesMax: 
 
 /** Blocks of one upload under way at once; with the one being read, what it holds in memory. */
 const blocksAtOnce = 3;
+
+/** Of the names of blocks: as in Microsoft's own libraries, so that what they left is rarely in the way; and what a number and some of a hash need. */
+const nameBytesUsual = 48;
+const nameBytesMin = 6;
 
 export interface Upload {
   readonly blob: BlockBlobClient;
@@ -49,10 +53,11 @@ async function uploadBlocks(work: Upload): Promise<Uploaded> {
   const { source, limits, attempt } = work;
   const { key, storeName, signal } = attempt;
   const ids: string[] = [];
+  const names = { bytes: nameBytesUsual };
   try {
     const partBytes = partBytesFor(source.size, limits, storeName);
     await uploadInParts(source, { key, partBytes, parallel: blocksAtOnce, signal }, async (part, partSignal) => {
-      ids[part.number - 1] = await stageBlock(work, part, { ...attempt, signal: partSignal });
+      ids[part.number - 1] = await stageBlock(work, part, names, partSignal);
     });
     return await commit(work, ids);
   } catch (error) {
@@ -61,18 +66,45 @@ async function uploadBlocks(work: Upload): Promise<Uploaded> {
   }
 }
 
+interface BlockNames {
+  bytes: number;
+}
+
+/** All names of blocks waiting under one key must have the same length: where another program has left some, theirs. */
+async function stageBlock({ blob, attempt }: Upload, part: Part, names: BlockNames, signal: AbortSignal): Promise<string> {
+  const md5 = createHash('md5').update(part.bytes).digest();
+  const stage = async (): Promise<string> => {
+    const id = blockId(part.number, md5, names.bytes);
+    await blob.stageBlock(id, part.bytes, part.bytes.length, { transactionalContentMD5: md5, abortSignal: signal });
+    return id;
+  };
+  return withStoreErrors({ ...attempt, signal }, async () => {
+    try {
+      return await stage();
+    } catch (error) {
+      const bytes = azureCodeOf(error) === 'InvalidBlobOrBlock' ? await nameBytesOfWaiting(blob, signal) : undefined;
+      if (bytes === undefined || bytes < nameBytesMin) throw error;
+      names.bytes = bytes;
+      return stage();
+    }
+  });
+}
+
 /**
  * A block is named by its number and content. So an upload that is repeated replaces what it left before, and of two uploads of one key at the same time
  * neither can get blocks of the other under a name of its own.
  */
-async function stageBlock({ blob }: Upload, { number, bytes }: Part, attempt: Attempt): Promise<string> {
-  const md5 = createHash('md5').update(bytes).digest();
-  const id = Buffer.from(`${String(number).padStart(15, '0')}-${md5.toString('hex')}`).toString('base64');
-  const { signal } = attempt;
-  await withStoreErrors(attempt, () =>
-    blob.stageBlock(id, bytes, bytes.length, { transactionalContentMD5: md5, ...(signal && { abortSignal: signal }) }),
-  );
-  return id;
+function blockId(number: number, md5: Buffer, bytes: number): string {
+  const id = Buffer.alloc(bytes);
+  id.writeUInt32BE(number);
+  md5.copy(id, 4);
+  return id.toString('base64');
+}
+
+async function nameBytesOfWaiting(blob: BlockBlobClient, signal: AbortSignal): Promise<number | undefined> {
+  const { uncommittedBlocks } = await blob.getBlockList('uncommitted', { abortSignal: signal });
+  const name = uncommittedBlocks?.[0]?.name;
+  return name === undefined ? undefined : Buffer.from(name, 'base64').length;
 }
 
 async function commit({ blob, source, attempt, options }: Upload, ids: readonly string[]): Promise<Uploaded> {
