@@ -4,6 +4,7 @@ import { readSiteIdentity } from '../catalog/site-identity.ts';
 import type { SiteConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { openStore } from '../storage/drivers.ts';
 import { type SourceCluster, sourcesOfOneCluster, type WalSource } from '../wal/stored-wal.ts';
 import type { SettingsForSites } from './daemon-parts.ts';
@@ -26,9 +27,10 @@ export async function catalogsOfOneCluster(sources: SiteSources, signal: Signal)
   return [own.catalog, ...others];
 }
 
-export async function openSources(config: SettingsForSites, site: SiteConfig): Promise<SiteSources> {
+export async function openSources(config: SettingsForSites, site: SiteConfig, log: Log): Promise<SiteSources> {
   const [own, ...moved] = relatedSites(config, site);
-  return [await openSource(own), ...(await Promise.all(moved.map(openSource)))];
+  const open = (each: SiteConfig) => openSource(each, log);
+  return [await open(own), ...(await Promise.all(moved.map(open)))];
 }
 
 /** The same sources, each able to tell of which cluster it is. `own`: what the site knows of itself already. `clusterOfStored`: costs a listing. */
@@ -69,7 +71,7 @@ function remembering(find: (signal: Signal) => Promise<SourceCluster | undefined
   };
 }
 
-async function openSource(site: SiteConfig): Promise<WalSource> {
-  const store = await openStore(site.object_storage);
+async function openSource(site: SiteConfig, log: Log): Promise<WalSource> {
+  const store = await openStore(site.object_storage, log.child({ site: site.name }));
   return { site: site.name, catalog: new Catalog(store, new SiteKeys(site.prefix)), privateKeyOf: privateKeyFinder(site) };
 }

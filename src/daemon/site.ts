@@ -64,7 +64,7 @@ export class Site implements SiteServices {
   readonly #stop: AbortController;
 
   static async open(parts: DaemonParts, site: SiteConfig): Promise<Site> {
-    const sources = await openSources(parts.config, site);
+    const sources = await openSources(parts.config, site, parts.log);
     const spool = new Spool(parts.config.backup_location, site.prefix, parts.random);
     await spool.ensure();
     await spool.removeDebris();

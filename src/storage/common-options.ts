@@ -19,13 +19,17 @@ export const commonStorageOptions = optionGroup({
     message_format: z.enum(['telegraf', 'datadog']).default('telegraf').meta({ description: 'How tags are written.', since: 'after 1.4' }),
     tags: tagsOption.nullable().default({}).meta({ description: 'Names and values attached to every metric.', since: 'after 1.4' }),
     operation_map: z.record(z.string(), z.string()).nullable().default({}).meta({
-      description: 'Other names for store operations in the tag `operation`.',
+      description:
+        'Other names for store operations in the tag `operation`. Ours: `put`, `get`, `head`, `list`, `delete`, `delete_many`, `remove_unfinished`, `create`.',
       since: 'after 1.4',
     }),
   })
     .nullable()
     .default(null)
-    .meta({ description: 'Metrics about the store’s operations.', since: 'after 1.4' }),
+    .meta({
+      description: 'Where the metrics `rohmu_operation_count` and `rohmu_operation_size` (bytes) are sent, with the tag `operation`.',
+      since: 'after 1.4',
+    }),
   notifier: optionGroup({
     notifier_type: z.literal('http').meta({ description: 'How to tell.', since: 'after 1.4' }),
     url: z

@@ -1,8 +1,15 @@
 import { OperatorError } from '../lib/errors.ts';
+import { type Log, silentLog } from '../lib/log.ts';
+import { logObserver } from './log-observer.ts';
+import { Notifier } from './notifier.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { StorageOptions } from './options.ts';
+import type { RequestObserver } from './request-observer.ts';
+import { statsdObserver } from './statsd-observer.ts';
 import { withKeyChecks } from './with-key-checks.ts';
 import { withLimit } from './with-limit.ts';
+import { withObservers } from './with-observers.ts';
+import { withParallelRanges } from './with-parallel-ranges.ts';
 import { normaliseStorePrefix, withPrefix } from './with-prefix.ts';
 import { withRetry } from './with-retry.ts';
 
@@ -41,12 +48,26 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
   },
 };
 
-/** The store a config describes, with its prefix, retries and request limit. The options are plain data, so that a worker thread can open it too. */
-export async function openStore(options: StorageOptions): Promise<ObjectStore> {
+/**
+ * The store a config describes, with all layers around its driver. From the inside: keys get the prefix and are checked; observers hear of every request; only so many
+ * run at once; what fails for now is repeated; large objects of stores that are not local are read in parallel ranges, each of which is a request of its own for all
+ * layers below. The options are plain data, so that a worker thread can open it too. `log` hears of every request at DEBUG.
+ */
+export async function openStore(options: StorageOptions, log: Log = silentLog): Promise<ObjectStore> {
   const open = drivers[options.storage_type] as OpenDriver<StorageType> | undefined;
   if (!open) throw unsupported(options.storage_type);
-  const driver = await open(options);
-  return withRetry(withLimit(withKeyChecks(withPrefix(driver, storePrefixOf(options))), requestsMax));
+  const named = withKeyChecks(withPrefix(await open(options), storePrefixOf(options)));
+  const observed = withObservers(named, observersOf(options, named.name, log));
+  const patient = withRetry(withLimit(observed, requestsMax));
+  return options.storage_type === 'local' ? patient : withParallelRanges(patient);
+}
+
+function observersOf({ statsd_info: statsd, notifier }: StorageOptions, name: string, log: Log): RequestObserver[] {
+  const observers = [logObserver(log, name)];
+  const counting = statsd ? statsdObserver(statsd) : undefined;
+  if (counting) observers.push(counting);
+  if (notifier) observers.push(new Notifier({ url: notifier.url, log }));
+  return observers;
 }
 
 /** On Google and Swift the prefix stands before keys to the letter, slashes included; for the others, as in the original, one at the beginning means nothing. */

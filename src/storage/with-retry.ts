@@ -3,6 +3,7 @@ import { isOperatorError } from '../lib/errors.ts';
 import { systemRandom } from '../lib/random.ts';
 import { delayAfterMs, type RetryDeps, type RetryPolicy, retry } from '../lib/retry.ts';
 import type { ByteRange, ListOptions, ObjectBody, ObjectInfo, ObjectStore, RequestOptions } from './object-store.ts';
+import { isSameObject } from './same-object.ts';
 import { bodyCutShort, objectChanged } from './store-errors.ts';
 
 export const storeRetryPolicy: RetryPolicy = { attemptsMax: 5, delayMsFirst: 200, delayMsMax: 5_000 };
@@ -60,12 +61,8 @@ async function* resumingBody(
     }
     if (position >= end) return;
     body = await open({ start: position, end });
-    if (!isSameObject(body, first)) throw objectChanged(entry.key, store.name);
+    if (!isSameObject(body.entry, entry)) throw objectChanged(entry.key, store.name);
   }
-}
-
-function isSameObject(a: ObjectBody, b: ObjectBody): boolean {
-  return a.entry.size === b.entry.size && a.entry.lastModified.getTime() === b.entry.lastModified.getTime();
 }
 
 async function* resumingList(store: ObjectStore, prefix: string, options: ListOptions, patience: Patience): AsyncGenerator<ObjectInfo> {
