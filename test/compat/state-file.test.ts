@@ -73,7 +73,7 @@ test('the state file that the original left is taken over, and goes on in its sh
       list: { basebackup: { ...counters, last_success: null } },
     },
   });
-  assert.deepEqual([atFirst.compressors, atFirst.served_files], [[{}], {}], 'counted from the start of the process');
+  assert.deepEqual([atFirst.compressors, atFirst.served_files], [[{}, {}], {}], 'counted from the start of the process');
 
   for (const name of [segment, history]) {
     assert.equal((await daemon.request('PUT', `/${siteName}/archive/${name}`)).status, 201);
