@@ -19,6 +19,7 @@ import type { UploadQueue } from '../transfer/upload-queue.ts';
 import { nodeHashName } from './hash-name.ts';
 import { hashAlgorithms } from './options.ts';
 import { type HashOfOurs, sameContent } from './same-content.ts';
+import { sameUntilSwitch } from './same-until-switch.ts';
 import { hashWal, sealWal } from './seal-wal.job.ts';
 import { SharedRuns } from './shared-runs.ts';
 import { readSpooledWal, type SpooledWal } from './spooled-wal.ts';
@@ -61,6 +62,13 @@ interface Order {
   /** Of an earlier process. */
   readonly isLeftover?: boolean;
   readonly signal: AbortSignal;
+}
+
+/** What is to be compared with what is stored. */
+interface Ours {
+  readonly hash: HashOfOurs;
+  /** The plain file, or the one in the spool. */
+  readonly content: string | SpooledWal;
 }
 
 /** How many spooled files are handed to the upload queue at once. */
@@ -152,7 +160,7 @@ export class WalArchiver {
     await this.#uploadLeft(name);
     const ours: HashOfOurs = (algorithm) => this.#hash(order, algorithm);
     const stored = await this.#alreadyStored(order);
-    if (stored) await this.#expectSame(name, ours, stored);
+    if (stored) await this.#expectSame(name, { hash: ours, content: order.path }, stored);
     const result = stored ? 'already-stored' : await this.#sealAndUpload(order, ours);
     this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file');
     this.#deps.onStored?.(name);
@@ -166,7 +174,7 @@ export class WalArchiver {
       if (!left) return;
       const { signal } = this.#deps;
       const order = { urgency: urgent, isRepeated: true, isLeftover: true, signal };
-      const result = await this.#upload(left, order, (algorithm) => this.#hashOfSpooled(left, algorithm));
+      const result = await this.#upload(left, order, { hash: (algorithm) => this.#hashOfSpooled(left, algorithm), content: left });
       this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file that an earlier run left in the spool');
       this.#deps.onStored?.(name);
     });
@@ -185,7 +193,8 @@ export class WalArchiver {
   async #sealAndUpload(order: Order, ours: HashOfOurs): Promise<ArchiveResult> {
     const spooled = await this.#seal(order);
     try {
-      return await this.#upload(spooled, order, async (algorithm) => hashInMetadata(spooled, algorithm) ?? (await ours(algorithm)));
+      const hash: HashOfOurs = async (algorithm) => hashInMetadata(spooled, algorithm) ?? (await ours(algorithm));
+      return await this.#upload(spooled, order, { hash, content: order.path });
     } catch (error) {
       // PostgreSQL still has the file; what contradicts the store must not wait in the spool to be tried again at each start.
       if (!this.#deps.signal.aborted) await this.#deps.spool.remove(spooled.path);
@@ -211,7 +220,7 @@ export class WalArchiver {
     return { name, path: spoolPath, size: result.sealedBytes, metadata, seen: result.seen };
   }
 
-  async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: HashOfOurs): Promise<ArchiveResult> {
+  async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: Ours): Promise<ArchiveResult> {
     const { site, uploads, catalog, spool, admit } = this.#deps;
     const { name, path, size, metadata } = spooled;
     const { urgency, isRepeated, isLeftover = false, signal } = how;
@@ -230,8 +239,9 @@ export class WalArchiver {
     return result;
   }
 
-  async #expectSame(name: string, ours: HashOfOurs, stored: ObjectEntry): Promise<void> {
-    if (await sameContent(name, ours, stored, this.#source, this.#receiving())) return;
+  async #expectSame(name: string, { hash, content }: Ours, stored: ObjectEntry): Promise<void> {
+    if (await sameContent(name, hash, stored, this.#source, this.#receiving())) return;
+    if (await sameUntilSwitch(name, content, this.#source, this.#receiving())) return;
     throw new OperatorError(
       'wal-conflict',
       `${name} is already stored with other content: ${stored.key} in ${this.#deps.catalog.store.name}`,
