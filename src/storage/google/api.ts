@@ -32,7 +32,7 @@ export class StorageApi {
   private constructor(options: GoogleStorageOptions, agents: Agents, silenceMs: number) {
     this.#endpoint = new URL(options.api_endpoint ?? defaultEndpoint);
     this.#agents = agents;
-    this.#identity = new Identity(options, agents);
+    this.#identity = new Identity(options, agents, silenceMs);
     this.#silenceMs = silenceMs;
   }
 

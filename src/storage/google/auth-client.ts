@@ -45,7 +45,8 @@ export async function openAuthClient(
   if (credentials !== null) return clientOf(credentials, storageScope, options, '`credentials`');
   const file = credential_file ?? environment['GOOGLE_APPLICATION_CREDENTIALS'];
   if (file) return clientOf(await readJson(file), storageScope, options, file);
-  return new GoogleAuth({ scopes: storageScope, clientOptions: options }).getClient();
+  // Without a name the library would start gcloud to find the project, which nobody needs here.
+  return new GoogleAuth({ scopes: storageScope, projectId: 'not-asked-for', clientOptions: options }).getClient();
 }
 
 function clientOf(json: Json, scope: string, options: ClientOptions, where: string): AuthClient {

@@ -52,6 +52,7 @@ function parseRefusal(text: string): { message: string; reason: string; code?: n
   }
 }
 
+const proxyWantsLogin = 407;
 const throttledReasons = ['rateLimitExceeded', 'userRateLimitExceeded', 'quotaExceeded', 'dailyLimitExceeded'];
 const billingReasons = ['accountDisabled', 'billingNotEnabled', 'UserProjectAccountProblem', 'userProjectAccountProblem'];
 const lockReasons = ['retentionPolicyNotMet', 'objectUnderActiveHold', 'retentionPolicyNotMetForObject'];
@@ -93,7 +94,7 @@ function refusal(error: ApiError, { what, key, storeName }: Attempt): OperatorEr
   if (throttledReasons.includes(reason) || status === 429 || status === 503) return storeThrottled(what, storeName, retryAfterMs, error);
   if (isBucketMissing(error)) return storeMissing(storeName, error);
   if (key !== undefined && isObjectMissing(error)) return objectMissing(key, storeName, error);
-  if (status === 404 && !error.isOwn) return unexpected(error, { what, storeName });
+  if (status === proxyWantsLogin || (status === 404 && !error.isOwn)) return unexpected(error, { what, storeName });
   if (billingReasons.includes(reason)) return billing(what, storeName, error);
   if (status === 401 || status === 403) return storeDenied(what, storeName, error);
   if (status === 400 && key !== undefined && /MD5|CRC32C/.test(error.message)) return uploadDiffers(key, storeName, error.message);
@@ -105,7 +106,7 @@ function unexpected(cause: Error, { what, storeName }: Attempt): OperatorError {
   return new OperatorError('store-unreachable', `cannot ${what}: somebody else answers in the place of ${storeName}`, {
     cause,
     retryable: true,
-    hint: 'Check api_endpoint and proxy_info, and what stands between this host and the store.',
+    hint: 'Check api_endpoint and proxy_info (user and pass too), and what stands between this host and the store.',
   });
 }
 
@@ -123,6 +124,7 @@ function tokenRefusal(error: unknown, { what, storeName }: Attempt): OperatorErr
   const noneFound = /Could not load the default credentials|Unable to detect a Project Id/.test(messageOf(error));
   if (answered === undefined && !noneFound) return undefined;
   const cause = new Error(messageOf(error));
+  if (answered === proxyWantsLogin) return unexpected(cause, { what, storeName });
   if (answered === 429) return storeThrottled(what, storeName, undefined, cause);
   if (answered !== undefined && answered >= 500) return storeUnreachable(what, storeName, cause);
   return new OperatorError('store-denied', `cannot ${what}: Google gives no access token for ${storeName}`, {

@@ -15,13 +15,15 @@ export type GcsFault =
   | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
   | { readonly cutAfterBytes: number }
   | 'reset'
+  | 'damage'
   | 'lose answer'
   | 'never answer';
 
 interface Logged {
   readonly method: string;
   readonly path: string;
-  readonly status: number;
+  /** Undefined where no answer has left. */
+  status?: number;
 }
 
 /**
@@ -93,7 +95,11 @@ export class TestGcs implements AsyncDisposable {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/' } = request;
-    response.on('close', () => this.log.push({ method, path, status: response.statusCode }));
+    const logged: Logged = { method, path };
+    this.log.push(logged);
+    response.on('finish', () => {
+      logged.status = response.statusCode;
+    });
     const fault = this.#faultOf(request);
     if (fault === 'never answer') return;
     if (fault === 'reset') return void request.socket.destroy();
@@ -103,9 +109,10 @@ export class TestGcs implements AsyncDisposable {
     }
     const { socket } = request;
     if (fault === 'lose answer') response.detachSocket(socket);
-    const cutAfterBytes = fault === 'lose answer' ? undefined : fault?.cutAfterBytes;
+    const cutAfterBytes = typeof fault === 'object' ? fault.cutAfterBytes : undefined;
+    const isDamaged = fault === 'damage';
     try {
-      await this.#handle({ request, response, method, url: new URL(path, this.url), cutAfterBytes });
+      await this.#handle({ request, response, method, url: new URL(path, this.url), cutAfterBytes, isDamaged });
     } catch (error) {
       request.resume();
       if (!(error instanceof Refusal)) throw error;
@@ -125,7 +132,7 @@ export class TestGcs implements AsyncDisposable {
   async #handle(exchange: Exchange): Promise<void> {
     const { request, response, method, url } = exchange;
     const { pathname } = url;
-    if (pathname === '/token' || pathname === '/sts') return this.tokens.answer(exchange, `${this.url}/token`);
+    if (pathname === '/token' || pathname === '/sts') return this.tokens.answer(exchange);
     if (pathname.startsWith('/computeMetadata/')) return this.#answerMetadata(exchange);
     if (!url.searchParams.has('upload_id')) this.#checkToken(request, response);
     if (pathname === '/batch/storage/v1') return handleBatch(exchange, this.buckets);

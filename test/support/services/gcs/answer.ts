@@ -9,6 +9,8 @@ export interface Exchange {
   readonly url: URL;
   /** Where the connection is to break while a chunk comes in. */
   readonly cutAfterBytes?: number | undefined;
+  /** Whether the content has a wrong bit when it comes in. */
+  readonly isDamaged?: boolean;
 }
 
 const bodyBytesMax = 1024 ** 3;

@@ -45,8 +45,9 @@ export class Tokens {
     return token !== undefined && this.#good.has(token);
   }
 
-  async answer({ request, response, url }: Exchange, audience: string): Promise<void> {
+  async answer({ request, response, url }: Exchange): Promise<void> {
     const form = new URLSearchParams((await bodyOf(request)).toString());
+    const audience = `${url.protocol}//${request.headers.host}${url.pathname}`;
     const why = this.#whyRefused(form, audience);
     if (why !== undefined) return answerJson(response, { error: 'invalid_grant', error_description: why }, 400);
     const issued = url.pathname === '/sts' ? { issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' } : {};

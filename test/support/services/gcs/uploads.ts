@@ -45,6 +45,7 @@ export class Uploads {
       case 'multipart': {
         const [about, content, ...rest] = partsOf(await bodyOf(request), request.headers['content-type'] ?? '');
         if (!about || !content || rest.length > 0) throw new Refusal(400, 'badRequest', 'Malformed multipart body.');
+        if (exchange.isDamaged) content.body.writeUInt8(content.body.readUInt8(0) ^ 1, 0);
         const object = named(JSON.parse(about.body.toString()) as NewObject);
         return answerJson(response, bucket.resourceOf(bucket.put(object, content.body, query)));
       }
