@@ -1,40 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { childOf } from '../../../test/support/store-child.ts';
+import { assertNothingTorn, putUntilKilled } from '../../../test/support/store-crash.ts';
 import { bytesOf, collect, read } from '../contract-tools.ts';
 import { isTemporary } from '../files/names.ts';
 import { LocalStore } from './driver.ts';
-
-const child = childOf('store-crash-child');
-
-async function putUntilKilled(directory: string, spool: string, aliveMs: number): Promise<void> {
-  const process_ = spawn(process.execPath, [child, directory, spool], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = once(process_, 'exit');
-  await once(process_.stdout, 'data');
-  await delay(aliveMs);
-  process_.kill('SIGKILL');
-  const [, signal] = await ended;
-  assert.equal(signal, 'SIGKILL');
-}
-
-async function assertNothingTorn(store: LocalStore): Promise<number> {
-  let objects = 0;
-  for await (const { key, size } of store.list('')) {
-    const { entry, bytes } = await store.get(key);
-    const data = Buffer.concat(await collect(bytes));
-    assert.equal(data.length, size, key);
-    assert.equal(createHash('sha256').update(data).digest('hex'), entry.metadata['digest'], `${key} is torn`);
-    objects++;
-  }
-  return objects;
-}
 
 test('kill -9 in the middle of puts leaves no torn object, and the next put of the same key works', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'pghoard-crash-'));
@@ -42,9 +14,10 @@ test('kill -9 in the middle of puts leaves no torn object, and the next put of t
     const spool = await mkdtemp(join(directory, 'spool-'));
     const base = join(directory, 'store');
     const store = new LocalStore({ directory: base });
+    const storage = { storage_type: 'local' as const, directory: base, prefix: null, statsd_info: null, notifier: null };
     let objects = 0;
     for (let kill = 0; kill < 8; kill++) {
-      await putUntilKilled(base, spool, 30 + kill * 23);
+      await putUntilKilled(storage, spool, 30 + kill * 23);
       objects = await assertNothingTorn(store);
     }
     assert.ok(objects > 10, `only ${objects} objects were stored, so nothing was tried`);

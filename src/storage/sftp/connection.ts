@@ -41,6 +41,16 @@ const ciphers = [
   'chacha20-poly1305@openssh.com',
 ] as const;
 
+const hostKeyAlgorithms: readonly ServerHostKeyAlgorithm[] = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+  'ssh-rsa',
+];
+
 interface Slot {
   readonly channel: Promise<SftpChannel>;
   users: number;
@@ -74,7 +84,7 @@ export class SftpConnection {
         username: storage.username,
         authHandler,
         hostVerifier: (key: Buffer) => (refusal = hostKey.whyRefused(key)) === undefined,
-        algorithms: { cipher: [...ciphers], ...askFor(hostKey) },
+        algorithms: { cipher: [...ciphers], serverHostKey: askFor(hostKey) },
         readyTimeout: patience.connectMsMax,
         keepaliveInterval: patience.keepaliveMs,
         keepaliveCountMax: 3,
@@ -159,10 +169,10 @@ export class SftpConnection {
 
 const closeMsMax = 5_000;
 
-/** Names of key types and of the algorithms that go with them differ for RSA only. */
-function askFor({ knownTypes }: HostKeyCheck): { serverHostKey?: { prepend: ServerHostKeyAlgorithm[]; append: []; remove: [] } } {
-  const prepend = knownTypes.flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'] : [type]));
-  return prepend.length === 0 ? {} : { serverHostKey: { prepend: prepend as ServerHostKeyAlgorithm[], append: [], remove: [] } };
+/** The server shows the key of the first type that it has: so those that it is known by come first. Algorithms are named after types, but for RSA. */
+function askFor({ knownTypes }: HostKeyCheck): ServerHostKeyAlgorithm[] {
+  const isKnown = (algorithm: string) => knownTypes.includes(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);
+  return hostKeyAlgorithms.toSorted((one, other) => Number(isKnown(other)) - Number(isKnown(one)));
 }
 
 async function openSocket({ storage: { server, port }, storeName, patience }: ConnectionOptions): Promise<Socket> {

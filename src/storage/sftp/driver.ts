@@ -22,7 +22,7 @@ import type {
 import { objectExists, objectIncomplete, objectMissing, uploadDiffers } from '../store-errors.ts';
 import { checkKey, checkPrefix } from '../valid-key.ts';
 import { type Patience, usualPatience } from './connection.ts';
-import { asStoreError, type FileSystemState, hasStatus, status } from './errors.ts';
+import { asStoreError } from './errors.ts';
 import type { SftpStorageOptions } from './options.ts';
 import { type FoundObject, findObject, readObject } from './read.ts';
 import { SftpTree } from './sftp-tree.ts';
@@ -139,12 +139,13 @@ export class SftpStore implements ObjectStore {
         signal?.throwIfAborted();
         if (!createOnly) await publishReplacing(tree, path, staged);
         else if (!(await publishNew(tree, path, staged))) throw objectExists(key, this.name);
-        const { size, mtime } = await tree.stat(path);
+        const [{ size, mtime }] = await Promise.all([tree.stat(path), discard(tree, staged)]);
         if (size !== source.size) throw uploadDiffers(key, this.name, `it has ${size} bytes instead of ${source.size}`);
         return mtime;
       });
-    } finally {
+    } catch (error) {
       await discard(tree, staged);
+      throw error;
     }
   }
 
@@ -199,7 +200,7 @@ export class SftpStore implements ObjectStore {
       tree = new SftpTree(lease.channel, this.name);
       return await work(tree);
     } catch (error) {
-      throw asStoreError(what, this.name, error, await stateBehind(tree, directory, error));
+      throw asStoreError(what, this.name, tree ? await tree.examined(error, directory) : error);
     }
   }
 
@@ -219,10 +220,4 @@ function isWhole(found: FoundObject | 'incomplete' | undefined): boolean {
 
 function entryOf(key: string, { size, lastModified, metadata, digest }: FoundObject): ObjectEntry {
   return { key, size, lastModified, metadata, ...(digest !== undefined && { digest }) };
-}
-
-/** Asked after failures of which the server did not say why. */
-async function stateBehind(tree: SftpTree | undefined, directory: string, error: unknown): Promise<FileSystemState | undefined> {
-  if (!tree || !hasStatus(error, status.failure) || !tree.channel.has('statvfs@openssh.com')) return undefined;
-  return await tree.channel.fileSystemState(directory).catch(() => undefined);
 }

@@ -67,17 +67,30 @@ export interface FileSystemState {
   readonly isReadOnly: boolean;
 }
 
+/** A failure of which the server did not say why, with what could be found out. */
+export class ExaminedFailure extends Error {
+  override readonly name = 'ExaminedFailure';
+  readonly code = status.failure;
+  readonly fileSystem: FileSystemState;
+
+  constructor(cause: Error, fileSystem: FileSystemState) {
+    super(cause.message, { cause });
+    this.fileSystem = fileSystem;
+  }
+}
+
 /** Turns failures of requests into what {@link ObjectStore} promises. Bugs, aborts and OperatorErrors pass. */
-export function asStoreError(what: string, storeName: string, error: unknown, fileSystem?: FileSystemState): unknown {
+export function asStoreError(what: string, storeName: string, error: unknown): unknown {
   if (error instanceof ConnectionLost || hasStatus(error, status.connectionLost)) return storeUnreachable(what, storeName, error);
   const code = statusOf(error);
   if (code === undefined) return error;
-  const { code: ours, retryable, ...rest } = meanings.get(code) ?? meaningOfFailure(fileSystem);
+  const { code: ours, retryable, ...rest } = meanings.get(code) ?? meaningOfFailure(error);
   return new OperatorError(ours, `cannot ${what} in ${storeName}`, { cause: error, retryable, ...rest });
 }
 
 /** Servers say no more than "failure" of most things. */
-function meaningOfFailure(fileSystem: FileSystemState | undefined): Meaning {
-  if (fileSystem?.isFull) return full;
-  return fileSystem?.isReadOnly ? denied : { code: 'store-failed', retryable: false };
+function meaningOfFailure(error: unknown): Meaning {
+  const { isFull, isReadOnly } = error instanceof ExaminedFailure ? error.fileSystem : { isFull: false, isReadOnly: false };
+  if (isFull) return full;
+  return isReadOnly ? denied : { code: 'store-failed', retryable: false };
 }

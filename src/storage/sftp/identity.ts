@@ -11,7 +11,7 @@ export async function identityOf(options: IdentityOptions): Promise<AuthHandlerM
   const { username } = options;
   const passwords = options.password === null ? [] : passwordMethods(username, options.password);
   if (options.private_key !== null) {
-    const key = await readPrivateKey(options.private_key, options.private_key_passphrase);
+    const key = await readPrivateKey(options, options.private_key);
     return inTurn([{ type: 'publickey', username, key }], passwords);
   }
   if (passwords.length > 0) return inTurn(passwords, []);
@@ -50,9 +50,17 @@ function inTurn(first: readonly AnyAuthMethod[], afterPartialSuccess: readonly A
   };
 }
 
-async function readPrivateKey(path: string, passphrase: string | null): Promise<ParsedKey> {
+/** Decrypting a key is made to take long, and happens in the way of everything else: so it is done once, until the file changes. */
+const parsedKeys = new WeakMap<IdentityOptions, { readonly text: string; readonly key: ParsedKey }>();
+
+async function readPrivateKey(options: IdentityOptions, path: string): Promise<ParsedKey> {
   try {
-    return parsePrivateKey(await readFile(path, 'utf8'), passphrase ?? undefined);
+    const text = await readFile(path, 'utf8');
+    const before = parsedKeys.get(options);
+    if (before?.text === text) return before.key;
+    const key = parsePrivateKey(text, options.private_key_passphrase ?? undefined);
+    parsedKeys.set(options, { text, key });
+    return key;
   } catch (cause) {
     throw new OperatorError('store-denied', `cannot use the private key ${path} to log in`, {
       cause,

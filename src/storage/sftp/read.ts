@@ -30,16 +30,36 @@ export interface FoundObject {
 export async function findObject(tree: SftpTree, path: string): Promise<FoundObject | 'incomplete' | undefined> {
   const sidecar = sidecarOf(path);
   for (let look = 1; ; look++) {
-    const [before, data, after] = await Promise.all([tree.readSidecar(sidecar), ifThere(tree, tree.stat(path)), tree.readSidecar(sidecar)]);
+    const [before, data, after] = await lookAt(tree, path);
     if (data && !data.isFile()) return undefined;
     if (!data && (tree.replacesAtOnce || look >= looksForDataMax)) return undefined;
-    if (data && before !== undefined && before === after) {
-      const metadata = metadataFrom(sidecar, before);
-      return { size: data.size, lastModified: data.mtime, sidecarText: before, metadata, digest: digestIn(before) };
+    if (data && before.text !== undefined && before.text === after.text) {
+      const metadata = metadataFrom(sidecar, before.text);
+      return { size: data.size, lastModified: data.mtime, sidecarText: before.text, metadata, digest: digestIn(before.text) };
     }
+    if (data && after.error !== undefined) throw after.error;
     if (data && look >= looksMax) return 'incomplete';
     await systemClock.sleep(lookDelayMs);
   }
+}
+
+function lookAt(tree: SftpTree, path: string) {
+  const sidecar = () => tree.readSidecar(sidecarOf(path)).then(asText, asError);
+  return Promise.all([sidecar(), ifThere(tree, tree.stat(path)), sidecar()]);
+}
+
+/** Metadata that cannot be read matter only where there is data. */
+interface SidecarLook {
+  readonly text?: string | undefined;
+  readonly error?: Error;
+}
+
+function asText(text: string | undefined): SidecarLook {
+  return { text };
+}
+
+function asError(error: Error): SidecarLook {
+  return { error };
 }
 
 /** The object's bytes, if they are still those that were found before. The file is only open while somebody reads. */

@@ -4,7 +4,7 @@ import { OperatorError } from '../../lib/errors.ts';
 import { type ChangeableTree, ifThere, type ListableTree, type TreeEntry, type TreeStats } from '../files/file-tree.ts';
 import { sidecarBytesMax, sidecarUnreadable } from '../files/sidecar.ts';
 import type { SftpChannel } from './channel.ts';
-import { hasStatus, status } from './errors.ts';
+import { ExaminedFailure, hasStatus, status } from './errors.ts';
 
 /** Pages of a directory asked for at once. */
 const pagesAhead = 4;
@@ -53,11 +53,13 @@ export class SftpTree implements ListableTree, ChangeableTree {
     const handle = await ifThere(this, this.channel.open(path, 'r'));
     if (!handle) return undefined;
     try {
-      const [found, first] = await Promise.all([this.channel.fstat(handle), this.channel.read(handle, 0, sidecarReadBytes)]);
+      const reading = this.channel.read(handle, 0, sidecarReadBytes);
+      reading.catch(() => {});
+      const found = await this.channel.fstat(handle);
       if (!found.isFile() || found.size > sidecarBytesMax)
         throw sidecarUnreadable(path, new Error('it is no file of text, or far too long'));
-      const pieces = [first];
-      for (let at = first.length; at < found.size; at += pieces.at(-1)?.length ?? 0) {
+      const pieces = [await reading];
+      for (let at = pieces[0]?.length ?? 0; at < found.size; at += pieces.at(-1)?.length ?? 0) {
         const piece = await this.channel.read(handle, at, sidecarReadBytes);
         if (piece.length === 0) break;
         pieces.push(piece);
@@ -126,6 +128,17 @@ export class SftpTree implements ListableTree, ChangeableTree {
       await synced;
     } catch (error) {
       if (!hasStatus(error, status.denied, status.failure, status.badMessage, status.unsupported)) throw error;
+    }
+  }
+
+  /** Servers say no more than "failure" of most things; so it is asked what the file system is like. */
+  async examined(error: unknown, directory: string): Promise<unknown> {
+    const isClear = !hasStatus(error, status.failure) || error instanceof ExaminedFailure;
+    if (isClear || !this.channel.has('statvfs@openssh.com')) return error;
+    try {
+      return new ExaminedFailure(error as Error, await this.channel.fileSystemState(directory));
+    } catch {
+      return error;
     }
   }
 

@@ -25,8 +25,9 @@ export async function stage(tree: SftpTree, directory: string, request: StageReq
   ]);
   const failed = written.find((part) => part.status === 'rejected');
   if (!failed) return staged;
-  void discard(tree, staged);
-  throw failed.reason;
+  const reason = await tree.examined(failed.reason, directory);
+  await discard(tree, staged);
+  throw reason;
 }
 
 /** Removes what was not put in place. */

@@ -85,24 +85,25 @@ export class Sshd implements AsyncDisposable {
     };
   }
 
-  /** Ends the sessions that there are; the server goes on. */
-  endSessions(): void {
-    this.signalSessions('SIGKILL');
+  /** How often somebody has logged in. */
+  get logins(): number {
+    return readFileSync(join(this.directory, 'sshd.log'), 'utf8').split('Accepted ').length - 1;
   }
 
   /** Each session is a process group of its own. */
   signalSessions(signal: NodeJS.Signals): void {
-    for (const pid of this.#sessions()) signalProcess(pid, signal);
+    for (const pid of this.sessions) signalProcess(pid, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const sessions = this.#sessions();
+    const { sessions } = this;
     await this.#service.stop();
     for (const pid of sessions) signalProcess(pid, 'SIGKILL');
     await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  #sessions(): number[] {
+  /** The processes that serve those who are logged in. */
+  get sessions(): readonly number[] {
     return this.#service.pid === undefined ? [] : descendantsOf(this.#service.pid);
   }
 }
