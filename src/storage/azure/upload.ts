@@ -71,11 +71,11 @@ interface BlockNames {
 }
 
 /** All names of blocks waiting under one key must have the same length: where another program has left some, theirs. */
-async function stageBlock({ blob, attempt }: Upload, part: Part, names: BlockNames, signal: AbortSignal): Promise<string> {
+async function stageBlock({ blob, attempt, options }: Upload, part: Part, names: BlockNames, signal: AbortSignal): Promise<string> {
   const md5 = createHash('md5').update(part.bytes).digest();
   const stage = async (): Promise<string> => {
     const id = blockId(part.number, md5, names.bytes);
-    await blob.stageBlock(id, part.bytes, part.bytes.length, { transactionalContentMD5: md5, abortSignal: signal });
+    await blob.stageBlock(id, part.bytes, part.bytes.length, { ...scopeOf(options), transactionalContentMD5: md5, abortSignal: signal });
     return id;
   };
   return withStoreErrors({ ...attempt, signal }, async () => {
@@ -88,6 +88,11 @@ async function stageBlock({ blob, attempt }: Upload, part: Part, names: BlockNam
       return stage();
     }
   });
+}
+
+/** Of what goes with the blob, blocks have to name this. */
+function scopeOf({ encryptionScope }: BlockBlobCommitBlockListOptions): { encryptionScope?: string } {
+  return encryptionScope === undefined ? {} : { encryptionScope };
 }
 
 /**
