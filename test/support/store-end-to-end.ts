@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openStore } from '../../src/storage/drivers.ts';
 import { storageOptions } from '../../src/storage/options.ts';
+import { runOurs } from './commands.ts';
 import { TestSite } from './test-site.ts';
 
 /** Incompressible, so that the base backup has several chunks. */
@@ -36,6 +37,9 @@ export function testEndToEnd(name: string, storageOf: () => Promise<Readonly<Rec
     await source.daemon.walGone(early);
     for await (const { key } of store.list('main/')) assert.ok(!key.includes(first), `${key} was not pruned`);
 
+    await assertChecked(source.daemon.configFile);
+    for await (const { key } of store.list('main/check_scratch/')) assert.fail(`the check left ${key}`);
+
     const elsewhere = stack.use(await source.elsewhere('elsewhere'));
     const flags = ['--recovery-target-time', String(row?.['now'])];
     const restored = stack.use(await source.recovered('restored', flags, { daemon: elsewhere }));
@@ -44,4 +48,17 @@ export function testEndToEnd(name: string, storageOf: () => Promise<Readonly<Rec
     const [filler] = await restored.query('SELECT count(*)::int AS rows FROM filler');
     assert.equal(filler?.['rows'], 60_000);
   });
+}
+
+/** `pghoard check` beside the daemon finds nothing wrong with the store and what lies in it. */
+async function assertChecked(configFile: string): Promise<void> {
+  const { stdout, stderr } = await runOurs('pghoard', ['check', '--quick', '--json', '--config', configFile]);
+  assert.equal(stderr, '');
+  const { checks } = JSON.parse(stdout) as { checks: { id: string; result: string; because: string }[] };
+  const ofStore = checks.filter(({ id }) => /^(store|backups|keys)\//.test(id));
+  assert.deepEqual(
+    ofStore.filter(({ result }) => result === 'warning' || result === 'failure'),
+    [],
+  );
+  assert.ok(ofStore.some(({ id }) => id === 'store/create-only') && ofStore.some(({ id }) => id === 'backups/basebackup-wal'));
 }
