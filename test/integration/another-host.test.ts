@@ -8,6 +8,7 @@ import type { TestPostgres } from '../support/postgres.ts';
 import { clientProgram } from '../support/postgres-programs.ts';
 import { tableChecksums } from '../support/table-checksums.ts';
 import { TestSite } from '../support/test-site.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 for (const version of ['15', 'embedded'] as const) {
   test(`a host is lost: the cluster comes back on another one, is backed up there and restored again (PostgreSQL ${version})`, async () => {
@@ -78,5 +79,10 @@ async function takeOver(daemon: TestDaemon, heir: TestPostgres, { version }: Tes
       pg_bin_directory: dirname(await clientProgram('pg_basebackup', version)),
       basebackup_interval_hours: null,
     },
+  });
+  // What the lost daemon held has to run out first.
+  await waitFor(() => daemon.log.includes('this daemon works on the site'), {
+    withinMs: 60_000,
+    what: () => `the daemon takes the site over:\n${daemon.log}`,
   });
 }
