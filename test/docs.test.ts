@@ -28,3 +28,18 @@ test('docs/errors.md describes no code that does not exist', () => {
   const unknown = [...described].filter((code) => !sources.some((source) => source.code.includes(`'${code}'`)));
   assert.deepEqual(unknown.toSorted(), []);
 });
+
+test('docs/guide.md names every check of "pghoard check"', async () => {
+  const guide = await readFile(`${packageRoot}/docs/guide.md`, 'utf8');
+  const section = /### Is everything set up\?[^]*?\n## /.exec(guide)?.[0] ?? '';
+  const ids = sources
+    .filter(({ path }) => path.startsWith('src/daemon/check/'))
+    .flatMap(({ code }) =>
+      [...code.matchAll(/\b(?:ok|note|warning|failure|failed|verdict|attempt|tell)\(\s*'([a-z]+(?:-[a-z]+)*)',/g)].map(([, id = '']) => id),
+    );
+  assert.ok(new Set(ids).size > 50);
+  assert.deepEqual(
+    [...new Set(ids)].filter((id) => !section.includes(`\`${id}\``)),
+    [],
+  );
+});

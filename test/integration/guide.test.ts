@@ -41,6 +41,8 @@ test('what the guide says, done in its order, ends in restored clusters', async 
   await waitFor(async () => /\d MB/.test(await sh(list, scratch.path)), { withinMs: 60_000, what: 'the first base backup is listed' });
   for (const [, curl = ''] of here(guide).matchAll(/`(curl [^`]*)`/g)) await sh(curl, scratch.path);
 
+  await assertChecked(here(checkCommand()), scratch.path);
+
   await postgres.query('CREATE TABLE kept AS SELECT generate_series(1, 100) AS id');
   const [{ moment } = {}] = await postgres.query(`SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' AS moment`);
   await postgres.query('DROP TABLE kept');
@@ -75,6 +77,20 @@ async function assertArchives(postgres: TestPostgres): Promise<string> {
   };
   await waitFor(isArchived, { withinMs: 30_000, what: () => `PostgreSQL has archived ${last}:\n${postgres.log()}` });
   return last;
+}
+
+function checkCommand(): string {
+  const command = /^### Is everything set up\?\n```sh\n([^]*?)```/m.exec(guide)?.[1];
+  assert(command);
+  return command;
+}
+
+/** Who has done what the guide says before has done nothing that does not work. */
+async function assertChecked(command: string, cwd: string): Promise<void> {
+  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` };
+  const { code, stdout, stderr } = await runProgram('sh', ['-euc', command], { cwd, env });
+  assert.ok((code === 0 || code === 3) && !stdout.includes('FAILURE'), stdout + stderr);
+  assert.match(stdout, /^ {2}ok {7}archive command /m);
 }
 
 function curlLine(setting: string): string {
