@@ -99,6 +99,7 @@ const meanings: ReadonlyMap<string, Meaning> = new Map([
   ['IllegalLocationConstraintException', failed('Set region of object_storage to one that this store has.')],
   ['InvalidLocationConstraint', failed('Set region of object_storage to one that this store has.')],
   ['BucketAlreadyExists', denied('The name of the bucket belongs to somebody else: choose another bucket_name.')],
+  ['InvalidRequest', failed('See what the store says. With object_lock_days the bucket must have been made with object lock.')],
   ['MetadataTooLarge', failed('S3 keeps 2 KiB of metadata per object. With many tablespaces take base backups in the mode local-tar.')],
   ['RequestTimeout', ({ what, storeName }, _, cause) => storeUnreachable(what, storeName, cause)],
   ['InternalError', unavailable],

@@ -58,22 +58,22 @@ export async function removeUnfinished(connection: S3Connection, prefix: string,
   return removed;
 }
 
+/** Keys come as they are: Ceph would encode them, but not say so. */
 async function* unfinishedUploads(
   connection: S3Connection,
   prefix: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<MultipartUpload> {
   const asking: Asking = { what: 'list unfinished uploads', signal };
-  const input = { Bucket: connection.bucket, Prefix: prefix, EncodingType: 'url' as const };
   for (let markers: { KeyMarker?: string; UploadIdMarker?: string } = {}; ; ) {
-    const from = markers;
+    const input = { Bucket: connection.bucket, Prefix: prefix, ...markers };
     const page: ListMultipartUploadsCommandOutput = await connection.ask(asking, (client, send) =>
-      client.send(new ListMultipartUploadsCommand({ ...input, ...from }), send),
+      client.send(new ListMultipartUploadsCommand(input), send),
     );
-    for (const upload of page.Uploads ?? []) yield { ...upload, Key: decoded(upload.Key ?? '', page.EncodingType) };
+    yield* page.Uploads ?? [];
     if (!page.IsTruncated || page.NextKeyMarker === undefined) return;
     const UploadIdMarker = page.NextUploadIdMarker;
-    markers = { KeyMarker: decoded(page.NextKeyMarker, page.EncodingType), ...(UploadIdMarker !== undefined && { UploadIdMarker }) };
+    markers = { KeyMarker: page.NextKeyMarker, ...(UploadIdMarker !== undefined && { UploadIdMarker }) };
   }
 }
 

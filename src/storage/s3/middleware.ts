@@ -21,7 +21,7 @@ export function addOurHeaders(client: S3Client): void {
       (args) => {
         const request = args.request as HttpRequest;
         if (commandName === 'PutObjectCommand' || commandName === 'UploadPartCommand') setBodyHash(request);
-        if (commandName === 'DeleteObjectsCommand') setContentMd5(request);
+        if (commandName === 'DeleteObjectsCommand' || commandName === 'PutObjectRetentionCommand') setContentMd5(request);
         return next(args);
       },
     { step: 'build', priority: 'low', name: 'pghoardHeaders' },
@@ -34,7 +34,7 @@ function setBodyHash({ protocol, headers, body }: HttpRequest): void {
   if (hash !== undefined) headers['x-amz-content-sha256'] = hash;
 }
 
-/** In place of the CRC32 that the SDK sends: deletions in batches need a checksum, and some stores only know this one. */
+/** In place of the CRC32 that the SDK sends: these requests need a checksum, and some stores only know this one. */
 function setContentMd5({ headers, body }: HttpRequest): void {
   for (const name of Object.keys(headers)) if (/^x-amz-(sdk-)?checksum/i.test(name)) delete headers[name];
   headers['content-md5'] = createHash('md5')

@@ -5,6 +5,7 @@ import {
   DeleteObjectCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
+  PutObjectRetentionCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { Clock } from '../../lib/clock.ts';
@@ -15,7 +16,7 @@ import { type Part, partBytesFor, partRetryPolicy, uploadInParts, wholeSource } 
 import { objectExists, uploadDiffers } from '../store-errors.ts';
 import type { Asking, S3Connection } from './connection.ts';
 import { digestsOf, etagOfParts } from './digests.ts';
-import { checkMetadata, isOpaque, plainEtag } from './entry.ts';
+import { checkMetadata, type Described, isOpaque, plainEtag } from './entry.ts';
 import { rememberBodyHash } from './middleware.ts';
 import type { ObjectReader } from './reader.ts';
 import { differenceOf, isAsSent, isDamaged, type Sent } from './sent.ts';
@@ -136,18 +137,19 @@ export class ObjectUploader {
       } catch (error) {
         mayBeDone ||= isOperatorError(error, 'store-unreachable');
         const found = mayBeDone ? await reader.findQuietly(key, options.signal) : undefined;
-        if (found && isAsSent(found, sent)) return found.entry;
+        if (found && isAsSent(found, sent)) return this.#locked(target, found);
         throw error;
       }
       return this.#checked(target, sent, plainEtag(answer.ETag));
     };
   }
 
-  async #checked({ key, options }: Target, sent: Sent, answered: string | undefined): Promise<ObjectEntry> {
+  async #checked(target: Target, sent: Sent, answered: string | undefined): Promise<ObjectEntry> {
     const { connection, reader } = this.#deps;
+    const { key, options } = target;
     const found = await reader.find(key, options.signal);
     const difference = differenceOf(found, sent);
-    if (found && difference === undefined) return found.entry;
+    if (found && difference === undefined) return this.#locked(target, found);
     if (found && !isDamaged(found, sent, answered)) {
       if (options.createOnly) throw objectExists(key, connection.storeName);
       // The store had it whole; then somebody else replaced it.
@@ -159,6 +161,26 @@ export class ObjectUploader {
     throw uploadDiffers(key, connection.storeName, difference ?? 'it is not there');
   }
 
+  /** Ceph 16 forgets the lock of what is uploaded in parts. */
+  async #locked({ key, options, asking }: Target, { entry, versionId, lockedUntil }: Described): Promise<ObjectEntry> {
+    const { connection } = this.#deps;
+    const lock = this.#lockOf(options);
+    if (!lock || lockedUntil !== undefined) return entry;
+    const where = { Bucket: connection.bucket, Key: key, ...(versionId !== undefined && { VersionId: versionId }) };
+    const Retention = { Mode: lock.ObjectLockMode, RetainUntilDate: lock.ObjectLockRetainUntilDate };
+    await connection.ask({ ...asking, what: `lock ${key}` }, (client, send) =>
+      client.send(new PutObjectRetentionCommand({ ...where, Retention }), send),
+    );
+    return entry;
+  }
+
+  #lockOf({ isShortLived }: PutOptions) {
+    const { settings, clock } = this.#deps;
+    const { lock } = settings;
+    if (!lock || isShortLived) return undefined;
+    return { ObjectLockMode: lock.mode, ObjectLockRetainUntilDate: new Date(clock.now().getTime() + lock.days * dayMs) };
+  }
+
   /** Amazon keeps what is there where it is told to; others may not have heard of that. A look beforehand serves as long as nobody else creates the same at once. */
   async #assertMayCreate({ key, options }: Target): Promise<void> {
     const { connection, reader, settings } = this.#deps;
@@ -167,18 +189,8 @@ export class ObjectUploader {
   }
 
   #fieldsOf({ options }: Target): Partial<PutObjectCommandInput> {
-    const { settings, clock } = this.#deps;
-    const { lock } = settings;
-    return {
-      Metadata: { ...options.metadata },
-      ContentType: 'application/octet-stream',
-      ...settings.fields,
-      ...(lock &&
-        !options.isShortLived && {
-          ObjectLockMode: lock.mode,
-          ObjectLockRetainUntilDate: new Date(clock.now().getTime() + lock.days * dayMs),
-        }),
-    };
+    const { fields } = this.#deps.settings;
+    return { Metadata: { ...options.metadata }, ContentType: 'application/octet-stream', ...fields, ...this.#lockOf(options) };
   }
 
   /** Also where the upload was stopped; what cannot be removed now is found by {@link ObjectStore.removeUnfinished}. */
