@@ -21,6 +21,8 @@ export class S3Connection {
   readonly storeName: string;
   readonly bucket: string;
   readonly #client: S3Client;
+  /** The last time that new credentials were asked for because the store no longer took those that we had. */
+  #renewal: Promise<unknown> | undefined;
 
   constructor(client: S3Client, bucket: string) {
     this.#client = client;
@@ -53,11 +55,14 @@ export class S3Connection {
     const options = signal ? { abortSignal: signal } : {};
     // Whoever gives out the credentials does not know of the signal, and may hang.
     const send = () => untilAborted(request(this.#client, options), signal);
+    const renewal = this.#renewal;
     try {
       return await send();
     } catch (error) {
       if (!staleCodes.has(s3CodeOf(error) ?? '')) throw error;
-      await untilAborted(this.#client.config.credentials({ forceRefresh: true }), signal);
+      // Of several requests that were refused at once the first one asks.
+      if (this.#renewal === renewal) this.#renewal = this.#client.config.credentials({ forceRefresh: true });
+      await untilAborted(Promise.resolve(this.#renewal), signal);
       return send();
     }
   }

@@ -123,7 +123,7 @@ async function* readBody(answer: GetObjectCommandOutput, { key, storeName, signa
 /** Whether the store, or somebody before it, answered that it does not do it. */
 function isRefusal(error: unknown): boolean {
   const status = statusOf(error);
-  return status !== undefined && status >= 400 && status < 500 && ![408, 407, 429, 499].includes(status);
+  return status !== undefined && status >= 300 && status < 500 && ![408, 407, 429, 499].includes(status);
 }
 
 /** Of the whole object, also where the answer has a part of it. */

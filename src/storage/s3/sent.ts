@@ -27,13 +27,9 @@ export function isAsSent(found: Described, sent: Sent): boolean {
   return found.entry.size === sent.size && isSameContent && isSameMetadata(found.entry.metadata, sent.metadata);
 }
 
-/**
- * Whether an object that differs from what was sent is what became of it: nobody else has these metadata. Else it is somebody else's, who stored the
- * same at the same time, perhaps encrypted with another random key.
- */
-export function isDamaged(found: Described, sent: Sent, answeredEtag: string | undefined): boolean {
-  if (Object.keys(sent.metadata).length === 0 || !isSameMetadata(found.entry.metadata, sent.metadata)) return false;
-  return found.entry.size !== sent.size || answeredEtag !== sent.etag;
+/** Whether an object has the metadata of what was sent, which nobody else's has. Without any, they tell nothing. */
+export function hasMetadataOf(found: Described, { metadata }: Sent): boolean {
+  return Object.keys(metadata).length > 0 && isSameMetadata(found.entry.metadata, metadata);
 }
 
 function isSameKind(one: string, other: string): boolean {

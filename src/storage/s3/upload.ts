@@ -19,7 +19,7 @@ import { digestsOf, etagOfParts } from './digests.ts';
 import { checkMetadata, type Described, isOpaque, plainEtag } from './entry.ts';
 import { rememberBodyHash } from './middleware.ts';
 import type { ObjectReader } from './reader.ts';
-import { differenceOf, isAsSent, isDamaged, type Sent } from './sent.ts';
+import { differenceOf, hasMetadataOf, isAsSent, type Sent } from './sent.ts';
 import { parallelParts, type S3Settings } from './settings.ts';
 
 /** How long to try to remove the parts of an upload that failed. */
@@ -122,7 +122,8 @@ export class ObjectUploader {
     const input = { Bucket: connection.bucket, Key: target.key, UploadId: uploadId, MultipartUpload, ...createCondition(target.options) };
     const request = () => connection.ask(target.asking, (client, send) => client.send(new CompleteMultipartUploadCommand(input), send));
     const commit = this.#committing(target, sent, request);
-    return retry(commit, partRetryPolicy, { signal: target.options.signal });
+    const isRetryable = (error: unknown) => isOperatorError(error, 'store-unreachable', 'store-throttled') && error.retryable;
+    return retry(commit, partRetryPolicy, { signal: target.options.signal, isRetryable });
   }
 
   /** Makes an object visible and sees what became of it: also where the answer was lost, or is none that tells. Can be repeated. */
@@ -150,13 +151,16 @@ export class ObjectUploader {
     const found = await reader.find(key, options.signal);
     const difference = differenceOf(found, sent);
     if (found && difference === undefined) return this.#locked(target, found);
-    if (found && !isDamaged(found, sent, answered)) {
-      if (options.createOnly) throw objectExists(key, connection.storeName);
-      // The store had it whole; then somebody else replaced it.
-      if (answered === sent.etag) return { ...found.entry, size: sent.size, metadata: sent.metadata };
-    } else if (found && options.createOnly) {
+    const isOurs = found !== undefined && hasMetadataOf(found, sent);
+    const isKnownWhole = answered === sent.etag;
+    if (found && options.createOnly) {
+      // Somebody else may have stored the same at the same time, encrypted with another random key.
+      if (!isOurs || (isKnownWhole && found.entry.size === sent.size)) throw objectExists(key, connection.storeName);
       // Nothing may replace it, so a damaged object would stay for ever.
       await this.#removeDamaged(key, found.versionId);
+    } else if (found && !isOurs && isKnownWhole) {
+      // Somebody else replaced it in the meantime.
+      return { ...found.entry, size: sent.size, metadata: sent.metadata };
     }
     throw uploadDiffers(key, connection.storeName, difference ?? 'it is not there');
   }

@@ -43,9 +43,14 @@ export class S3Stub implements AsyncDisposable {
     if (request.query.has('partNumber')) return this.#keep(`${key}#${request.query.get('partNumber')}`, request);
     if (request.query.has('uploadId')) return this.#complete(key, request);
     if (request.method === 'PUT') return this.#keep(key, request);
-    if (request.method === 'DELETE') return this.objects.delete(key) ? { status: 204 } : { status: 204 };
+    if (request.method === 'DELETE') return this.#remove(key);
     const object = this.objects.get(key);
     return object ? { headers: object.headers, body: object.body } : s3Error(404, 'NoSuchKey');
+  }
+
+  #remove(key: string): StubAnswer {
+    this.objects.delete(key);
+    return { status: 204 };
   }
 
   #keep(key: string, { headers, body }: StubRequest): StubAnswer {
@@ -55,7 +60,7 @@ export class S3Stub implements AsyncDisposable {
   }
 
   #complete(key: string, { method }: StubRequest): StubAnswer {
-    const parts = [...this.objects.keys()].filter((name) => name.startsWith(`${key}#`));
+    const parts = [...this.objects.keys()].filter((name) => name.startsWith(`${key}#`)).toSorted();
     const bodies = parts.map((name) => this.objects.get(name)?.body ?? Buffer.alloc(0));
     for (const part of parts) this.objects.delete(part);
     if (method !== 'POST') return { status: 204 };
