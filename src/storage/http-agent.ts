@@ -1,6 +1,8 @@
 import { type AgentOptions, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import type { ProxyOptions } from './common-options.ts';
 
 export interface HttpAgentOptions {
@@ -30,7 +32,7 @@ async function openProxyAgent(proxy: ProxyOptions, secure: boolean, options: Age
   // them guessing from the stack, by which they would not find an encrypted connection again.
   Object.assign(agent.options, options, { secureEndpoint: secure });
   const connect = agent.connect.bind(agent);
-  agent.connect = (...call) => inTime(connect(...call), options.timeout);
+  agent.connect = (request, target) => inTime(connect(request, Object.assign(target, addressChecked(target.host))), options.timeout);
   return agent;
 }
 
@@ -52,6 +54,12 @@ async function inTime<T extends Duplex>(connecting: Promise<T>, idleMs: number):
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The agents leave out the address of a host that has no name, and its certificate would be compared with `localhost`. */
+function addressChecked(host: string | undefined): ConnectionOptions {
+  if (host === undefined || isIP(host) === 0) return {};
+  return { checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate) };
 }
 
 /** IPv6 addresses stand in brackets. */

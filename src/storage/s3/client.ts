@@ -4,7 +4,7 @@ import { OperatorError } from '../../lib/errors.ts';
 import { openHttpAgent } from '../http-agent.ts';
 import { type RequestHandler, s3Credentials } from './credentials.ts';
 import { endpointOf, isOtherStore } from './endpoint.ts';
-import { addOurHeaders } from './middleware.ts';
+import { addOurHeaders, readListPages } from './middleware.ts';
 import type { S3StorageOptions } from './options.ts';
 
 const connectTimeoutMs = 20_000;
@@ -34,6 +34,7 @@ export async function makeS3Client(options: S3StorageOptions): Promise<S3Client>
     customUserAgent: [['pghoard'], ...(options.user_agent_extra ? [[options.user_agent_extra] as [string]] : [])],
   });
   addOurHeaders(client);
+  readListPages(client);
   return client;
 }
 

@@ -3,7 +3,6 @@ import {
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
   type MultipartUpload,
 } from '@aws-sdk/client-s3';
 import { OperatorError } from '../../lib/errors.ts';
@@ -11,33 +10,29 @@ import { compareKeys } from '../key-order.ts';
 import type { ListOptions, ObjectInfo, UnfinishedOptions } from '../object-store.ts';
 import type { Asking, S3Connection } from './connection.ts';
 import { s3CodeOf } from './errors.ts';
+import { listPageOf } from './middleware.ts';
 
 /** Page by page. Names that end in a slash are what consoles make in place of directories, no objects of ours. */
 export async function* listObjects(connection: S3Connection, prefix: string, { after, signal }: ListOptions): AsyncGenerator<ObjectInfo> {
-  const asking: Asking = { what: `list ${prefix === '' ? 'objects' : prefix}`, signal };
-  const input = {
+  const what = `list ${prefix === '' ? 'objects' : prefix}`;
+  const request = {
     Bucket: connection.bucket,
     Prefix: prefix,
     EncodingType: 'url' as const,
     ...(after !== undefined && { StartAfter: after }),
   };
   for (let token: string | undefined; ; ) {
-    const ContinuationToken = token;
-    const page: ListObjectsV2CommandOutput = await connection.ask(asking, (client, send) =>
-      client.send(new ListObjectsV2Command({ ...input, ...(ContinuationToken !== undefined && { ContinuationToken }) }), send),
-    );
-    if (page.IsTruncated === undefined) throw noListing(asking, connection);
-    for (const object of page.Contents ?? []) {
-      const key = decoded(object.Key ?? '', page.EncodingType);
-      const { Size: size, LastModified: lastModified } = object;
-      if (size === undefined || lastModified === undefined) throw noListing(asking, connection);
-      if (key.endsWith('/') || (after !== undefined && compareKeys(key, after) <= 0)) continue;
+    const input = { ...request, ...(token !== undefined && { ContinuationToken: token }) };
+    await connection.ask({ what, signal }, (client, send) => client.send(new ListObjectsV2Command(input), send));
+    const page = listPageOf(input);
+    if (!page || (page.isTruncated && (page.nextToken === undefined || page.nextToken === token))) throw noListing(what, connection);
+    for (const object of page.objects) {
+      if (object.key.endsWith('/') || (after !== undefined && compareKeys(object.key, after) <= 0)) continue;
       signal?.throwIfAborted();
-      yield { key, size, lastModified };
+      yield object;
     }
-    if (!page.IsTruncated) return;
-    token = page.NextContinuationToken;
-    if (token === undefined || token === ContinuationToken) throw noListing(asking, connection);
+    if (!page.isTruncated) return;
+    token = page.nextToken;
   }
 }
 
@@ -77,12 +72,7 @@ async function* unfinishedUploads(
   }
 }
 
-/** Keys come encoded, since XML cannot hold all characters; but only where the store says that it did so. */
-function decoded(key: string, encoding: string | undefined): string {
-  return encoding === 'url' && /[%+]/.test(key) ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
-}
-
-function noListing({ what }: Asking, { storeName }: S3Connection): OperatorError {
+function noListing(what: string, { storeName }: S3Connection): OperatorError {
   return new OperatorError('store-unreachable', `cannot ${what}: what answers for ${storeName} gave no listing`, {
     hint: 'Check host, port and proxy_info of object_storage. Does a proxy or a portal answer in its place?',
     retryable: true,

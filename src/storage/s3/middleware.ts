@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { type ListPage, parseListPage } from './list-page.ts';
 
 interface HttpRequest {
   readonly protocol: string;
@@ -25,6 +28,35 @@ export function addOurHeaders(client: S3Client): void {
         return next(args);
       },
     { step: 'build', priority: 'low', name: 'pghoardHeaders' },
+  );
+}
+
+interface HttpResponse {
+  readonly statusCode: number;
+  body: unknown;
+}
+
+const listPages = new WeakMap<object, ListPage>();
+
+/** What was listed, by the input of the request that asked for it. */
+export function listPageOf(input: object): ListPage | undefined {
+  return listPages.get(input);
+}
+
+/** Reads pages of listings in place of the SDK, which gets an empty one. */
+export function readListPages(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const result = await next(args);
+        const response = result.response as HttpResponse;
+        if (commandName !== 'ListObjectsV2Command' || response.statusCode !== 200) return result;
+        const page = parseListPage(await text(response.body as Readable));
+        if (page) listPages.set(args.input, page);
+        response.body = Buffer.from('<ListBucketResult/>');
+        return result;
+      },
+    { step: 'deserialize', priority: 'low', name: 'pghoardListPages' },
   );
 }
 
