@@ -125,3 +125,19 @@ test('forEachLimited takes no further items after a failure and waits for the ru
   assert.ok(seen.length < 8);
   assert.equal(finished, seen.length - 1);
 });
+
+test('a source of items that fails is heard once the work that was begun has ended', async () => {
+  let running = 0;
+  const items = async function* () {
+    yield* [1, 2];
+    throw new Error('no more items');
+  };
+  const work = async () => {
+    running++;
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    running--;
+  };
+  await assert.rejects(forEachLimited(items(), 3, work), /no more items/);
+  assert.equal(running, 0);
+});

@@ -71,7 +71,10 @@ export class Limiter {
   }
 }
 
-/** Runs `work` over `items` with at most `max` at once. The first failure stops the taking of further items and is thrown once all running ones have ended. */
+/**
+ * Runs `work` over `items` with at most `max` at once. The first failure, of the work or of the items, stops the taking of further items and is thrown once all
+ * running ones have ended.
+ */
 export async function forEachLimited<T>(
   items: Iterable<T> | AsyncIterable<T>,
   max: number,
@@ -79,14 +82,17 @@ export async function forEachLimited<T>(
 ): Promise<void> {
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
-  for await (const item of items) {
-    const run: Promise<void> = work(item)
-      .catch((error: unknown) => void failures.push(error))
-      .finally(() => running.delete(run));
-    running.add(run);
-    if (running.size >= max) await Promise.race(running);
-    if (failures.length > 0) break;
+  try {
+    for await (const item of items) {
+      const run: Promise<void> = work(item)
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => running.delete(run));
+      running.add(run);
+      if (running.size >= max) await Promise.race(running);
+      if (failures.length > 0) break;
+    }
+  } finally {
+    await Promise.all(running);
   }
-  await Promise.all(running);
   if (failures.length > 0) throw failures[0];
 }

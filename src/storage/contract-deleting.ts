@@ -65,11 +65,27 @@ async function createsOnce(store: ObjectStore): Promise<void> {
   assert.equal(await read(store, 'one'), '1');
 }
 
+async function deletesNothingHostile(store: ObjectStore): Promise<void> {
+  await store.put('one', bytesOf('1'), { metadata });
+  for (const key of ['../up', '/abs', 'a//b', '.hidden', ''])
+    await assert.rejects(store.deleteMany(['one', key]), { code: 'object-key-invalid' }, JSON.stringify(key));
+  assert.equal(await read(store, 'one'), '1');
+}
+
+async function deletesNothingOnceAborted(store: ObjectStore): Promise<void> {
+  await store.put('one', bytesOf('1'), { metadata });
+  const signal = AbortSignal.abort(new Error('stopped by the test'));
+  await assert.rejects(store.deleteMany(['one'], { signal }), /stopped by the test/);
+  assert.equal(await read(store, 'one'), '1');
+}
+
 export const facts: readonly Fact[] = [
   { fact: 'a deleted object is gone, and only that', holds: deletes, kind: 'essential' },
   { fact: 'deleting what is gone succeeds', holds: deletesWhatIsGone },
   { fact: 'many objects are deleted at once, and what is gone does not matter', holds: deletesMany, kind: 'essential' },
   { fact: 'objects with odd names are deleted at once, too', holds: deletesOddNames },
+  { fact: 'of many keys none is deleted where one would lead out of the store', holds: deletesNothingHostile },
+  { fact: 'of many objects none is deleted once the signal is aborted', holds: deletesNothingOnceAborted },
   { fact: 'all that is listed can be deleted', holds: deletesWhatIsListed },
   { fact: 'removing what is unfinished leaves what is finished', holds: finishedStay },
   { fact: 'creating a store that is there changes nothing', holds: createsOnce },

@@ -71,6 +71,26 @@ async function deletingWhileListing(store: ObjectStore): Promise<void> {
   assert.deepEqual(await listed(store, ''), ['a', 'z/Ａ', 'z/🐘']);
 }
 
+async function nothingAfterTheLast(store: ObjectStore): Promise<void> {
+  await fill(store);
+  assert.deepEqual(await listed(store, '', { after: 'z/🐘' }), []);
+  assert.deepEqual(await listed(store, 'b/', { after: 'c' }), []);
+}
+
+async function abortedListingStops(store: ObjectStore): Promise<void> {
+  await fill(store);
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const listAll = async () => {
+    for await (const { key } of store.list('', { signal: stop.signal })) {
+      seen.push(key);
+      stop.abort(new Error('stopped by the test'));
+    }
+  };
+  await assert.rejects(listAll(), /stopped by the test/);
+  assert.deepEqual(seen, ['a']);
+}
+
 async function hostilePrefixRefused(store: ObjectStore): Promise<void> {
   for (const prefix of ['../', '..', '/etc/', 'a/../../', 'a/..', 'nul\0']) {
     await assert.rejects(listed(store, prefix), { code: 'object-key-invalid' }, JSON.stringify(prefix));
@@ -83,6 +103,8 @@ export const facts: readonly Fact[] = [
   { fact: 'a prefix is the beginning of a key, not a directory', holds: prefixIsText, kind: 'essential' },
   { fact: 'a prefix without objects is an empty list', holds: emptyLists },
   { fact: 'a listing can start after a key', holds: afterIsExclusive },
+  { fact: 'nothing is listed after the last key', holds: nothingAfterTheLast },
+  { fact: 'a listing stops when the signal is aborted', holds: abortedListingStops },
   { fact: 'a listing of many keys is whole and in order', holds: manyKeys },
   { fact: 'a listing may be left early', holds: mayBeLeft },
   { fact: 'objects may be deleted while they are listed', holds: deletingWhileListing },

@@ -4,6 +4,7 @@ import { systemClock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
 import { facts as deletingFacts } from './contract-deleting.ts';
 import { facts as listingFacts } from './contract-listing.ts';
+import { facts as objectFacts } from './contract-objects.ts';
 import { bytesOf, collect, type Fact, failingSource, patternSource, read } from './contract-tools.ts';
 import { sourceOfBytes } from './object-source.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -305,6 +306,7 @@ export const objectStoreContract: readonly Fact[] = [
   { fact: 'nothing happens once the signal is aborted', holds: abortedBeforehand },
   { fact: 'a body stops when the signal is aborted', holds: abortedGetStops },
   { fact: 'a body may be left unread or half read', holds: bodyMayBeLeftUnread },
+  ...objectFacts,
   ...deletingFacts,
   ...listingFacts,
 ];

@@ -12,32 +12,50 @@ interface Shared {
   closing?: NodeJS.Timeout;
 }
 
-const shared = new Map<string, Shared>();
+/** Stores for short uses: whoever asks while one is open gets the same one, with its connections and credentials. */
+export class SharedStores {
+  readonly #open: (options: StorageOptions) => Promise<ObjectStore>;
+  readonly #idleMs: number;
+  readonly #shared = new Map<string, Shared>();
 
-/**
- * The store that a config describes, for a short use: whoever asks in this thread while it is open gets the same one, with its connections and
- * credentials. Closing gives it back.
- */
-export async function borrowStore(options: StorageOptions): Promise<ObjectStore> {
-  const name = JSON.stringify(options);
-  const entry = shared.get(name) ?? { store: openStore(options), users: 0 };
-  shared.set(name, entry);
-  clearTimeout(entry.closing);
-  entry.users++;
-  try {
-    const store = await entry.store;
-    return { ...passOn(store), close: async () => giveBack(name, entry) };
-  } catch (error) {
-    shared.delete(name);
-    throw error;
+  constructor(open: (options: StorageOptions) => Promise<ObjectStore>, idleMs: number) {
+    this.#open = open;
+    this.#idleMs = idleMs;
+  }
+
+  /** The store that a config describes. Closing gives it back. */
+  async borrow(options: StorageOptions): Promise<ObjectStore> {
+    const name = JSON.stringify(options);
+    const entry = this.#shared.get(name) ?? { store: this.#open(options), users: 0 };
+    this.#shared.set(name, entry);
+    clearTimeout(entry.closing);
+    entry.users++;
+    try {
+      let isMine = true;
+      const close = async () => {
+        if (isMine) this.#giveBack(name, entry);
+        isMine = false;
+      };
+      return { ...passOn(await entry.store), close };
+    } catch (error) {
+      if (this.#shared.get(name) === entry) this.#shared.delete(name);
+      throw error;
+    }
+  }
+
+  #giveBack(name: string, entry: Shared): void {
+    entry.users--;
+    if (entry.users > 0) return;
+    entry.closing = setTimeout(() => {
+      this.#shared.delete(name);
+      void entry.store.then((store) => store.close()).catch(() => {});
+    }, this.#idleMs).unref();
   }
 }
 
-function giveBack(name: string, entry: Shared): void {
-  entry.users--;
-  if (entry.users > 0) return;
-  entry.closing = setTimeout(() => {
-    shared.delete(name);
-    void entry.store.then((store) => store.close()).catch(() => {});
-  }, idleMsMax).unref();
+const ofThisThread = new SharedStores(openStore, idleMsMax);
+
+/** The store that a config describes, for a short use in this thread. Closing gives it back. */
+export function borrowStore(options: StorageOptions): Promise<ObjectStore> {
+  return ofThisThread.borrow(options);
 }

@@ -22,7 +22,11 @@ export function withKeyChecks(store: ObjectStore): ObjectStore {
     },
     async *list(prefix, options) {
       checkPrefix(prefix);
-      yield* store.list(prefix, options);
+      for await (const entry of store.list(prefix, options)) {
+        yield entry;
+        // Drivers have the rest of a page at hand.
+        options?.signal?.throwIfAborted();
+      }
     },
     delete: async (key, options) => {
       checkKey(key);

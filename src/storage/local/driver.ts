@@ -91,6 +91,7 @@ export class LocalStore implements ObjectStore {
     try {
       for await (const entry of listObjects(localTree, this.#base, prefix, { ...options, onTemporary, lookAhead, ...held })) {
         yield entry;
+        options.signal?.throwIfAborted();
         await this.#removeAbandoned(abandoned.splice(0));
       }
       await this.#removeAbandoned(abandoned);

@@ -74,7 +74,8 @@ export class MemoryStore implements ObjectStore {
     this.#objects.delete(key);
   }
 
-  deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
+  async deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
+    for (const key of keys) checkKey(key);
     return deleteOneByOne(this, keys, options);
   }
 
