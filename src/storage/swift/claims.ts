@@ -1,7 +1,8 @@
 import type { Clock } from '../../lib/clock.ts';
+import { isOperatorError } from '../../lib/errors.ts';
 import type { Random } from '../../lib/random.ts';
 import { sourceOfBytes } from '../object-source.ts';
-import { storeUnreachable } from '../store-errors.ts';
+import { storeMissing, storeUnreachable } from '../store-errors.ts';
 import type { Container } from './container.ts';
 import { type ListedObject, pagesOf } from './listing.ts';
 import { claimsPrefix } from './names.ts';
@@ -12,6 +13,8 @@ export interface ClaimDeps {
   readonly remover: Remover;
   readonly clock: Clock;
   readonly random: Random;
+  /** A claim that was not renewed for so long is of a process that died. Renewed four times in that time, and not relied on after three quarters of it. */
+  readonly claimDeadAfterMs: number;
 }
 
 interface Claim {
@@ -20,19 +23,15 @@ interface Claim {
   renewedAtMs: number;
 }
 
-/** A claim that was not renewed for so long is of a process that died. */
-const deadAfterMs = 60_000;
-const renewEveryMs = 15_000;
-/** From then on others may take our claim for dead soon. */
-const actsForMs = 45_000;
 const waitMs = 25;
 const waitMsMax = 150;
 const removeMsMax = 10_000;
+/** One page holds all there can be. */
 const pageEntries = 1_000;
 
 /**
  * Has one of several writers of the same key work alone. Swift needs that to create: it looks whether an object is there when an upload begins, not when it ends,
- * so of those who begin at once several get through. Each writes a small object that names it, and then lists who else did. Whoever is alone works; else the
+ * so of those who begin at once several get through; Ceph does not look at all. Each writes a small object that names it, and then lists who else did. Whoever is alone works; else the
  * first by name waits for the others, who step back. So one at most works as long as listings show what was stored before.
  */
 export async function workAlone<T>(
@@ -40,7 +39,6 @@ export async function workAlone<T>(
   key: string,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
-  isFutile: () => Promise<void>,
 ): Promise<T> {
   for (;;) {
     const claim = await makeClaim(deps, key, signal);
@@ -50,13 +48,18 @@ export async function workAlone<T>(
       await removeClaim(deps, claim);
     }
     await deps.clock.sleep(waitMs + deps.random.next() * (waitMsMax - waitMs), signal);
-    await isFutile();
   }
 }
 
 async function makeClaim(deps: ClaimDeps, key: string, signal: AbortSignal | undefined): Promise<Claim> {
   const claim = { name: claimsPrefix(key) + deps.random.hex(8), renewedAtMs: 0 };
-  await renewClaim(deps, claim, signal);
+  try {
+    await renewClaim(deps, claim, signal);
+  } catch (error) {
+    // It may be there, though nobody said so.
+    if (signal?.aborted || isOperatorError(error, 'store-unreachable')) await removeClaim(deps, claim);
+    throw error;
+  }
   return claim;
 }
 
@@ -64,7 +67,9 @@ async function renewClaim({ container, clock }: ClaimDeps, claim: Claim, signal:
   const beganAtMs = clock.monotonicMs();
   const content = sourceOfBytes(new Uint8Array());
   const what = `store ${claim.name}`;
-  (await container.request({ method: 'PUT', key: claim.name, content, signal, what })).discard();
+  const answer = await container.request({ method: 'PUT', key: claim.name, content, signal, what, understood: [404] });
+  answer.discard();
+  if (answer.status === 404) throw storeMissing(container.storeName);
   claim.renewedAtMs = beganAtMs;
 }
 
@@ -80,19 +85,22 @@ async function isAlone(deps: ClaimDeps, key: string, claim: Claim, signal: Abort
     if (others.length === 0) return true;
     if (others.some((name) => name < claim.name)) return false;
     await deps.clock.sleep(waitMs, signal);
-    if (deps.clock.monotonicMs() - claim.renewedAtMs > renewEveryMs) await renewClaim(deps, claim, signal);
+    if (deps.clock.monotonicMs() - claim.renewedAtMs > deps.claimDeadAfterMs / 4) await renewClaim(deps, claim, signal);
   }
 }
 
 /** Names of claims that are alive. Those that are not are removed. */
 async function othersThan(deps: ClaimDeps, key: string, claim: Claim, signal: AbortSignal | undefined): Promise<readonly string[]> {
-  const all: ListedObject[] = [];
-  for await (const page of pagesOf(deps.container, claimsPrefix(key), { pageEntries, signal })) all.push(...page);
+  let all: readonly ListedObject[] = [];
+  for await (const page of pagesOf(deps.container, claimsPrefix(key), { pageEntries, signal })) {
+    all = page;
+    break;
+  }
   const mine = all.find(({ name }) => name === claim.name);
   if (!mine) throw storeUnreachable(`create ${key}`, deps.container.storeName, new Error('its listing does not show what was just stored'));
   const storesNowMs = mine.lastModified.getTime() + deps.clock.monotonicMs() - claim.renewedAtMs;
   const others = all.filter((it) => it !== mine);
-  const isDead = ({ lastModified }: ListedObject) => storesNowMs - lastModified.getTime() > deadAfterMs;
+  const isDead = ({ lastModified }: ListedObject) => storesNowMs - lastModified.getTime() > deps.claimDeadAfterMs;
   const names = (some: readonly ListedObject[]) => some.map(({ name }) => name);
   await deps.remover.remove(names(others.filter(isDead)), signal);
   return names(others.filter((it) => !isDead(it)));
@@ -118,13 +126,13 @@ async function whileClaimed<T>(
 
 async function keepClaim(deps: ClaimDeps, claim: Claim, ended: AbortSignal): Promise<void> {
   while (!ended.aborted) {
-    await deps.clock.sleep(renewEveryMs, ended).catch(() => {});
+    await deps.clock.sleep(deps.claimDeadAfterMs / 4, ended).catch(() => {});
     if (ended.aborted) return;
     try {
       await renewClaim(deps, claim, ended);
     } catch (error) {
       if (ended.aborted) return;
-      if (deps.clock.monotonicMs() - claim.renewedAtMs > actsForMs) throw error;
+      if (deps.clock.monotonicMs() - claim.renewedAtMs > deps.claimDeadAfterMs * 0.75) throw error;
     }
   }
 }

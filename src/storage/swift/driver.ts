@@ -33,12 +33,15 @@ export interface SwiftStoreDeps {
   readonly random?: Random;
   /** A connection on which nothing moves for so long is given up. */
   readonly idleMsMax?: number;
+  /** Whoever is creating an object and is not heard of for so long has died. */
+  readonly claimDeadAfterMs?: number;
   /** Entries per request of a listing. */
   readonly pageEntries?: number;
 }
 
 const segmentBytesDefault = 3 * 1024 ** 3;
 const idleMsDefault = 60_000;
+const claimDeadAfterMsDefault = 60_000;
 const pageEntriesDefault = 2_000;
 
 /** Looks at objects without bytes of a page at once: any of them may have segments. */
@@ -68,13 +71,14 @@ export class SwiftStore implements ObjectStore {
 
   constructor(options: SwiftStorageOptions, ca: string | undefined, deps: SwiftStoreDeps) {
     const { clock = systemClock, random = systemRandom, idleMsMax = idleMsDefault, pageEntries = pageEntriesDefault } = deps;
+    const { claimDeadAfterMs = claimDeadAfterMsDefault } = deps;
     this.name = `swift container ${options.container_name}`;
     this.#http = new HttpClient({ ca, idleMsMax });
     const session = new Session(loginOf(options, this.#http, this.name), clock);
     this.#container = new Container({ storeName: this.name, container: options.container_name, http: this.#http, session });
     this.#remover = new Remover(this.#container);
     const segmentBytes = options.segment_size ?? segmentBytesDefault;
-    this.#writeDeps = { container: this.#container, remover: this.#remover, clock, random, segmentBytes };
+    this.#writeDeps = { container: this.#container, remover: this.#remover, clock, random, claimDeadAfterMs, segmentBytes };
     this.#pageEntries = pageEntries;
   }
 

@@ -4,7 +4,7 @@ import { forEachLimited } from '../../lib/limiter.ts';
 import { type RetryPolicy, retry } from '../../lib/retry.ts';
 import type { ObjectSource } from '../object-store.ts';
 import { partBytesFor } from '../parts.ts';
-import { uploadDiffers } from '../store-errors.ts';
+import { storeMissing, uploadDiffers } from '../store-errors.ts';
 import type { Container } from './container.ts';
 import { etagIn, lengthIn } from './headers.ts';
 import { pagesOf } from './listing.ts';
@@ -72,8 +72,9 @@ async function uploadSegment(
   const what = `store ${key}`;
   await retry(
     async () => {
-      const answer = await container.request({ method: 'PUT', key, headers, content, signal, what, understood: [412] });
+      const answer = await container.request({ method: 'PUT', key, headers, content, signal, what, understood: [404, 412] });
       answer.discard();
+      if (answer.status === 404) throw storeMissing(container.storeName);
       if (answer.status !== 201 && !(await isThere(container, key, md5, signal)))
         throw uploadDiffers(key, container.storeName, 'another upload stores it, too');
     },

@@ -23,6 +23,8 @@ export class Session {
   readonly #login: () => Promise<Access>;
   readonly #clock: Clock;
   #held: Promise<Held> | undefined;
+  /** What the last login gave, while it is the one held. */
+  #latest: Held | undefined;
 
   constructor(login: () => Promise<Access>, clock: Clock) {
     this.#login = login;
@@ -46,9 +48,8 @@ export class Session {
   }
 
   /** Of several who find the same token spent, one logs in. */
-  async #renewed(spent: Held, signal: AbortSignal | undefined): Promise<Held> {
-    const held = await this.#wait(signal);
-    if (held === spent) this.#held = undefined;
+  #renewed(spent: Held, signal: AbortSignal | undefined): Promise<Held> {
+    if (this.#latest === spent) this.#held = undefined;
     return this.#wait(signal);
   }
 
@@ -68,11 +69,13 @@ export class Session {
   }
 
   async #logIn(): Promise<Held> {
+    this.#latest = undefined;
     const beganMs = this.#clock.monotonicMs();
     try {
       const access = await this.#login();
       const { lifetimeMs = Number.POSITIVE_INFINITY } = access;
-      return { access, renewAtMs: beganMs + lifetimeMs - Math.min(renewBeforeEndMs, lifetimeMs / 10) };
+      this.#latest = { access, renewAtMs: beganMs + lifetimeMs - Math.min(renewBeforeEndMs, lifetimeMs / 10) };
+      return this.#latest;
     } catch (error) {
       this.#held = undefined;
       throw error;

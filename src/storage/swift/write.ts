@@ -1,4 +1,4 @@
-import { isOperatorError } from '../../lib/errors.ts';
+import { isOperatorError, OperatorError } from '../../lib/errors.ts';
 import { sourceOfBytes } from '../object-source.ts';
 import type { ObjectEntry, ObjectSource, PutOptions } from '../object-store.ts';
 import { objectExists, storeMissing, uploadDiffers } from '../store-errors.ts';
@@ -21,10 +21,10 @@ export interface WriteDeps extends ClaimDeps {
 export function putObject(deps: WriteDeps, key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry> {
   const put = source.size > deps.segmentBytes ? putInSegments : putWhole;
   if (!options.createOnly) return put(deps, key, source, options);
-  const refuseIfThere = async () => {
-    if (await headIfThere(deps.container, key, options.signal)) throw objectExists(key, deps.container.storeName);
-  };
-  return workAlone(deps, key, options.signal, (signal) => put(deps, key, source, { ...options, signal }), refuseIfThere);
+  return workAlone(deps, key, options.signal, async (signal) => {
+    if (await headIfThere(deps.container, key, signal)) throw objectExists(key, deps.container.storeName);
+    return put(deps, key, source, { ...options, signal });
+  });
 }
 
 async function putWhole(deps: WriteDeps, key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry> {
@@ -69,9 +69,9 @@ async function putBytes(
  */
 async function putInSegments(deps: WriteDeps, key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry> {
   const { container, remover, segmentBytes } = deps;
-  const { createOnly, signal } = options;
+  const { signal } = options;
+  if (key.startsWith('/')) throw segmentsRefused(key, container.storeName);
   const old = await headIfThere(container, key, signal);
-  if (old && createOnly) throw objectExists(key, container.storeName);
   if (old?.isSegmented) await remover.remove([key], signal);
   await removeSegments(deps, key, signal);
   try {
@@ -119,4 +119,11 @@ async function headIfThere(container: Container, key: string, signal: AbortSigna
 
 async function removeSegments({ container, remover }: WriteDeps, key: string, signal: AbortSignal | undefined): Promise<void> {
   for await (const names of segmentNamesOf(container, key, signal)) await remover.remove(names, signal);
+}
+
+/** A manifest cannot name them: Swift takes no prefix that begins with a slash. */
+function segmentsRefused(key: string, storeName: string): OperatorError {
+  return new OperatorError('object-too-large', `${storeName} cannot keep ${key} in segments, as it begins with a slash`, {
+    hint: 'Take the slash from the prefix of the site (its objects must be renamed then), or take base backups in chunks: set basebackup_mode to local-tar.',
+  });
 }

@@ -19,6 +19,8 @@ export interface SwiftConfiguration {
   readonly keystoneUrl: string | undefined;
   /** Objects larger than this are refused. */
   readonly maxFileBytes: number;
+  /** How long TempAuth's tokens are good for. */
+  readonly tokenSeconds: number;
 }
 
 const swiftFilters = ['catch_errors', 'gatekeeper', 'healthcheck', 'listing_formats', 'bulk', 'container_quotas', 'copy', 'slo', 'dlo'];
@@ -95,20 +97,21 @@ connect_timeout = 10
 pool_timeout = 10
 io_timeout = 10
 error_suppression_limit = 1000000
-${keystoneUrl === undefined ? tempAuth(certificate !== undefined) : keystoneAuth(keystoneUrl, ports.memcached)}
+${keystoneUrl === undefined ? tempAuth(certificate !== undefined, configuration.tokenSeconds) : keystoneAuth(keystoneUrl)}
 ${swiftFilters.map((name) => `[filter:${name}]\nuse = egg:swift#${name}\n`).join('')}`;
 }
 
-function tempAuth(isSecure: boolean): string {
+function tempAuth(isSecure: boolean, tokenSeconds: number): string {
   return `[filter:tempauth]
 use = egg:swift#tempauth
+token_life = ${tokenSeconds}
 user_test_tester = testing .admin
 user_test_tester2 = testing2
 storage_url_scheme = ${isSecure ? 'https' : 'default'}
 `;
 }
 
-function keystoneAuth(url: string, memcachedPort: number): string {
+function keystoneAuth(url: string): string {
   return `[filter:authtoken]
 paste.filter_factory = keystonemiddleware.auth_token:filter_factory
 www_authenticate_uri = ${url}/v3
@@ -120,7 +123,7 @@ project_name = service
 user_domain_id = default
 project_domain_id = default
 delay_auth_decision = true
-memcached_servers = 127.0.0.1:${memcachedPort}
+cache = swift.cache
 [filter:keystoneauth]
 use = egg:swift#keystoneauth
 operator_roles = admin, member

@@ -17,9 +17,12 @@ export interface TestSwiftOptions {
   readonly keystoneUrl?: string;
   /** Objects larger than this are refused. */
   readonly maxFileBytes?: number;
+  /** How long TempAuth's tokens are good for. */
+  readonly tokenSeconds?: number;
 }
 
 const storageServers = ['account', 'container', 'object'] as const;
+const tokenSecondsDefault = 86_400;
 const maxFileBytesDefault = 5 * 1024 ** 3 + 2;
 
 /** OpenStack Swift of Debian with one replica: its four servers, and memcached, where TempAuth keeps its tokens. */
@@ -41,12 +44,12 @@ export class TestSwift implements AsyncDisposable {
   }
 
   static async start(options: TestSwiftOptions): Promise<TestSwift> {
-    const { directory, certificate, keystoneUrl, maxFileBytes = maxFileBytesDefault } = options;
+    const { directory, certificate, keystoneUrl, maxFileBytes = maxFileBytesDefault, tokenSeconds = tokenSecondsDefault } = options;
     const etc = join(directory, 'etc');
     await mkdir(etc, { recursive: true });
     await mkdir(join(directory, 'srv', 'd1'), { recursive: true });
     const ports = await choosePorts(options.port);
-    const files = swiftConfiguration({ etc, ports, certificate, keystoneUrl, maxFileBytes });
+    const files = swiftConfiguration({ etc, ports, certificate, keystoneUrl, maxFileBytes, tokenSeconds });
     for (const [name, text] of files) await writeFile(join(etc, name), text);
     const url = `${certificate ? 'https' : 'http'}://127.0.0.1:${ports.proxy}`;
     const memcached = startMemcached(directory, ports.memcached);
