@@ -123,7 +123,7 @@ test('two writers at the same moment: the loser compares with what the winner st
     const released = Promise.withResolvers<void>();
     site.store.inject({ operation: 'put', call: 1, how: 'wait', until: released.promise });
     const archiving = site.archiver.archive(segment, await site.writeBytes(segment, ours)).catch((error: OperatorError) => error.code);
-    await waitFor(() => site.store.count('put') % 2 === 1, { withinMs: 5000, what: 'the upload has begun' });
+    await waitFor(() => site.store.count('put') % 2 === 1, { withinMs: 30_000, what: 'the upload has begun' });
     await site.store.put(`main/xlog/${segment}`, sourceOfBytes(sealed), { metadata: entry.metadata });
     released.resolve();
     assert.equal(await archiving, expected);
@@ -233,7 +233,7 @@ test('a store that is away for a while costs nothing but time, and one file is s
   const path = await site.write(segment);
   const gaveUp = new AbortController();
   const first = site.archiver.archive(segment, path, gaveUp.signal);
-  await waitFor(() => site.store.count('put') >= 3, { withinMs: 10_000, what: 'several attempts to upload' });
+  await waitFor(() => site.store.count('put') >= 3, { withinMs: 30_000, what: 'several attempts to upload' });
   gaveUp.abort(new Error('TIMEOUT'));
   await assert.rejects(first, /TIMEOUT/);
   const again = [site.archiver.archive(segment, path), site.archiver.archive(segment, path)];
@@ -263,7 +263,7 @@ test('what a dead daemon left in the spool is uploaded by the next one', async (
     names.map(async (name) => dead.archiver.archive(name, await dead.write(name)).catch((error: Error) => error.message)),
   );
   await waitFor(() => new Set(dead.store.calls.filter(({ operation }) => operation === 'put').map(({ key }) => key)).size === 3, {
-    withinMs: 10_000,
+    withinMs: 30_000,
     what: 'all three are being uploaded',
   });
   await dead.abort();
@@ -284,7 +284,7 @@ test('a spooled file that contradicts the store stays, is named, and holds nothi
   const other = '000000010000000000000004';
   const runs = [segment, other].map(async (name) => dead.archiver.archive(name, await dead.write(name)).catch(() => 'stopped'));
   await waitFor(async () => (await dead.spooled()).length === 4 && dead.store.count('put') > 2, {
-    withinMs: 10_000,
+    withinMs: 30_000,
     what: 'both are spooled',
   });
   await dead.abort();

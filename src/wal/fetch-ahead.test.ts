@@ -30,7 +30,7 @@ function isFinished(name: string): boolean {
 
 async function fetchedAhead(site: TestWalSite, count: number): Promise<void> {
   await waitFor(async () => (await site.prefetched()).filter(isFinished).length === count && (await site.prefetched()).every(isFinished), {
-    withinMs: 10_000,
+    withinMs: 30_000,
     what: `${count} files fetched ahead`,
   });
 }
@@ -42,14 +42,14 @@ test('following segments are fetched ahead, right across the carry, and no furth
   await site.fetchBytes(first);
   await fetchedAhead(site, 4);
   const beyond = /000000010000000100000(00[2-9]|01)/;
-  await waitFor(() => site.store.count('get', beyond) > 0, { withinMs: 5000, what: 'the end of the archive is found' });
+  await waitFor(() => site.store.count('get', beyond) > 0, { withinMs: 30_000, what: 'the end of the archive is found' });
   const asked = site.store.calls.slice(seen).map(({ key }) => key.slice(-24));
   assert.deepEqual(asked.slice(0, 5), names, 'one request for each name');
   assert.ok(asked.length <= 5 + 4, 'and no more beyond the end than may be under way at once');
   for (const [at, name] of names.slice(1).entries()) {
     assert.deepEqual(await site.fetchBytes(name), makeWalSegment(name));
     await waitFor(() => site.store.calls.length === seen + asked.length + at + 1, {
-      withinMs: 5000,
+      withinMs: 30_000,
       what: 'then the end is asked for once a time',
     });
   }
@@ -79,7 +79,7 @@ test('a look-ahead that found nothing does not answer for a request that came la
     until: released.promise.then(() => Promise.reject(missing)),
   });
   await site.fetchBytes(first);
-  await waitFor(() => site.store.count('get', new RegExp(second)) === 1, { withinMs: 5000, what: 'looking ahead' });
+  await waitFor(() => site.store.count('get', new RegExp(second)) === 1, { withinMs: 30_000, what: 'looking ahead' });
   await site.archiveNew([second]);
   const fetching = site.fetchBytes(second);
   released.resolve();
@@ -136,7 +136,7 @@ test('more is fetched ahead if PostgreSQL had to wait', async () => {
   const released = Promise.withResolvers<void>();
   site.store.inject({ operation: 'get', key: new RegExp(second), how: 'wait', until: released.promise });
   await site.fetchBytes(first);
-  await waitFor(() => site.store.count('get', new RegExp(second)) === 1, { withinMs: 5000, what: 'the second one is under way' });
+  await waitFor(() => site.store.count('get', new RegExp(second)) === 1, { withinMs: 30_000, what: 'the second one is under way' });
   const waiting = site.fetchBytes(second);
   released.resolve();
   await waiting;
@@ -164,7 +164,7 @@ test('files that nobody will ask for any more are dropped: after a jump, after a
     [names[4]],
   );
   pauses.at(-1)?.();
-  await waitFor(async () => (await site.prefetched()).length === 0, { withinMs: 5000, what: 'dropped after the pause' });
+  await waitFor(async () => (await site.prefetched()).length === 0, { withinMs: 30_000, what: 'dropped after the pause' });
   await site.fetchBytes(first);
   await fetchedAhead(site, 2);
   await site.fetcher.close();

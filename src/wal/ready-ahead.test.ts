@@ -48,8 +48,8 @@ async function startBench(deps: Partial<ReadyAheadDeps> = {}): Promise<Bench> {
 }
 
 async function stored({ site }: Bench, name: string): Promise<void> {
-  await waitFor(() => site.catalog.findWal(name), { withinMs: 10_000, what: `${name} is stored` });
-  await waitFor(async () => (await site.spooled()).length === 0, { withinMs: 10_000, what: 'nothing is left to do' });
+  await waitFor(() => site.catalog.findWal(name), { withinMs: 30_000, what: `${name} is stored` });
+  await waitFor(async () => (await site.spooled()).length === 0, { withinMs: 30_000, what: 'nothing is left to do' });
 }
 
 test('what PostgreSQL has marked as finished is stored before it asks, and then it need not wait', async () => {
@@ -100,7 +100,7 @@ test('no more is done ahead than may be, and it is hurried when it is asked for'
   const released = Promise.withResolvers<void>();
   bench.site.store.inject({ operation: 'put', key: /[2-9]$/, how: 'wait', until: released.promise });
   await bench.ask(first);
-  await waitFor(() => bench.site.store.count('put') === 5, { withinMs: 10_000, what: 'four uploads ahead' });
+  await waitFor(() => bench.site.store.count('put') === 5, { withinMs: 30_000, what: 'four uploads ahead' });
   const asked = bench.ask(second);
   released.resolve();
   assert.equal(await asked, 'stored');
@@ -115,8 +115,8 @@ test('a failure ahead stays without consequences: the file is archived when it i
   await bench.finish(names);
   bench.site.store.inject({ operation: 'put', key: /[2-5]$/, how: 'refuse' });
   await bench.ask(first);
-  await waitFor(() => bench.site.store.count('put') >= 5, { withinMs: 10_000, what: 'four attempts ahead' });
-  await waitFor(async () => (await bench.site.spooled()).length === 0, { withinMs: 10_000, what: 'nothing is left of them' });
+  await waitFor(() => bench.site.store.count('put') >= 5, { withinMs: 30_000, what: 'four attempts ahead' });
+  await waitFor(async () => (await bench.site.spooled()).length === 0, { withinMs: 30_000, what: 'nothing is left of them' });
   assert.equal(bench.site.store.count('put'), 5, 'none was repeated');
   bench.site.store.heal();
   for (const name of names.slice(1)) assert.equal(await bench.ask(name), 'stored', name);
@@ -137,7 +137,7 @@ test('at the end, what nobody asked for is given up', async () => {
   const released = Promise.withResolvers<void>();
   bench.site.store.inject({ operation: 'head', key: /[2-5]$/, how: 'wait', until: released.promise });
   await bench.ask(first);
-  await waitFor(() => bench.site.store.count('head') === 5, { withinMs: 10_000, what: 'four files ahead' });
+  await waitFor(() => bench.site.store.count('head') === 5, { withinMs: 30_000, what: 'four files ahead' });
   bench.ahead.stop();
   assert.equal(await bench.ask(names[7] as string), 'stored', 'what is asked for is archived');
   released.resolve();
@@ -154,7 +154,7 @@ test('an archive_status that cannot be read is noted once', async () => {
   const { archiver } = site;
   const ahead = new ReadyAhead({ site: 'main', archiver, cluster: () => ({ segmentBytes: mebibyte }), filesMax: 4, log });
   for (const name of [first, second]) assert.equal(await ahead.archive(name, await site.write(name)), 'stored');
-  await waitFor(() => notes.length > 0, { withinMs: 5_000, what: 'the note' });
+  await waitFor(() => notes.length > 0, { withinMs: 30_000, what: 'the note' });
   assert.equal(notes.length, 1);
   assert.match(notes[0] ?? '', /not archived ahead.*ENOTDIR/);
 });

@@ -76,7 +76,7 @@ test('one that an earlier run left in the spool is compared as well', async () =
   await using dead = await TestWalSite.start(pool);
   dead.store.inject({ operation: 'put', how: 'refuse' });
   const run = dead.archiver.archive(partial, await dead.writeBytes(partial, contentWith('of the server'))).catch(() => 'stopped');
-  await waitFor(() => dead.store.count('put') > 0, { withinMs: 10_000, what: 'it is being stored' });
+  await waitFor(() => dead.store.count('put') > 0, { withinMs: 30_000, what: 'it is being stored' });
   await dead.abort();
   await run;
   await using site = await siteWith(contentWith('of the receiver'));

@@ -32,7 +32,7 @@ for (const name of names) {
     };
     await using daemon = await fixture.daemon(atWork);
     const refused = () => existsSync(join(daemon.directory, 'cluster_mismatch'));
-    await waitFor(refused, { withinMs: 20_000, what: () => `the other cluster is refused:\n${daemon.log}` });
+    await waitFor(refused, { withinMs: 30_000, what: () => `the other cluster is refused:\n${daemon.log}` });
 
     const { prefix, system_identifier: expected } = fixture.expected;
     const store = join(fixture.storeDirectory, prefix, 'site_identity');

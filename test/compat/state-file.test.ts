@@ -85,7 +85,7 @@ test('the state file that the original left is taken over, and goes on in its sh
       const now = await state();
       return now.served_files['timeline'] !== undefined && now.pghoard.alerts.length > 0 && now;
     },
-    { withinMs: 20_000, what: 'the state is written' },
+    { withinMs: 30_000, what: 'the state is written' },
   );
   assertCounted(next, segment, history);
 

@@ -211,7 +211,7 @@ test('hundreds of half requests do not hinder an archive_command', async () => {
     return socket;
   });
   const isSettled = (socket: Socket) => !socket.connecting;
-  await waitFor(() => sockets.every(isSettled), { withinMs: 10_000, what: 'all have connected' });
+  await waitFor(() => sockets.every(isSettled), { withinMs: 30_000, what: 'all have connected' });
   const name = await target.segment();
   const port = String(target.daemon.port);
   const result = await runOurs('postgres-command', ['--mode', 'archive', '--site', siteName, '--port', port, '--xlog', name]);

@@ -132,7 +132,7 @@ function alertsOf(daemon: TestDaemon): string[] {
 
 async function waitForLog(daemon: TestDaemon, from: number, wanted: RegExp): Promise<void> {
   await waitFor(() => wanted.test(daemon.log.slice(from)), {
-    withinMs: 20_000,
+    withinMs: 30_000,
     what: () => `the log says ${wanted}:\n${daemon.log.slice(from)}`,
   });
 }

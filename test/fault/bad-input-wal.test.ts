@@ -55,7 +55,7 @@ test('WAL that is not what it should be: PostgreSQL is told why, keeps it, and g
     const waiting = await postgres.switchWal();
     const said = () => postgres.log().slice(logBefore);
     await waitFor(() => said().includes(`archiving ${name} failed`) && says.test(said()), {
-      withinMs: 20_000,
+      withinMs: 30_000,
       what: () => `PostgreSQL's log says what is wrong with a segment ${what}:\n${said()}\n${daemon.log.slice(-2000)}`,
     });
     assertNoStackTrace(said());

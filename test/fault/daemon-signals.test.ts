@@ -144,7 +144,7 @@ test('SIGHUP adds and removes sites and changes the log level under a running ba
 
   await writeFile(site.daemon.configFile, good);
   send('SIGHUP');
-  await waitFor(async () => (await statusOf('second')) === 404, { withinMs: 20_000, what: 'the site is gone' });
+  await waitFor(async () => (await statusOf('second')) === 404, { withinMs: 30_000, what: 'the site is gone' });
   await site.settle();
   await site.check();
   await site.restoreAndCompare();

@@ -70,7 +70,7 @@ test('a full disk under the spool holds WAL and base backups up, and loses nothi
   const log = logOf(site);
   await site.requestBasebackup();
   await log.says(/base backup failed: .*there is no room to write/);
-  await waitFor(async () => (await site.spooled()).length === 0, { withinMs: 20_000, what: 'the spool is empty' });
+  await waitFor(async () => (await site.spooled()).length === 0, { withinMs: 30_000, what: 'the spool is empty' });
   assert.deepEqual(await readdir(join(site.daemon.spoolDirectory, 'basebackup_incoming')), []);
   await full.makeRoom();
   await restarted(site);

@@ -104,7 +104,7 @@ class SyncBench implements AsyncDisposable {
       const [row] = await this.postgres.query('SELECT last_archived_wal >= $1 AS taken FROM pg_stat_archiver', [name]);
       return row?.['taken'] === true;
     };
-    await waitFor(isTaken, { withinMs: 20_000, what: `PostgreSQL is done with ${name}` });
+    await waitFor(isTaken, { withinMs: 30_000, what: `PostgreSQL is done with ${name}` });
     return name;
   }
 }

@@ -190,7 +190,7 @@ test('what was sealed names the object where the file changed after it was hashe
   const asked = Promise.withResolvers<void>();
   store.inject({ operation: 'head', key: /basebackup_delta\//, call: 1, how: 'wait', until: asked.promise });
   const taken = take(bench, { delta: onlyLarge });
-  await waitFor(() => store.count('head', /basebackup_delta\//) > 0, { withinMs: 20_000, what: 'the file is hashed' });
+  await waitFor(() => store.count('head', /basebackup_delta\//) > 0, { withinMs: 30_000, what: 'the file is hashed' });
   await writeFile(file, large('b').subarray(0, largeBytes - 5));
   asked.resolve();
   const { manifest } = await manifestOf(bench, await taken);
@@ -248,7 +248,7 @@ test('a shared file that is deleted meanwhile fails the backup instead of leavin
   store.inject({ operation: 'put', key: /delta_index/, how: 'wait', until: deleted.promise });
   const taken = take(bench, { delta: onlyLarge });
   const failure = assert.rejects(taken, { code: 'delta-file-missing', retryable: true });
-  await waitFor(() => store.count('put', /delta_index/) === 2, { withinMs: 20_000, what: 'the index is stored' });
+  await waitFor(() => store.count('put', /delta_index/) === 2, { withinMs: 30_000, what: 'the index is stored' });
   await store.delete(file);
   deleted.resolve();
   await failure;

@@ -92,7 +92,7 @@ for (const kind of kinds) {
       async () =>
         (await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE application_name IN ('pghoard', 'pg_basebackup')`)).length === 0,
       {
-        withinMs: 10_000,
+        withinMs: 30_000,
         what: 'the server has got rid of the backup',
       },
     );
@@ -125,7 +125,7 @@ test('a session that is terminated ends the backup at once, although the store i
   await using bench = await BackupBench.open(store);
   const backup = takeBasebackup(bench.job(postgres), bench.deps, never);
   backup.catch(() => {});
-  await waitFor(() => store.count('put') >= 2, { withinMs: 20_000, what: 'the second chunk is on its way' });
+  await waitFor(() => store.count('put') >= 2, { withinMs: 30_000, what: 'the second chunk is on its way' });
   await postgres.query(endBackups);
   const settled = assert.rejects(backup, (caught) => isOperatorError(caught, 'postgres-connection-lost') && caught.retryable);
   setImmediate(go);
@@ -142,7 +142,7 @@ test('no more chunks lie in the spool than are allowed', async () => {
     state.running = false;
   });
   const chunksNow = async () => (await bench.spooled()).filter((name) => /\.0{7}[1-9]|\.0{6}[1-9][0-9]/.test(name)).length;
-  await waitFor(() => store.count('put') >= 3, { withinMs: 20_000, what: 'other chunks overtake the stuck one' });
+  await waitFor(() => store.count('put') >= 3, { withinMs: 30_000, what: 'other chunks overtake the stuck one' });
   go();
   while (state.running) most = Math.max(most, await chunksNow());
   await backup;
@@ -154,7 +154,7 @@ test('a server that crashes ends the backup; the next one succeeds', async () =>
   await using bench = await BackupBench.open(store);
   const backup = takeBasebackup(bench.job(postgres), bench.deps, never);
   backup.catch(() => {});
-  await waitFor(() => store.count('put') >= 2, { withinMs: 20_000, what: 'the second chunk is on its way' });
+  await waitFor(() => store.count('put') >= 2, { withinMs: 30_000, what: 'the second chunk is on its way' });
   await postgres.kill9();
   const settled = assert.rejects(backup, (caught) => isOperatorError(caught, 'postgres-connection-lost'));
   setImmediate(go);

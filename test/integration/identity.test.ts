@@ -34,7 +34,7 @@ describe('a site and the clusters that come to it', () => {
     const stored = JSON.parse(await readFile(join(site.daemon.storeDirectory, 'main', 'site_identity'), 'utf8')) as Identity;
     assert.deepEqual([stored.system_identifier, stored.wal_segment_size], [control?.['id'], 16 * 1024 * 1024]);
     const shown = async () => (await siteState()).identity?.major_versions[0];
-    assert.equal(await waitFor(shown, { withinMs: 10_000, what: 'the state file tells' }), '15');
+    assert.equal(await waitFor(shown, { withinMs: 30_000, what: 'the state file tells' }), '15');
     assert.equal((await siteState()).identity?.system_identifier, stored.system_identifier);
   });
 
@@ -49,11 +49,11 @@ describe('a site and the clusters that come to it', () => {
     assert.equal((await daemon.request('PUT', '/main/basebackup')).status, 201);
     const name = await postgres.switchWal();
     await waitFor(() => /store-empty|nothing at all there/.test(postgres.log()) || daemon.log.includes('upload failed'), {
-      withinMs: 20_000,
+      withinMs: 30_000,
       what: () => `the segment is not stored:\n${daemon.log}`,
     });
     await waitFor(async () => (await siteState()).because.includes('now has nothing at all there'), {
-      withinMs: 10_000,
+      withinMs: 30_000,
       what: 'it is said',
     });
     assert.deepEqual(await entriesBelow(store), []);
@@ -74,16 +74,16 @@ describe('a site and the clusters that come to it', () => {
     await waitFor(
       () => /cluster-mismatch: .*is WAL of another cluster: its system identifier is \d+, not \d+[^]*A new cluster/.test(successor.log()),
       {
-        withinMs: 20_000,
+        withinMs: 30_000,
         what: () => `PostgreSQL is told:\n${successor.log()}`,
       },
     );
     await daemon.request('PUT', '/main/basebackup');
     const isSaid = async () => /nothing is stored or deleted: .*is of another cluster than site main/.test((await siteState()).because);
-    await waitFor(isSaid, { withinMs: 10_000, what: 'no base backup is taken' });
+    await waitFor(isSaid, { withinMs: 30_000, what: 'no base backup is taken' });
     for (const mode of ['pipe', 'basic', 'delta']) {
       await daemon.reconfigure({ site: { basebackup_mode: mode } });
-      await waitFor(isSaid, { withinMs: 10_000, what: `no base backup of mode ${mode} is taken` });
+      await waitFor(isSaid, { withinMs: 30_000, what: `no base backup of mode ${mode} is taken` });
     }
     assert.deepEqual(await storedFiles(), storedBefore);
   });
@@ -117,7 +117,7 @@ describe('a site and the clusters that come to it', () => {
 
   async function alerted(name: string): Promise<void> {
     const isThere = () => existsSync(join(site.daemon.directory, 'alerts', name));
-    await waitFor(isThere, { withinMs: 20_000, what: () => `the alert ${name} is raised:\n${site.daemon.log}` });
+    await waitFor(isThere, { withinMs: 30_000, what: () => `the alert ${name} is raised:\n${site.daemon.log}` });
   }
 
   async function archiveTo(name: string): Promise<void> {

@@ -48,13 +48,13 @@ test('WAL that the server has removed leads to a new base backup, without and wi
     await daemon.launch();
     const end = await site.logged(/WAL is missing from 00000001\S+ until 00000001\S+/, logged);
     await waitFor(() => existsSync(alert) || /a base backup from after the hole/.test(daemon.log.slice(logged)), {
-      withinMs: 10_000,
+      withinMs: 30_000,
       what: 'the alert is raised',
     });
     assert.match(daemon.log.slice(logged, end), /does not have WAL segment/);
     await daemon.basebackups(backups);
     await site.logged(/a base backup from after the hole in the WAL is complete/, logged);
-    await waitFor(() => !existsSync(alert), { withinMs: 5000, what: 'the alert is cleared' });
+    await waitFor(() => !existsSync(alert), { withinMs: 30_000, what: 'the alert is cleared' });
   }
 });
 
@@ -101,10 +101,10 @@ test('a wrong password raises an alert, which goes away with it', async () => {
   await using site = await ReceivingSite.start({ hba, dsn });
   const alert = join(site.daemon.directory, 'alerts', 'authentication_error');
   await site.logged(/WAL is not being received: .*password authentication failed/);
-  await waitFor(() => existsSync(alert), { withinMs: 5000, what: 'the alert is raised' });
+  await waitFor(() => existsSync(alert), { withinMs: 30_000, what: 'the alert is raised' });
   assert.equal((await site.state())?.running ?? false, false);
   await site.postgres.query(`CREATE ROLE receiver LOGIN REPLICATION PASSWORD 'right'`);
-  await waitFor(() => !existsSync(alert), { withinMs: 10_000, what: 'the alert is cleared' });
+  await waitFor(() => !existsSync(alert), { withinMs: 30_000, what: 'the alert is cleared' });
   await site.addSegment();
   assert.doesNotMatch(site.daemon.log, /right/);
 });

@@ -25,15 +25,15 @@ describe('WAL received with pg_receivewal through a slot', () => {
     await site.addSegment();
     const last = await site.addSegment();
     const remaining = async () => (await rawSegments()).join() === last;
-    await waitFor(remaining, { withinMs: 5000, what: 'all but the last file are removed' });
+    await waitFor(remaining, { withinMs: 30_000, what: 'all but the last file are removed' });
     const isShown = async () => (await site.state())?.because.startsWith('receiving since 0/');
-    await waitFor(isShown, { withinMs: 10_000, what: 'the state file shows it' });
+    await waitFor(isShown, { withinMs: 30_000, what: 'the state file shows it' });
     assert.equal((await site.state())?.running, true);
   });
 
   test('the state file shows it active also while the server writes nothing', async () => {
     const seen = (await site.state())?.latest_activity ?? '';
-    await waitFor(async () => ((await site.state())?.latest_activity ?? '') > seen, { withinMs: 15_000, what: 'activity goes on' });
+    await waitFor(async () => ((await site.state())?.latest_activity ?? '') > seen, { withinMs: 30_000, what: 'activity goes on' });
   });
 
   test('a receiver that is killed is started again, and nothing is lost', async () => {
@@ -63,9 +63,9 @@ describe('WAL received with pg_receivewal through a slot', () => {
     const logged = site.daemon.log.length;
     await site.daemon.reconfigure({ site: node('other') });
     await site.logged(/the replication slot other does not exist on the server[^]*pg_create_physical_replication_slot/, logged);
-    await waitFor(() => existsSync(alertFile('configuration_error')), { withinMs: 5000, what: 'the alert is raised' });
+    await waitFor(() => existsSync(alertFile('configuration_error')), { withinMs: 30_000, what: 'the alert is raised' });
     await site.postgres.query(`SELECT pg_create_physical_replication_slot('other', true)`);
-    await waitFor(() => !existsSync(alertFile('configuration_error')), { withinMs: 10_000, what: 'the alert is cleared' });
+    await waitFor(() => !existsSync(alertFile('configuration_error')), { withinMs: 30_000, what: 'the alert is cleared' });
     await site.daemon.reconfigure({ site: node('pghoard') });
     await site.addSegment();
     await site.assertNoHole();
@@ -77,8 +77,8 @@ describe('WAL received with pg_receivewal through a slot', () => {
     await site.logged(/received WAL file set aside: .*0000000100000000000000F0/);
     await site.addSegment();
     assert.deepEqual(await readdir(join(site.incomingDirectory, 'rejected')), [name]);
-    await waitFor(async () => (await site.state())?.rejected.includes(name), { withinMs: 10_000, what: 'the state file names it' });
-    await waitFor(() => existsSync(alertFile('wal_gap')), { withinMs: 5000, what: 'the alert is raised' });
+    await waitFor(async () => (await site.state())?.rejected.includes(name), { withinMs: 30_000, what: 'the state file names it' });
+    await waitFor(() => existsSync(alertFile('wal_gap')), { withinMs: 30_000, what: 'the alert is raised' });
   });
 
   test('receiving pauses while the disk is nearly full, and catches up', async () => {
@@ -87,7 +87,7 @@ describe('WAL received with pg_receivewal through a slot', () => {
     await site.daemon.reconfigure({ site: guard(2 ** 52) });
     await site.logged(/receiving of WAL is paused: only \d+ bytes are free/, logged);
     const name = await site.endSegment();
-    await waitFor(async () => (await site.state())?.running === false, { withinMs: 10_000, what: 'the state file says so' });
+    await waitFor(async () => (await site.state())?.running === false, { withinMs: 30_000, what: 'the state file says so' });
     await site.daemon.reconfigure({ site: guard(null) });
     await site.daemon.archived(name);
     await site.assertNoHole();
@@ -99,10 +99,10 @@ describe('WAL received with pg_receivewal through a slot', () => {
     const { nodes, pg_data_directory } = await site.daemon.siteConfig();
     await site.daemon.reconfigure({ site: { nodes: [other.dsn], pg_data_directory: other.dataDirectory } });
     await site.logged(/WAL is not being received: the cluster .* is of another cluster than site main: its system identifier is/, logged);
-    await waitFor(() => existsSync(alertFile('cluster_mismatch')), { withinMs: 5000, what: 'the alert is raised' });
+    await waitFor(() => existsSync(alertFile('cluster_mismatch')), { withinMs: 30_000, what: 'the alert is raised' });
     assert.deepEqual(site.receivers(), []);
     await site.daemon.reconfigure({ site: { nodes, pg_data_directory } });
-    await waitFor(() => !existsSync(alertFile('cluster_mismatch')), { withinMs: 10_000, what: 'the alert is cleared' });
+    await waitFor(() => !existsSync(alertFile('cluster_mismatch')), { withinMs: 30_000, what: 'the alert is cleared' });
     await site.addSegment();
     await site.assertNoHole();
   });
@@ -112,11 +112,11 @@ describe('WAL received with pg_receivewal through a slot', () => {
     for (let kill = 0; kill < 2; kill++) {
       const receivers = site.receivers();
       await site.daemon.kill9();
-      await waitFor(() => !receivers.some(isRunning), { withinMs: 5000, what: 'the receiver dies with the daemon' });
+      await waitFor(() => !receivers.some(isRunning), { withinMs: 30_000, what: 'the receiver dies with the daemon' });
       await load.goesOn();
       await site.postgres.switchWal();
       await site.daemon.launch();
-      await waitFor(() => site.receivers().length === 1, { withinMs: 20_000, what: () => `one receiver runs\n${site.daemon.log}` });
+      await waitFor(() => site.receivers().length === 1, { withinMs: 30_000, what: () => `one receiver runs\n${site.daemon.log}` });
       await load.goesOn();
     }
     await load.stop();

@@ -44,7 +44,7 @@ before(async () => {
   await postgres.query(`SET password_encryption = 'md5'`);
   await postgres.query(`CREATE ROLE md5 LOGIN PASSWORD '${secret}'`);
   for (const role of ['tls_only', 'clear_only', 'excluded', 'certified', 'unprivileged']) await postgres.query(`CREATE ROLE ${role} LOGIN`);
-  await waitFor(() => connects({ user: 'tls_only', sslmode: 'require' }), { withinMs: 5000, what: 'the server speaks TLS' });
+  await waitFor(() => connects({ user: 'tls_only', sslmode: 'require' }), { withinMs: 30_000, what: 'the server speaks TLS' });
 });
 
 after(async () => {
@@ -239,7 +239,7 @@ test('application_name, options and connect_timeout', async () => {
 test('a server that accepts and then says nothing is given up', async () => {
   const sockets: Socket[] = [];
   const server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
-  await waitFor(() => server.listening, { withinMs: 1000, what: 'listening' });
+  await waitFor(() => server.listening, { withinMs: 30_000, what: 'listening' });
   const port = String((server.address() as { port: number }).port);
   try {
     const error = await failure({ port, connect_timeout: '2' });
@@ -249,7 +249,7 @@ test('a server that accepts and then says nothing is given up', async () => {
     const reason = new Error('enough');
     const abort = new AbortController();
     const attempt = open({ port }, { signal: abort.signal });
-    await waitFor(() => sockets.length === 2, { withinMs: 1000, what: 'the second connection' });
+    await waitFor(() => sockets.length === 2, { withinMs: 30_000, what: 'the second connection' });
     abort.abort(reason);
     await assert.rejects(attempt, reason);
   } finally {
@@ -294,7 +294,7 @@ test('close ends the session, also during a statement, and again', async () => {
   connection.onLost(() => assert.fail('closing is not losing'));
   const running = connection.query('SELECT pg_sleep(60)');
   const ended = assert.rejects(running, (error) => isOperatorError(error, 'postgres-unreachable'));
-  await waitFor(async () => (await sleepers()) === 1, { withinMs: 5000, what: 'the statement runs' });
+  await waitFor(async () => (await sleepers()) === 1, { withinMs: 30_000, what: 'the statement runs' });
   await connection.close();
   await connection.close();
   await ended;
@@ -322,7 +322,7 @@ test('a server killed in the middle of a statement', async () => {
   const running = connection.query('SELECT pg_sleep(60)');
   const queued = connection.query('SELECT 1');
   const failures = Promise.allSettled([running, queued]);
-  await waitFor(async () => (await sleepers(victim)) === 1, { withinMs: 5000, what: 'the statement runs' });
+  await waitFor(async () => (await sleepers(victim)) === 1, { withinMs: 30_000, what: 'the statement runs' });
   await victim.kill9();
   for (const result of await failures) {
     assert(result.status === 'rejected' && isOperatorError(result.reason, 'postgres-unreachable') && result.reason.retryable);

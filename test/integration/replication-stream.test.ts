@@ -182,7 +182,7 @@ for (const version of ['15', 'embedded'] as const) {
         await postgres.query('CHECKPOINT');
         return (await readSlot(control, 'lost'))?.restartLsn === undefined;
       };
-      await waitFor(isLost, { withinMs: 10_000, what: 'the server gives the slot up' });
+      await waitFor(isLost, { withinMs: 30_000, what: 'the server gives the slot up' });
       const error = await failureOf(stream({}, { slot: 'lost' }).then(untilEnd));
       assert.equal(error.code, version === '15' ? 'wal-removed' : 'slot-lost', 'older servers let a lost slot be used again');
       await postgres.query('ALTER SYSTEM RESET max_slot_wal_keep_size');

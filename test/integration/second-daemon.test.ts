@@ -101,7 +101,7 @@ describe('a restored copy beside its original, each with a daemon of its own, on
     await postgres.query('SELECT pg_promote()');
     const refusal =
       /wal-conflict: 00000002\.history is already stored with other content[^]*Two servers were promoted to this timeline[^]*site of its own/;
-    await waitFor(() => refusal.test(postgres.log()), { withinMs: 20_000, what: () => `PostgreSQL is told:\n${postgres.log()}` });
+    await waitFor(() => refusal.test(postgres.log()), { withinMs: 30_000, what: () => `PostgreSQL is told:\n${postgres.log()}` });
   });
 
   /** Begins to wait for what the daemon logs from now on. */
@@ -116,6 +116,6 @@ describe('a restored copy beside its original, each with a daemon of its own, on
       const own = state.pghoard.sites['main'] as SiteState;
       return isSo(own) && own;
     };
-    return waitFor(look, { withinMs: 20_000, everyMs: 100, what: () => `the state becomes so:\n${daemon.log}` });
+    return waitFor(look, { withinMs: 30_000, everyMs: 100, what: () => `the state becomes so:\n${daemon.log}` });
   }
 });

@@ -75,10 +75,10 @@ describe('holes in the archive', () => {
     for (const name of [lost, kept]) await daemon.archived(name);
     await daemon.basebackups(backups.length + 1);
     await said(/a base backup from after the hole in the WAL is complete/, logged);
-    await waitFor(() => !existsSync(alert()), { withinMs: 5000, what: 'the alert is cleared' });
+    await waitFor(() => !existsSync(alert()), { withinMs: 30_000, what: 'the alert is cleared' });
     const isPast = async () =>
       (await state())?.holes.map(({ from, to, status }) => [from, to, status].join()).join(' ') === `${gone},${gone},past`;
-    await waitFor(isPast, { withinMs: 10_000, what: 'the state file goes on naming what is missing' });
+    await waitFor(isPast, { withinMs: 30_000, what: 'the state file goes on naming what is missing' });
     const { mending } = (await state())?.holes.at(-1) ?? {};
     assert.match(String(mending), /does not have WAL segment/);
   });
@@ -109,7 +109,7 @@ describe('holes in the archive', () => {
       const wal = await state();
       return !existsSync(alert()) && wal?.because === null && wal.holes.length === 0 && wal.ranges.length === 1;
     };
-    await waitFor(isSo, { withinMs: 20_000, what: () => `neither the state file nor an alert tells of a hole\n${daemon.log}` });
+    await waitFor(isSo, { withinMs: 30_000, what: () => `neither the state file nor an alert tells of a hole\n${daemon.log}` });
   }
 
   async function said(words: RegExp, from: number): Promise<void> {
@@ -126,7 +126,7 @@ describe('holes in the archive', () => {
   async function switchAndMark(): Promise<string> {
     const name = await postgres.switchWal();
     const done = join(postgres.dataDirectory, 'pg_wal', 'archive_status', `${name}.done`);
-    await waitFor(() => existsSync(done), { withinMs: 10_000, what: `${name} is done` });
+    await waitFor(() => existsSync(done), { withinMs: 30_000, what: `${name} is done` });
     return name;
   }
 
@@ -134,7 +134,7 @@ describe('holes in the archive', () => {
     await postgres.query(`ALTER SYSTEM SET archive_command = '${command.replaceAll("'", "''")}'`);
     await postgres.query('SELECT pg_reload_conf()');
     await waitFor(async () => (await postgres.query('SHOW archive_command'))[0]?.['archive_command'] === command, {
-      withinMs: 5000,
+      withinMs: 30_000,
       what: 'the setting is in force',
     });
   }

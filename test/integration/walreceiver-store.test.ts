@@ -28,7 +28,7 @@ describe('commits that wait until their WAL is in the store (wal_durability: sto
       const [left, ...others] = await beginnings();
       return others.length === 0 && left !== undefined && left > whole;
     };
-    await waitFor(areTidy, { withinMs: 5000, what: 'only the newest beginning is left' });
+    await waitFor(areTidy, { withinMs: 30_000, what: 'only the newest beginning is left' });
   });
 
   test('while the store is away they wait, and others do not', async () => {
@@ -37,7 +37,7 @@ describe('commits that wait until their WAL is in the store (wal_durability: sto
     await writeFile(partials, 'in the way');
     const commit = insertSynchronously(1000, 1);
     const isWaiting = async () => (await site.postgres.query(`SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)).length === 1;
-    await waitFor(isWaiting, { withinMs: 5000, what: 'the commit waits' });
+    await waitFor(isWaiting, { withinMs: 30_000, what: 'the commit waits' });
     await site.logged(/cannot store the beginning of a WAL segment, trying again/);
     await site.postgres.query('INSERT INTO ledger VALUES (1001, md5(1001::text))');
     assert.ok(await isWaiting());

@@ -62,7 +62,7 @@ test('timelines are followed to their ends and beyond: from a standby that is pr
       return undefined;
     };
     assert.match(
-      await waitFor(before, { withinMs: 5000, what: `timeline ${timeline - 1} is stored to its end` }),
+      await waitFor(before, { withinMs: 30_000, what: `timeline ${timeline - 1} is stored to its end` }),
       /[0-9A-F]{24}\.partial$/,
     );
   }

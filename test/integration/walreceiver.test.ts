@@ -52,7 +52,7 @@ describe('WAL received over the replication protocol', () => {
       const state = await site.state();
       return state?.running === true && BigInt(state.last_flushed_lsn ?? 0) >= reached;
     };
-    await waitFor(isShown, { withinMs: 15_000, what: 'the state file tells what is flushed' });
+    await waitFor(isShown, { withinMs: 30_000, what: 'the state file tells what is flushed' });
   });
 
   test('beside what is being received only the last raw file stays, as pg_receivewal would leave it', async () => {
@@ -62,12 +62,15 @@ describe('WAL received over the replication protocol', () => {
       const [first, second, ...others] = (await readdir(site.incomingDirectory)).toSorted();
       return first === last && second?.endsWith('.partial') && others.length === 0;
     };
-    await waitFor(remaining, { withinMs: 5000, what: 'all but the last file are removed' });
+    await waitFor(remaining, { withinMs: 30_000, what: 'all but the last file are removed' });
   });
 
   test('while nothing can be stored, commits that wait for us return and the connection is kept', async () => {
     await alterSystem(`SET synchronous_standby_names = 'pghoard_walreceiver'`);
-    const sender = await waitFor(async () => walSender(`sync_state = 'sync'`), { withinMs: 5000, what: 'we are the synchronous standby' });
+    const sender = await waitFor(async () => walSender(`sync_state = 'sync'`), {
+      withinMs: 30_000,
+      what: 'we are the synchronous standby',
+    });
     const [wal, aside] = [join(site.daemon.storeDirectory, siteName, 'xlog'), join(site.directory, 'aside')];
     await rename(wal, aside);
     await writeFile(wal, 'in the way');
@@ -75,7 +78,7 @@ describe('WAL received over the replication protocol', () => {
     const name = await site.endSegment();
     await site.logged(/cannot archive received WAL file/, logged);
     const isLate = `now() > '${String(sender['now'])}'::timestamptz + interval '${silenceSecondsMax + 1} seconds'`;
-    const [, later] = await Promise.all([site.endSegment(), waitFor(() => walSender(isLate), { withinMs: 10_000, what: 'time goes by' })]);
+    const [, later] = await Promise.all([site.endSegment(), waitFor(() => walSender(isLate), { withinMs: 30_000, what: 'time goes by' })]);
     assert.equal(later['pid'], sender['pid']);
     await rm(wal);
     await rename(aside, wal);

@@ -43,7 +43,7 @@ export interface ConfigChanges {
 
 type Config = Record<string, unknown> & { backup_sites: Record<string, Record<string, unknown>> };
 
-const upWithinMs = 20_000;
+const upWithinMs = 60_000;
 
 /** The real daemon as a child process, with a configuration of its own, and what a test asks of it. It dies with the test process. */
 export class TestDaemon implements AsyncDisposable {

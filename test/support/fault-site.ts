@@ -169,7 +169,7 @@ export class FaultSite implements AsyncDisposable {
     await this.#checkArchived(archived, contents);
     this.#checkNoHole([...contents.wal.keys()].toSorted());
     await waitFor(async () => (await this.spooled()).length === 0, {
-      withinMs: 20_000,
+      withinMs: 30_000,
       what: 'the spool is empty',
     });
     return contents;

@@ -66,7 +66,7 @@ export class Load implements AsyncDisposable {
   async goesOn(): Promise<void> {
     const before = [this.lastCommitted, await this.#pgbenchRows()] as const;
     const more = async () => this.lastCommitted > before[0] && (await this.#pgbenchRows()) > before[1];
-    await Promise.race([waitFor(more, { withinMs: 20_000, what: 'the load goes on' }), this.#writing]);
+    await Promise.race([waitFor(more, { withinMs: 30_000, what: 'the load goes on' }), this.#writing]);
   }
 
   /** Ends it, and resolves once nothing of it is under way in the server. */
@@ -78,7 +78,7 @@ export class Load implements AsyncDisposable {
     this.#pgbench.kill();
     await once(this.#pgbench, 'exit');
     const none = async () => (await this.#postgres.query(`SELECT FROM pg_stat_activity WHERE application_name = 'pgbench'`)).length === 0;
-    await waitFor(none, { withinMs: 10_000, what: 'the last transactions of pgbench have ended' });
+    await waitFor(none, { withinMs: 30_000, what: 'the last transactions of pgbench have ended' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

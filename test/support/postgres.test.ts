@@ -20,7 +20,7 @@ for (const version of ['15', 'embedded'] as const) {
     await postgres.query('CREATE TABLE t AS SELECT 1 AS a');
     const finished = await postgres.switchWal();
     const archived = async () => (await postgres.query('SELECT last_archived_wal AS name FROM pg_stat_archiver'))[0]?.['name'] === finished;
-    await waitFor(archived, { withinMs: 5000, what: `${finished} is the last segment archived` });
+    await waitFor(archived, { withinMs: 30_000, what: `${finished} is the last segment archived` });
     await postgres.query('CHECKPOINT');
     await postgres.kill9();
     await postgres.launch();
@@ -68,6 +68,6 @@ test('a server dies with the process that started it', async () => {
   const [pid, directory] = line.toString().trim().split(' ') as [string, string];
   assert(isRunning(Number(pid)));
   starter.kill('SIGKILL');
-  await waitFor(() => !isRunning(Number(pid)), { withinMs: 10_000, what: 'the server has ended' });
+  await waitFor(() => !isRunning(Number(pid)), { withinMs: 30_000, what: 'the server has ended' });
   await rm(directory, { recursive: true });
 });

@@ -182,7 +182,7 @@ export class TestPostgres implements AsyncDisposable {
       victims = [...descendantsOf(pid), pid];
       for (const victim of victims) signalProcess(victim, 'SIGKILL');
     });
-    await waitFor(() => !victims.some(isRunning), { withinMs: 10_000, everyMs: 5, what: 'all processes of the server are gone' });
+    await waitFor(() => !victims.some(isRunning), { withinMs: 30_000, everyMs: 5, what: 'all processes of the server are gone' });
   }
 
   /** Stops it if it runs, and starts it again on the same port. */

@@ -138,7 +138,7 @@ export class ReceivingSite implements AsyncDisposable {
       return names.length > 0 && names.every((name, at) => at === 0 || name === nextWalName(names[at - 1] as string, segmentBytes));
     };
     const what = () => `the archive of timeline ${timeline} has no hole:\n${this.daemon.log}`;
-    await waitFor(isWhole, { withinMs: 10_000, what });
+    await waitFor(isWhole, { withinMs: 30_000, what });
   }
 
   /** A standby that follows the primary by itself, and asks no archive. */
@@ -152,7 +152,7 @@ export class ReceivingSite implements AsyncDisposable {
   async caughtUp(standby: TestPostgres): Promise<void> {
     const rows = async (server: TestPostgres) => (await server.query('SELECT count(*)::int AS rows FROM ledger'))[0]?.['rows'];
     const wanted = await rows(this.postgres);
-    await waitFor(async () => (await rows(standby)) === wanted, { withinMs: 20_000, what: 'the standby has caught up' });
+    await waitFor(async () => (await rows(standby)) === wanted, { withinMs: 30_000, what: 'the standby has caught up' });
   }
 
   /** Restores the newest base backup and all WAL, and starts it as a server of its own. */

@@ -62,7 +62,7 @@ export class ScriptedWalsender {
   /** What has been heard once that is `count` messages. */
   async hears(count: number): Promise<readonly Heard[]> {
     await waitFor(() => this.heard.length >= count, {
-      withinMs: 5000,
+      withinMs: 30_000,
       everyMs: 1,
       what: () => `${count} messages come: ${this.heard.length}`,
     });

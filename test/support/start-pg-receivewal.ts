@@ -13,7 +13,7 @@ export async function startPgReceivewal(postgres: TestPostgres, slot: string): P
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...flags], { stdio: 'ignore' });
   const isActive = async () =>
     (await postgres.query('SELECT FROM pg_replication_slots WHERE slot_name = $1 AND active', [slot])).length === 1;
-  await waitFor(isActive, { withinMs: 10_000, what: `the slot ${slot} is in use` });
+  await waitFor(isActive, { withinMs: 30_000, what: `the slot ${slot} is in use` });
   return {
     get exitCode() {
       return child.exitCode;

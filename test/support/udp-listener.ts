@@ -25,7 +25,7 @@ export class UdpListener {
   }
 
   async received(count: number): Promise<readonly string[]> {
-    await waitFor(() => this.messages.length >= count, { withinMs: 10_000, what: () => `${count} datagrams: ${this.messages.join(' ')}` });
+    await waitFor(() => this.messages.length >= count, { withinMs: 30_000, what: () => `${count} datagrams: ${this.messages.join(' ')}` });
     return this.messages;
   }
 

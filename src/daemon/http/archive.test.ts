@@ -72,7 +72,7 @@ test('archive: a request that takes too long ends with TIMEOUT, its upload goes 
   assert.equal(late.status, 500);
   assert.match(late.text, /TIMEOUT/);
   released.resolve();
-  await waitFor(async () => (await bench.ask('PUT', `/main/archive/${segment}`)).status === 201, { withinMs: 10_000, what: 'stored' });
+  await waitFor(async () => (await bench.ask('PUT', `/main/archive/${segment}`)).status === 201, { withinMs: 30_000, what: 'stored' });
   assert.equal(bench.site.store.count('put'), 1);
 });
 
@@ -85,7 +85,7 @@ test('restore: our own client gets the bytes, with what it needs to verify them'
   assert.deepEqual([headers['x-pghoard-size'], headers['x-pghoard-hash-algorithm']], [String(body.length), 'sha1']);
   assert.match(String(headers['x-pghoard-hash']), /^[0-9a-f]{40}$/);
   assert.deepEqual((await bench.ask('GET', '/main/timeline/00000002.history', bytesWanted)).body, makeHistory('00000002.history'));
-  await waitFor(async () => (await bench.site.prefetched()).length === 0, { withinMs: 5000, what: 'served files are removed' });
+  await waitFor(async () => (await bench.site.prefetched()).length === 0, { withinMs: 30_000, what: 'served files are removed' });
   const { status: neither, text } = await bench.ask('GET', `/main/archive/${segment}`);
   assert.equal(neither, 400);
   assert.match(text, /x-pghoard-target-path/);

@@ -136,7 +136,7 @@ test('closing answers those that wait, and does not wait for those that never se
   bench.site.store.inject({ operation: 'put', how: 'wait', until: released.promise });
   await bench.site.write(segment);
   const waiting = bench.ask('PUT', `/main/archive/${segment}`);
-  await waitFor(() => bench.site.store.count('put') === 1, { withinMs: 5000, what: 'the upload has begun' });
+  await waitFor(() => bench.site.store.count('put') === 1, { withinMs: 30_000, what: 'the upload has begun' });
   const silent = connect(bench.server.port, '127.0.0.1');
   silent.on('error', () => {});
   await once(silent, 'connect');

@@ -95,7 +95,7 @@ test('our own uploads are followed, also while everything is being listed', asyn
   const listings = store.count('list');
   store.inject({ operation: 'list', call: 1, how: 'wait', until: goOn });
   const survey = map.survey();
-  await waitFor(() => store.count('list') > listings, { withinMs: 5_000, what: 'it is being listed' });
+  await waitFor(() => store.count('list') > listings, { withinMs: 30_000, what: 'it is being listed' });
   map.stored(segment(2), now);
   resolve();
   await survey;

@@ -77,7 +77,7 @@ test('the last segment is the furthest one that is stored, in whatever order upl
   bench.behaviour = (file) => (file === name(2) ? second.promise : Promise.resolve());
   await bench.put(name(1), name(2), name(3));
   await bench.incoming.look();
-  await waitFor(async () => (await bench.files()).length === 2, { withinMs: 5000, what: 'the first is removed' });
+  await waitFor(async () => (await bench.files()).length === 2, { withinMs: 30_000, what: 'the first is removed' });
   assert.deepEqual(await bench.files(), [name(2), name(3)]);
   second.resolve();
   await bench.incoming.settled();
@@ -154,7 +154,7 @@ test('what cannot be stored now stays and is tried again', async () => {
   assert.equal(attempts, 1, 'not at once');
   const stop = new AbortController();
   const running = bench.incoming.run(stop.signal);
-  await waitFor(() => bench.incoming.waiting.length === 0, { withinMs: 10_000, what: 'it is tried again' });
+  await waitFor(() => bench.incoming.waiting.length === 0, { withinMs: 30_000, what: 'it is tried again' });
   stop.abort();
   await running;
   assert.deepEqual(bench.archived, [name(1)]);
@@ -188,9 +188,9 @@ test('files that appear are taken at once, however long one before them takes; a
   const stop = new AbortController();
   const work = bench.incoming.run(stop.signal);
   await bench.put(...Array.from({ length: 40 }, (_, number) => name(number)));
-  await waitFor(() => bench.archived.length === 39, { withinMs: 10_000, what: 'all others are archived' });
+  await waitFor(() => bench.archived.length === 39, { withinMs: 30_000, what: 'all others are archived' });
   await bench.put('00000002.history');
-  await waitFor(() => bench.archived.includes('00000002.history'), { withinMs: 5000, what: 'a new file is seen' });
+  await waitFor(() => bench.archived.includes('00000002.history'), { withinMs: 30_000, what: 'a new file is seen' });
   assert.ok(most <= 8, `${most} at once`);
   stuck.resolve();
   stop.abort();

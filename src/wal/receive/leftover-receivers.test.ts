@@ -19,7 +19,7 @@ async function pretend(into: string, env: Record<string, string>): Promise<Child
   const child = spawn(process.execPath, args, { argv0: '/usr/bin/pg_receivewal', env: { ...env }, stdio: 'ignore' });
   children.push(child);
   const isThere = async () => (await readFile(`/proc/${child.pid}/cmdline`, 'utf8')).includes(into);
-  await waitFor(isThere, { withinMs: 5000, what: 'the process shows its command line' });
+  await waitFor(isThere, { withinMs: 30_000, what: 'the process shows its command line' });
   return child;
 }
 

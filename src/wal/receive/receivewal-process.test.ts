@@ -37,13 +37,13 @@ test('its lines are passed on, and its end is explained by the last of them', as
 
 test('a pause stops it, and disposing ends it in a pause too', async () => {
   const child = await start('while :; do sleep 0.01; done');
-  await waitFor(() => 'SR'.includes(stateOf(child)), { withinMs: 5000, what: 'it runs' });
+  await waitFor(() => 'SR'.includes(stateOf(child)), { withinMs: 30_000, what: 'it runs' });
   child.pause();
   assert.equal(child.isPaused, true);
-  await waitFor(() => stateOf(child) === 'T', { withinMs: 5000, what: 'it is stopped' });
+  await waitFor(() => stateOf(child) === 'T', { withinMs: 30_000, what: 'it is stopped' });
   child.resume();
   assert.equal(child.isPaused, false);
-  await waitFor(() => 'SR'.includes(stateOf(child)), { withinMs: 5000, what: 'it runs again' });
+  await waitFor(() => 'SR'.includes(stateOf(child)), { withinMs: 30_000, what: 'it runs again' });
   child.pause();
   await child[Symbol.asyncDispose]();
   assert.match((await child.ended()).message, /SIGTERM/);
@@ -52,7 +52,7 @@ test('a pause stops it, and disposing ends it in a pause too', async () => {
 test('one that does not listen to SIGTERM is killed', async () => {
   const lines: string[] = [];
   const child = await start('trap "" TERM; echo deaf >&2; while :; do sleep 0.01; done', (line) => void lines.push(line));
-  await waitFor(() => lines.includes('deaf'), { withinMs: 5000, what: 'it is deaf' });
+  await waitFor(() => lines.includes('deaf'), { withinMs: 30_000, what: 'it is deaf' });
   await child[Symbol.asyncDispose]();
   assert.match((await child.ended()).message, /SIGKILL/);
 });

@@ -34,7 +34,7 @@ async function follow(site: TestWalSite) {
   assert.equal(followed.durable, 0n, 'nothing is said before it is known');
   await writeFile(join(directory, `${second}.partial`), makeWalSegment(second));
   const isDurable = (lsn: bigint) =>
-    waitFor(() => followed.durable === lsn, { withinMs: 5000, what: () => `${lsn} is durable, ${followed.durable} is` });
+    waitFor(() => followed.durable === lsn, { withinMs: 30_000, what: () => `${lsn} is durable, ${followed.durable} is` });
   return { durability, followed, told, isDurable, [Symbol.asyncDispose]: () => followed[Symbol.asyncDispose]() };
 }
 
@@ -56,7 +56,7 @@ test('one upload is under way, and the next one has all that has arrived meanwhi
   site.store.inject({ operation: 'put', call: 1, how: 'wait', until: released.promise });
   for (let bytes = 1000n; bytes <= 9000n; bytes += 1000n) {
     stream.followed.received(startOf(second) + bytes);
-    if (bytes === 1000n) await waitFor(() => site.store.count('put') === 1, { withinMs: 5000, what: 'an upload is under way' });
+    if (bytes === 1000n) await waitFor(() => site.store.count('put') === 1, { withinMs: 30_000, what: 'an upload is under way' });
   }
   await stream.isDurable(startOf(second));
   released.resolve();
@@ -70,7 +70,7 @@ test('what waits from earlier comes first', async () => {
   await using stream = await follow(site);
   await stream.isDurable(startOf(first));
   stream.followed.received(startOf(second) + 5000n);
-  await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 5000, what: 'the beginning is stored' });
+  await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 30_000, what: 'the beginning is stored' });
   assert.equal(stream.followed.durable, startOf(first));
   stream.durability.stored(first);
   await stream.isDurable(startOf(second) + 5000n);
@@ -84,11 +84,11 @@ test('a finished segment counts once it is stored whole; until then its beginnin
   await rename(join(site.walDirectory, `${second}.partial`), join(site.walDirectory, second));
   await writeFile(join(site.walDirectory, `${third}.partial`), makeWalSegment(third));
   stream.followed.received(startOf(third) + 700n);
-  await waitFor(async () => (await site.storedPartials()).length === 2, { withinMs: 5000, what: 'both beginnings are stored' });
+  await waitFor(async () => (await site.storedPartials()).length === 2, { withinMs: 30_000, what: 'both beginnings are stored' });
   assert.equal(stream.followed.durable, startOf(second) + 5000n);
   stream.durability.stored(second);
   await stream.isDurable(startOf(third) + 700n);
-  await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 5000, what: 'the other is removed' });
+  await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 30_000, what: 'the other is removed' });
 });
 
 test('nothing of a timeline is safe before its history is', async () => {
@@ -97,7 +97,7 @@ test('nothing of a timeline is safe before its history is', async () => {
   await site.write(history);
   await using stream = await follow(site);
   stream.followed.received(startOf(second) + 5000n);
-  await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 5000, what: 'the beginning is stored' });
+  await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 30_000, what: 'the beginning is stored' });
   assert.equal(stream.followed.durable, 0n);
   await rm(join(site.walDirectory, history));
   stream.durability.stored(history);
@@ -114,8 +114,8 @@ test('a segment that is refused is never safe, nor what follows; an old refusal 
   await rename(join(site.walDirectory, `${second}.partial`), join(rejected, second));
   await writeFile(join(site.walDirectory, `${third}.partial`), makeWalSegment(third));
   stream.followed.received(startOf(third) + 700n);
-  await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 5000, what: 'the beginning is stored' });
-  await waitFor(() => stream.durability.obstacle?.includes(`${second} was set aside`), { withinMs: 5000, what: 'it is named' });
+  await waitFor(async () => (await site.storedPartials()).length === 1, { withinMs: 30_000, what: 'the beginning is stored' });
+  await waitFor(() => stream.durability.obstacle?.includes(`${second} was set aside`), { withinMs: 30_000, what: 'it is named' });
   assert.equal(stream.followed.durable, startOf(second));
 });
 
@@ -124,7 +124,7 @@ test('a store that refuses is tried again, and is named meanwhile', async () => 
   site.store.inject({ operation: 'put', how: 'refuse', error: new Error('away') });
   await using stream = await follow(site);
   stream.followed.received(startOf(second) + 5000n);
-  await waitFor(() => /away/.test(stream.durability.obstacle ?? ''), { withinMs: 5000, what: 'it is named' });
+  await waitFor(() => /away/.test(stream.durability.obstacle ?? ''), { withinMs: 30_000, what: 'it is named' });
   site.store.heal();
   await stream.isDurable(startOf(second) + 5000n);
   assert.equal(stream.durability.obstacle, undefined);
@@ -136,7 +136,7 @@ test('its end does not wait for a store that does not answer', async () => {
   {
     await using stream = await follow(site);
     stream.followed.received(startOf(second) + 5000n);
-    await waitFor(() => site.store.count('put') > 1, { withinMs: 5000, what: 'an upload is repeated' });
+    await waitFor(() => site.store.count('put') > 1, { withinMs: 30_000, what: 'an upload is repeated' });
   }
   assert.deepEqual(await site.storedPartials(), []);
 });
