@@ -1,0 +1,8 @@
+#!/bin/sh
+# npm run bench:drivers [-- --mib 256 --rounds 3 --store s3 --json]
+set -eu
+cd "$(dirname -- "$0")/.."
+sh scripts/install-npm.sh
+sh scripts/install-apt.sh
+sh scripts/build.sh
+exec node_modules/.bin/node --enable-source-maps dist/bench/store-drivers/store-drivers.js "$@"
