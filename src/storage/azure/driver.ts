@@ -69,8 +69,9 @@ export class AzureStore implements ObjectStore {
     this.name = `azure container ${container.containerName} of ${container.accountName || new URL(container.url).host}`;
   }
 
-  async put(key: string, source: ObjectSource, { metadata, createOnly, signal }: PutOptions): Promise<ObjectEntry> {
-    const options = { ...this.#newBlobOptions(signal), metadata: metadataForAzure(key, metadata) };
+  async put(key: string, source: ObjectSource, putOptions: PutOptions): Promise<ObjectEntry> {
+    const { metadata, createOnly, signal } = putOptions;
+    const options = { ...this.#newBlobOptions(putOptions), metadata: metadataForAzure(key, metadata) };
     if (createOnly && (await this.#isLegacy(key, signal))) throw objectExists(key, this.name);
     const conditions: BlobRequestConditions = createOnly ? { ifNoneMatch: '*' } : {};
     const limits = this.#tuning.limits ?? blockLimits;
@@ -155,9 +156,9 @@ export class AzureStore implements ObjectStore {
     return { what: `${what} in ${this.name}`, storeName: this.name, signal, ...(key !== undefined && { key }) };
   }
 
-  #newBlobOptions(signal: AbortSignal | undefined): BlockBlobCommitBlockListOptions {
+  #newBlobOptions({ signal, isShortLived = false }: PutOptions): BlockBlobCommitBlockListOptions {
     const { access_tier: tier, object_tags: tags, encryption_scope: encryptionScope } = this.#options;
-    const immutabilityPolicy = this.#immutabilityPolicy();
+    const immutabilityPolicy = isShortLived ? undefined : this.#immutabilityPolicy();
     return {
       ...withSignal(signal),
       ...(tier !== null && { tier }),

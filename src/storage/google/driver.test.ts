@@ -97,7 +97,9 @@ test('a range that begins behind the object is empty', async () => {
 test('what a lock keeps is said to be locked, and until when', async () => {
   const locking = await open({ object_lock_days: 2 });
   await locking.put('locked', bytesOf('x'), { metadata });
+  await locking.put('lease', bytesOf('x'), { metadata, isShortLived: true });
   await locking.close();
+  await store.delete('lease');
   const until = new Date(bucket().find('locked').retention?.retainUntilTime ?? '');
   await store.put('free', bytesOf('x'), { metadata });
   for (const work of [() => store.delete('locked'), () => store.put('locked', bytesOf('y'), { metadata })])

@@ -58,7 +58,7 @@ export class GoogleStore implements ObjectStore {
   }
 
   async put(key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry> {
-    const target = this.#uploadTarget(key);
+    const target = this.#uploadTarget(key, options);
     const upload = source.size <= this.#chunkBytes ? uploadInOneRequest : uploadResumably;
     try {
       const uploaded = await upload(target, source, options);
@@ -184,16 +184,16 @@ export class GoogleStore implements ObjectStore {
     }
   }
 
-  #uploadTarget(key: string): UploadTarget {
+  #uploadTarget(key: string, options: PutOptions): UploadTarget {
     const { storage_class, kms_key_name } = this.#options;
-    const attributes = { ...(storage_class !== null && { storageClass: storage_class }), ...this.#retention() };
+    const attributes = { ...(storage_class !== null && { storageClass: storage_class }), ...this.#retention(options) };
     const kmsKeyName = kms_key_name ?? undefined;
     return { api: this.#api, bucket: this.#bucket, storeName: this.name, key, attributes, kmsKeyName, chunkBytes: this.#chunkBytes };
   }
 
-  #retention(): object {
+  #retention({ isShortLived }: PutOptions): object {
     const { object_lock_days, object_lock_mode } = this.#options;
-    if (object_lock_days === null) return {};
+    if (object_lock_days === null || isShortLived) return {};
     const until = new Date(this.#clock.now().getTime() + object_lock_days * dayMs);
     return { retention: { mode: object_lock_mode === 'compliance' ? 'Locked' : 'Unlocked', retainUntilTime: until.toISOString() } };
   }

@@ -69,8 +69,8 @@ export class Scratch {
   #remembering(): ObjectStore {
     return {
       ...passOn(this.#store),
-      put: (...call) => {
-        const put = this.#store.put(...call);
+      put: (key, source, options) => {
+        const put = this.#store.put(key, source, { ...options, isShortLived: true });
         const settled = put.then(
           () => void this.#puts.delete(settled),
           () => void this.#puts.delete(settled),
