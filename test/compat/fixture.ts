@@ -62,6 +62,8 @@ export interface FixtureConfig extends Record<string, unknown> {
 export class Fixture implements AsyncDisposable {
   readonly name: FixtureName;
   readonly expected: FixtureExpectations;
+  /** What the site has otherwise than the original had it, such as another store to which the test has moved the objects. */
+  siteChange: Readonly<Record<string, unknown>> = {};
   readonly #scratch: TemporaryDirectory;
 
   static async unpack(name: FixtureName): Promise<Fixture> {
@@ -93,10 +95,13 @@ export class Fixture implements AsyncDisposable {
     return join(this.#scratch.path, name);
   }
 
-  /** The configuration of the original, word for word but for its places. */
+  /** The configuration of the original, word for word but for its places and `siteChange`. */
   async config(dataDirectory = this.place('data')): Promise<FixtureConfig> {
     const text = await readFile(join(this.directory, 'pghoard.json'), 'utf8');
-    return JSON.parse(text.replaceAll('@DIR@', this.directory).replaceAll('@PGDATA@', dataDirectory)) as FixtureConfig;
+    const config = JSON.parse(text.replaceAll('@DIR@', this.directory).replaceAll('@PGDATA@', dataDirectory)) as FixtureConfig;
+    const { site } = this.expected;
+    const changed = { ...config.backup_sites[site], ...this.siteChange } as FixtureSite;
+    return { ...config, backup_sites: { ...config.backup_sites, [site]: changed } };
   }
 
   /** Our daemon with that configuration, at a port of its own. */

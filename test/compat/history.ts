@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { SiteKeys } from '../../src/catalog/keys.ts';
-import { openStore } from '../../src/storage/drivers.ts';
+import { loadConfig, selectSite } from '../../src/config/load.ts';
+import { borrowStore } from '../../src/storage/shared-store.ts';
 import { runOurs } from '../support/commands.ts';
 import { archiveCommandTo, type TestDaemon } from '../support/daemon.ts';
 import { TestPostgres } from '../support/postgres.ts';
@@ -112,8 +112,11 @@ export class History implements AsyncDisposable {
 
   /** Names in a folder of the store. */
   async stored(folder: string): Promise<string[]> {
-    const names = await readdir(join(this.#fixture.storeDirectory, this.#fixture.expected.prefix, folder));
-    return names.filter((name) => !name.endsWith('.metadata'));
+    const { store, keys } = await this.#catalog();
+    const start = `${keys.sitePrefix}${folder}/`;
+    const names: string[] = [];
+    for await (const { key } of store.list(start)) names.push(key.slice(start.length));
+    return names;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -122,9 +125,8 @@ export class History implements AsyncDisposable {
   }
 
   async #catalog(): Promise<Catalog> {
-    const { site, prefix } = this.#fixture.expected;
-    const { object_storage: storage } = (await this.#fixture.config()).backup_sites[site] ?? assert.fail();
-    return new Catalog(await openStore(storage as never), new SiteKeys(prefix));
+    const { object_storage, prefix } = selectSite(await loadConfig(this.#daemon.configFile));
+    return new Catalog(await borrowStore(object_storage), new SiteKeys(prefix));
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { TestGcs } from '../../../test/support/services/gcs.ts';
 import { bytesOf, collect, read } from '../contract-tools.ts';
+import { openStore } from '../drivers.ts';
 import { GoogleStore } from './driver.ts';
 import { testOptions } from './test-options.ts';
 
@@ -37,6 +38,20 @@ test('objects of the original are read', async () => {
     [7],
   );
   assert.equal(await read(store, 'site/xlog/000000010000000000000001'), 'content');
+});
+
+test('keys that begin with a slash are kept as the original wrote them', async () => {
+  for (const name of ['/abs/site/xlog/1', 'abs/site/xlog/2']) bucket().put({ name }, Buffer.from(name), noQuery);
+  const absolute = await openStore(testOptions(gcs, { prefix: '/' }));
+  assert.deepEqual(
+    (await collect(absolute.list('abs/site/'))).map(({ key }) => key),
+    ['abs/site/xlog/1'],
+  );
+  assert.equal(await read(absolute, 'abs/site/xlog/1'), '/abs/site/xlog/1');
+  await absolute.put('abs/site/xlog/3', bytesOf('3'), { metadata, createOnly: true });
+  await absolute.deleteMany(['abs/site/xlog/1', 'abs/site/xlog/2']);
+  await absolute.close();
+  assert.deepEqual([...bucket().objects.keys()].toSorted(), ['/abs/site/xlog/3', 'abs/site/xlog/2']);
 });
 
 test('what looks like a directory is not listed', async () => {
