@@ -62,6 +62,21 @@ export async function openStore(options: StorageOptions, log: Log = silentLog): 
   return options.storage_type === 'local' ? patient : withParallelRanges(patient);
 }
 
+/**
+ * Where a store is a directory tree on a server, the directories stay when the objects in them are deleted. This removes those below `prefix`, which nobody else
+ * may be using, if nothing is in them.
+ */
+export async function removeEmptyDirectories(options: StorageOptions, prefix: string, signal: AbortSignal): Promise<void> {
+  if (options.storage_type !== 'sftp') return;
+  const { SftpStore } = await import('./sftp/driver.ts');
+  const store = new SftpStore({ storage: options });
+  try {
+    await store.removeEmptyDirectories(storePrefixOf(options) + prefix, { signal });
+  } finally {
+    await store.close();
+  }
+}
+
 function observersOf({ statsd_info: statsd, notifier }: StorageOptions, name: string, log: Log): RequestObserver[] {
   const observers = [logObserver(log, name)];
   const counting = statsd ? statsdObserver(statsd) : undefined;
@@ -71,7 +86,7 @@ function observersOf({ statsd_info: statsd, notifier }: StorageOptions, name: st
 }
 
 /** On Google and Swift the prefix stands before keys to the letter, slashes included; for the others, as in the original, one at the beginning means nothing. */
-function storePrefixOf({ storage_type, prefix }: StorageOptions): string {
+export function storePrefixOf({ storage_type, prefix }: StorageOptions): string {
   if (storage_type === 'google' || storage_type === 'swift') return prefix ?? '';
   return normaliseStorePrefix(prefix ?? '').replace(/^\/+/, '');
 }

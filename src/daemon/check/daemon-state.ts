@@ -22,6 +22,8 @@ const holesShownMax = 3;
 export async function checkDaemon(config: Config, sites: readonly string[], { askDaemon, version, signal }: CheckDeps): Promise<Finding[]> {
   const where = `${config.http_address}:${config.http_port}`;
   const isNeeded = sites.some((name) => config.backup_sites[name]?.active === true);
+  if (config.http_port === 0)
+    return [note('running', 'http_port is 0: where the daemon listens stands in its log only, so it cannot be asked')];
   let reply: DaemonReply;
   try {
     reply = await within(checkMsMax, signal, askDaemon);

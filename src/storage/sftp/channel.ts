@@ -120,6 +120,11 @@ export class SftpChannel {
     return this.#ask((sftp, done: Done<void>) => sftp.mkdir(path, { mode: 0o700 }, (error) => done(error, undefined)));
   }
 
+  /** Fails where something is in it. */
+  rmdir(path: string): Promise<void> {
+    return this.#ask((sftp, done: Done<void>) => sftp.rmdir(path, (error) => done(error, undefined)));
+  }
+
   unlink(path: string): Promise<void> {
     return this.#ask((sftp, done: Done<void>) => sftp.unlink(path, (error) => done(error, undefined)));
   }

@@ -236,6 +236,18 @@ test('old temporary files of ours go, below the prefix only; young ones and thos
   assert.equal(await at.store.removeUnfinished('', { before }), 1);
 });
 
+test('directories with nothing in them can be removed, and those with something stay', async () => {
+  await using at = await At.make();
+  for (const path of ['a/b/c', 'a/d', 'a/full/e', 'beside']) await mkdir(at.path(path), { recursive: true });
+  await writeFile(at.path('a/full/file'), 'x');
+  await at.store.removeEmptyDirectories('a/');
+  await at.store.removeEmptyDirectories('none/');
+  assert.deepEqual((await readdir(at.base, { recursive: true })).toSorted(), ['a', 'a/full', 'a/full/file', 'beside']);
+  await rm(at.path('a/full/file'));
+  await at.store.removeEmptyDirectories('a/');
+  assert.deepEqual(await readdir(at.base), ['beside']);
+});
+
 test('create makes the directory of the store, and those above it', async () => {
   const directory = 'made/by/create';
   const store = new SftpStore({ storage: openssh.storage(), directory });

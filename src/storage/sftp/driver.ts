@@ -118,6 +118,13 @@ export class SftpStore implements ObjectStore {
     return removed;
   }
 
+  /** Deleting leaves directories as they are, for others may be putting something there. Where nobody is they can go. */
+  async removeEmptyDirectories(prefix: string, { signal }: RequestOptions = {}): Promise<void> {
+    checkPrefix(prefix);
+    const path = join(this.#base, prefix.replace(/\/+$/, ''));
+    await this.#withTree(`remove directories of ${prefix}`, signal, this.#base, (tree) => tree.removeEmptyDirectories(path, signal));
+  }
+
   async create(options: RequestOptions = {}): Promise<void> {
     await this.#withTree('make the directory', options.signal, this.#base, (tree) => tree.makeDirectory(this.#base));
   }

@@ -114,6 +114,18 @@ export class SftpTree implements ListableTree, ChangeableTree {
     }
   }
 
+  /** Of directories with nothing but directories in them nothing is left; others stay, with those above them. */
+  async removeEmptyDirectories(path: string, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (!(await ifThere(this, this.stat(path)))?.isDirectory()) return;
+    const below: string[] = [];
+    for await (const entry of this.entries(path)) if (entry.isDirectory()) below.push(`${path}/${entry.name}`);
+    for (const directory of below) await this.removeEmptyDirectories(directory, signal);
+    await this.channel.rmdir(path).catch((error: unknown) => {
+      if (!hasStatus(error, status.failure, status.missing)) throw error;
+    });
+  }
+
   lockOf(path: string): string {
     return `${this.#storeName}\0${path}`;
   }

@@ -44,7 +44,11 @@ export async function checkNode(
   if ('id' in login) return { target: node.conninfo['host'] ?? 'its socket', findings: [login], facts: undefined };
   const target = describeTarget(login.info);
   const facts = await askServer(node.conninfo, deps).catch((error: unknown) => ({ error }));
-  if ('error' in facts) return { target, findings: whyNoLogin(facts.error, login, undefined), facts: undefined };
+  if ('error' in facts) {
+    deps.signal.throwIfAborted();
+    const unreadable = local !== undefined && !('why' in local) ? [] : judgeDataDirectory(local, {}, undefined);
+    return { target, findings: [...whyNoLogin(facts.error, login, undefined), ...unreadable], facts: undefined };
+  }
   const needs = needsOf(site);
   const findings = [
     judgeVersion(facts.version),

@@ -1,4 +1,5 @@
 import type { SiteConfig } from '../../../config/load.ts';
+import { defaultHost, reachableHost } from '../../../restore/restore-command.ts';
 import type { CheckDeps } from '../deps.ts';
 import type { WantedArchiving } from './judge-archiving.ts';
 
@@ -9,11 +10,14 @@ export function wantedArchiving(
   { name }: SiteConfig,
   { config, postgresCommand }: Pick<CheckDeps, 'config' | 'postgresCommand'>,
 ): WantedArchiving {
+  const address = reachableHost(config.http_address);
+  const host = address === defaultHost ? '' : ` --host ${address}`;
   const port = config.http_port === portDefault ? '' : ` --port ${config.http_port}`;
   return {
     site: name,
+    host: address,
     port: config.http_port,
-    command: `${postgresCommand} --mode archive --site ${name}${port} --xlog %f`,
+    command: `${postgresCommand} --mode archive --site ${name}${host}${port} --xlog %f`,
     wantsCredentials: config.webserver_username !== null,
   };
 }

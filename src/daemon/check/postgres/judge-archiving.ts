@@ -8,6 +8,8 @@ import { alterSystem } from './sql-text.ts';
 /** What the server is to say. */
 export interface WantedArchiving {
   readonly site: string;
+  /** Where the daemon of this configuration is reached from its own host. */
+  readonly host: string;
   readonly port: number;
   /** The value of `archive_command` that is right here. */
   readonly command: string;
@@ -100,12 +102,17 @@ function judgeOurs(
   if (site !== wanted.site) return bad(otherSite(site, wanted.site));
   if (file !== '%f' && file !== '%p') return bad('archive_command must have --xlog %f');
   if (port !== wanted.port) return bad(otherPort(port, wanted.port));
-  const where = host === '127.0.0.1' ? '' : ` at ${host}`;
+  if (isLocal(host) && !isLocal(wanted.host)) return bad(`archive_command asks at ${host}, but the daemon listens at ${wanted.host} only`);
+  const where = isLocal(host) ? '' : ` at ${host}`;
   const right = ok('archive-command', `archive_command hands WAL to the daemon${where} for site ${site}`);
   if (!wanted.wantsCredentials || hasCredentials) return [right];
   const text =
     'the daemon wants webserver_username and webserver_password, which archive_command does not give; they may come from the environment of the server';
   return [right, note('archive-credentials', text, 'PGHOARD_USERNAME and PGHOARD_PASSWORD in the environment of the server')];
+}
+
+function isLocal(host: string): boolean {
+  return ['127.0.0.1', 'localhost', '::1', '[::1]'].includes(host);
 }
 
 function otherSite(site: string, wanted: string): string {

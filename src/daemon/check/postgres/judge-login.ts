@@ -51,7 +51,7 @@ export function judgeLoginFailure(
   }
   const isReplicationRefused = id === 'replication-login' && state === '42501';
   if (isReplicationRefused) return [failure(id, inWords(error), `ALTER ROLE ${sqlName(request.user)} REPLICATION;`), ...others];
-  return [failed(isOperatorError(error, 'postgres-unreachable') ? 'reachable' : id, error), ...others];
+  return [failed(isOperatorError(error, 'postgres-unreachable', 'check-timeout') ? 'reachable' : id, error), ...others];
 }
 
 /** The line of pg_hba.conf that lets the role in, and what makes it hold. */

@@ -1,6 +1,7 @@
 import { walreceiverName } from '../../../wal/receive/walreceiver.ts';
 import { inUnits } from '../bytes-in-words.ts';
 import { type Finding, failure, note, ok, warning } from '../finding.ts';
+import { judgeTimeout } from './judge-archiving.ts';
 import type { Needs } from './needs.ts';
 import type { ServerFacts, SlotFacts } from './server-facts.ts';
 import { alterSystem, sqlText } from './sql-text.ts';
@@ -21,7 +22,12 @@ const heldBytesMax = 16 * 1024 * mib;
 /** Slots, senders and standbys, for sites whose WAL is received. */
 export function judgeReceiving(facts: ReceivingFacts, receiving: Receiving): Finding[] {
   const { settings } = facts;
-  return [...judgeSlot(facts.slots, receiving, settings), judgeLimits(settings, receiving.slot), ...judgeStandbyNames(settings, receiving)];
+  return [
+    ...judgeSlot(facts.slots, receiving, settings),
+    judgeLimits(settings, receiving.slot),
+    ...(receiving.needs.walDurability === 'store' ? [] : [judgeTimeout(settings.get('archive_timeout'))]),
+    ...judgeStandbyNames(settings, receiving),
+  ];
 }
 
 /** Each connection that receives WAL or a base backup takes one. */

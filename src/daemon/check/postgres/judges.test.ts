@@ -57,7 +57,7 @@ const needs: Needs = {
   walDurability: 'local',
 };
 const receives: Needs = { ...needs, archiveCommand: false, receiving: 'pg_receivexlog' };
-const wanted = { site: 'main', port: 16_000, command: 'COMMAND', wantsCredentials: false };
+const wanted = { site: 'main', host: '127.0.0.1', port: 16_000, command: 'COMMAND', wantsCredentials: false };
 const slot: SlotFacts = { name: 'pghoard', type: 'physical', isActive: true, walStatus: 'reserved', heldBytes: 0 };
 
 function withSettings(changes: Record<string, string>): ServerFacts {
@@ -181,6 +181,14 @@ const archiving: readonly [name: string, facts: ServerFacts, expected: string[]]
 for (const [name, facts, expected] of archiving)
   test(`archiving: ${name}`, () => assert.deepEqual(complaints(judgeArchiving(facts, wanted, now)), expected));
 
+test('archiving: a daemon that listens at one address only is to be asked there', () => {
+  const at = { ...wanted, host: '10.0.0.5' };
+  assert.deepEqual(complaints(judgeArchiving(right, at, now)), [mend]);
+  const there = command('pghoard_postgres_command --mode archive --site main --host 10.0.0.5 --xlog %f');
+  assert.deepEqual(complaints(judgeArchiving(there, at, now)), []);
+  assert.deepEqual(complaints(judgeArchiving(there, wanted, now)), []);
+});
+
 test('archiving: a daemon that wants credentials which the command does not show', () => {
   const findings = judgeArchiving(right, { ...wanted, wantsCredentials: true }, now);
   assert.deepEqual(complaints(findings), [
@@ -246,6 +254,13 @@ const receiving: readonly [name: string, facts: ServerFacts, changes: { needs?: 
     { ...right, slots: [{ ...slot, heldBytes: 2 ** 36 }] },
     {},
     ['slot warning: look into the log of pghoard: is the store slow, or the disk full?'],
+  ],
+  ['archive_timeout 0', withSettings({ archive_timeout: '0' }), {}, [`archive-timeout note: ALTER SYSTEM SET archive_timeout = '60s';`]],
+  [
+    'archive_timeout 0 where the store gets all at once',
+    withSettings({ archive_timeout: '0', synchronous_standby_names: 'us' }),
+    { needs: { ...receives, receiving: 'walreceiver', walDurability: 'store' } },
+    [],
   ],
   ['no limit', withSettings({ max_slot_wal_keep_size: '-1' }), {}, [`wal-limits note: ALTER SYSTEM SET max_slot_wal_keep_size = '100GB';`]],
   [

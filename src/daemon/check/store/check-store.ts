@@ -5,7 +5,7 @@ import { readSiteIdentity } from '../../../catalog/site-identity.ts';
 import type { SiteConfig } from '../../../config/load.ts';
 import { isOperatorError, systemErrorCode } from '../../../lib/errors.ts';
 import type { SeenCluster } from '../../../postgres/seen-cluster.ts';
-import { openStore } from '../../../storage/drivers.ts';
+import { openStore, storePrefixOf } from '../../../storage/drivers.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import type { StorageOptions } from '../../../storage/options.ts';
 import { passOn } from '../../../storage/pass-on.ts';
@@ -53,7 +53,8 @@ export async function checkStore(
   deps: CheckDeps,
   stores: AsyncDisposableStack,
 ): Promise<StoreOutcome> {
-  const storage = site.object_storage;
+  // What comes and goes to try a store is of no interest to whoever hears of backups.
+  const storage = { ...site.object_storage, statsd_info: null, notifier: null };
   const login = ok('login', describeLogin(storage, await userName(process.geteuid?.() ?? 0)));
   const unusable = storage.storage_type === 'local' ? await lookAtDirectory(storage.directory, deps.signal) : undefined;
   if (unusable) return { name: `local directory ${describeDirectory(site)}`, findings: [unusable] };
@@ -133,7 +134,7 @@ async function cleanUp(scratch: Scratch, place: Pick<Place, 'store' | 'keys'>, {
 
 async function checkPrivilege({ site, store, keys }: Place, { signal }: CheckDeps): Promise<Finding> {
   const storage = site.object_storage;
-  const prefix = `${storage.prefix ?? ''}${storage.prefix ? '/' : ''}${keys.sitePrefix}`;
+  const prefix = storePrefixOf(storage) + keys.sitePrefix;
   if (storage.storage_type === 'local')
     return note('privilege', 'who owns the directory may do everything in it, delete all backups included');
   if (prefix === '') return note('privilege', 'the site takes the whole store: there is nothing beside it');

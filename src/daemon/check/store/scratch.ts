@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { SiteKeys } from '../../../catalog/keys.ts';
 import type { Random } from '../../../lib/random.ts';
 import { deleteAll, type LockedSummary, noneLocked } from '../../../storage/delete-many.ts';
+import { removeEmptyDirectories } from '../../../storage/drivers.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import type { StorageOptions } from '../../../storage/options.ts';
 import { passOn } from '../../../storage/pass-on.ts';
@@ -26,20 +27,27 @@ export interface ScratchPlace {
 export class Scratch {
   readonly #store: ObjectStore;
   readonly #prefix: string;
+  readonly #storage: StorageOptions;
   /** Of a local store: its directory, and the lowest one that was there before. */
   readonly #local: { readonly directory: string; readonly before: string } | undefined;
   readonly #puts = new Set<Promise<unknown>>();
 
   static async open({ store, keys, storage, random }: ScratchPlace): Promise<Scratch> {
     const prefix = `${keys.scratchPrefix}${random.hex(8)}/`;
-    if (storage.storage_type !== 'local') return new Scratch(store, prefix, undefined);
+    if (storage.storage_type !== 'local') return new Scratch(store, prefix, storage, undefined);
     const directory = join(storage.directory, storage.prefix ?? '', prefix);
-    return new Scratch(store, prefix, { directory, before: await lowestThatExists(directory) });
+    return new Scratch(store, prefix, storage, { directory, before: await lowestThatExists(directory) });
   }
 
-  private constructor(store: ObjectStore, prefix: string, local: { directory: string; before: string } | undefined) {
+  private constructor(
+    store: ObjectStore,
+    prefix: string,
+    storage: StorageOptions,
+    local: { directory: string; before: string } | undefined,
+  ) {
     this.#store = store;
     this.#prefix = prefix;
+    this.#storage = storage;
     this.#local = local;
   }
 
@@ -62,6 +70,7 @@ export class Scratch {
       if (deleted === locked.objects) break;
     }
     await this.#store.removeUnfinished(this.#prefix, { before: new Date(8.64e15), signal });
+    await removeEmptyDirectories(this.#storage, this.#prefix, signal);
     if (this.#local !== undefined) await removeDirectories(this.#local.directory, this.#local.before);
     return locked;
   }
