@@ -5,14 +5,17 @@ export async function* abortable<T>(items: AsyncIterable<T>, signal: AbortSignal
     return;
   }
   const iterator = items[Symbol.asyncIterator]();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => {});
-  const abort = () => reject(signal.reason);
+  let stopWaiting: (reason: unknown) => void = () => {};
+  const abort = () => stopWaiting(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   try {
-    signal.throwIfAborted();
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
+      signal.throwIfAborted();
+      // A promise of its own for each item: raced against one for all of them, every item would be kept until the end.
+      const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<T>>();
+      stopWaiting = reject;
+      iterator.next().then(resolve, reject);
+      const next = await promise;
       signal.throwIfAborted();
       if (next.done) return;
       yield next.value;

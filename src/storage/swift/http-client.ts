@@ -78,7 +78,7 @@ export class HttpClient {
       outgoing.end();
     } else {
       if (waits) await Promise.race([once(outgoing, 'continue', { signal: AbortSignal.timeout(continueMsMax) }), promise]).catch(() => {});
-      pipeline(Readable.from(content.open()), outgoing).catch(reject);
+      pipeline(Readable.from(content.open(), { highWaterMark: 1 }), outgoing).catch(reject);
     }
     const incoming = await promise;
     // What is left of a request that was answered early would hold the connection.

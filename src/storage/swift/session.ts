@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { untilAborted } from '../abortable.ts';
 import { TokenRefusedError } from './errors.ts';
 
 /** What a login gives. */
@@ -57,15 +58,7 @@ export class Session {
   async #wait(signal: AbortSignal | undefined): Promise<Held> {
     signal?.throwIfAborted();
     const held = (this.#held ??= this.#logIn());
-    if (!signal) return held;
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      return await Promise.race([held, aborted]);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    return untilAborted(held, signal);
   }
 
   async #logIn(): Promise<Held> {
