@@ -42,9 +42,14 @@ testBadConfigs([
     problems: ['backup_sites.main.object_storage.port: is without meaning where host is not set'],
   },
   {
-    name: 'no credentials for azure',
-    content: store({ storage_type: 'azure', account_name: 'a', bucket_name: 'b' }),
-    problems: ['backup_sites.main.object_storage.account_key: is missing: give it or sas_token'],
+    name: 'no account for azure',
+    content: store({ storage_type: 'azure', account_key: 'k', bucket_name: 'b' }),
+    problems: ['backup_sites.main.object_storage.account_name: is missing: give it or connection_string'],
+  },
+  {
+    name: 'two credentials for azure',
+    content: store({ storage_type: 'azure', connection_string: 's', account_key: 'k', bucket_name: 'b' }),
+    problems: ['backup_sites.main.object_storage.connection_string: says how to log in: give it alone, without account_key and sas_token'],
   },
   {
     name: 'two credentials for google',

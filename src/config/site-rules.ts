@@ -137,8 +137,11 @@ function storageContradictions(storage: StorageOptions): (readonly [key: string,
       ];
     case 'azure':
       return [
-        ...(storage.account_key === null && storage.sas_token === null
-          ? [['account_key', 'is missing: give it or sas_token'] as const]
+        ...(storage.account_name === null && storage.connection_string === null
+          ? [['account_name', 'is missing: give it or connection_string'] as const]
+          : []),
+        ...(storage.connection_string !== null && (storage.account_key !== null || storage.sas_token !== null)
+          ? [['connection_string', 'says how to log in: give it alone, without account_key and sas_token'] as const]
           : []),
         ...portWithoutHost(storage),
       ];

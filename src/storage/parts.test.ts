@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { collect, failingSource, patternSource } from './contract-tools.ts';
 import type { ObjectSource } from './object-store.ts';
 import { type Part, partBytesFor, uploadInParts, wholeSource } from './parts.ts';
@@ -43,8 +44,19 @@ interface Sent {
 
 function sending(): Sent {
   const parts: Part[] = [];
-  return { parts, send: async (part) => void parts.push(part) };
+  return { parts, send: async (part) => void parts.push({ ...part, bytes: Buffer.from(part.bytes) }) };
 }
+
+test('parts take the memory of parts that were sent, so that an upload of any size has the same few', async () => {
+  const { source, matches } = patternSource(250_500);
+  const memory = new Set<ArrayBufferLike>();
+  await uploadInParts(source, { key: 'k', partBytes: 1_000, parallel: 3 }, async ({ bytes, position }) => {
+    memory.add(bytes.buffer);
+    await nextTurn();
+    assert.ok(matches(bytes, position), `bytes differ after ${position}`);
+  });
+  assert.ok(memory.size <= 4, `${memory.size} parts in memory`);
+});
 
 for (const size of [0, 1, 999, 1_000, 1_001, 2_000, 250_000]) {
   test(`${size} bytes are cut into parts that make the whole again`, async () => {

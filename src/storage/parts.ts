@@ -19,6 +19,7 @@ export interface Part {
   readonly number: number;
   /** Of its first byte in the whole. */
   readonly position: number;
+  /** Good until it is sent: the memory is used again. */
   readonly bytes: Buffer;
 }
 
@@ -61,12 +62,15 @@ export async function uploadInParts(
   const failed = new AbortController();
   const signal = upload.signal ? AbortSignal.any([upload.signal, failed.signal]) : failed.signal;
   const policy = upload.retryPolicy ?? partRetryPolicy;
-  const parts = abortable(cutIntoParts(source, upload), signal);
+  // Memory that is used again: to let each part have its own costs as much as hashing it, and the collector comes too late for them.
+  const spare: Buffer[] = [];
+  const parts = abortable(cutIntoParts(source, upload, spare), signal);
   let cause: unknown;
   try {
     await forEachLimited(parts, upload.parallel, async (part) => {
       try {
         await retry(() => send(part, signal), policy, { signal });
+        spare.push(part.bytes);
       } catch (error) {
         cause ??= error;
         failed.abort(error);
@@ -84,10 +88,19 @@ export async function wholeSource(source: ObjectSource, key: string, signal: Abo
   return Buffer.alloc(0);
 }
 
-async function* cutIntoParts(source: ObjectSource, { key, partBytes }: Pick<PartUpload, 'key' | 'partBytes'>): AsyncGenerator<Part> {
+/** Takes the memory of parts from `spare` where there is some; the last part, the only shorter one, needs less. */
+async function* cutIntoParts(
+  source: ObjectSource,
+  { key, partBytes }: Pick<PartUpload, 'key' | 'partBytes'>,
+  spare: Buffer[] = [],
+): AsyncGenerator<Part> {
   let number = 1;
   let position = 0;
-  let part = Buffer.allocUnsafeSlow(Math.min(partBytes, source.size));
+  const emptyPart = () => {
+    const bytes = Math.min(partBytes, source.size - position);
+    return (spare.pop() ?? Buffer.allocUnsafeSlow(bytes)).subarray(0, bytes);
+  };
+  let part = emptyPart();
   let filled = 0;
   for await (const piece of source.open()) {
     for (let taken = 0; taken < piece.length; ) {
@@ -101,7 +114,7 @@ async function* cutIntoParts(source: ObjectSource, { key, partBytes }: Pick<Part
       yield { number, position, bytes: part };
       number++;
       position += filled;
-      part = Buffer.allocUnsafeSlow(Math.min(partBytes, source.size - position));
+      part = emptyPart();
       filled = 0;
     }
   }

@@ -56,12 +56,15 @@ async function uploadBlocks(work: Upload): Promise<Uploaded> {
   const names = { bytes: nameBytesUsual };
   try {
     const partBytes = partBytesFor(source.size, limits, storeName);
-    await uploadInParts(source, { key, partBytes, parallel: blocksAtOnce, signal }, async (part, partSignal) => {
-      ids[part.number - 1] = await stageBlock(work, part, names, partSignal);
+    await uploadInParts(source, { key, partBytes, parallel: blocksAtOnce, signal }, async (part) => {
+      // Blocks under way are let through where another one fails: they could still arrive once all were discarded.
+      ids[part.number - 1] = await stageBlock(work, part, names);
     });
     return await commit(work, ids);
   } catch (error) {
-    await discardBlocks(work.blob);
+    const discarded = discardBlocks(work.blob);
+    // Who aborted does not wait for a store that may not answer.
+    if (!signal?.aborted) await discarded;
     throw error;
   }
 }
@@ -71,18 +74,19 @@ interface BlockNames {
 }
 
 /** All names of blocks waiting under one key must have the same length: where another program has left some, theirs. */
-async function stageBlock({ blob, attempt, options }: Upload, part: Part, names: BlockNames, signal: AbortSignal): Promise<string> {
+async function stageBlock({ blob, attempt, options }: Upload, part: Part, names: BlockNames): Promise<string> {
+  const aborting = attempt.signal ? { abortSignal: attempt.signal } : {};
   const md5 = createHash('md5').update(part.bytes).digest();
   const stage = async (): Promise<string> => {
     const id = blockId(part.number, md5, names.bytes);
-    await blob.stageBlock(id, part.bytes, part.bytes.length, { ...scopeOf(options), transactionalContentMD5: md5, abortSignal: signal });
+    await blob.stageBlock(id, part.bytes, part.bytes.length, { ...scopeOf(options), transactionalContentMD5: md5, ...aborting });
     return id;
   };
-  return withStoreErrors({ ...attempt, signal }, async () => {
+  return withStoreErrors(attempt, async () => {
     try {
       return await stage();
     } catch (error) {
-      const bytes = azureCodeOf(error) === 'InvalidBlobOrBlock' ? await nameBytesOfWaiting(blob, signal) : undefined;
+      const bytes = azureCodeOf(error) === 'InvalidBlobOrBlock' ? await nameBytesOfWaiting(blob, aborting) : undefined;
       if (bytes === undefined || bytes < nameBytesMin) throw error;
       names.bytes = bytes;
       return stage();
@@ -106,8 +110,8 @@ function blockId(number: number, md5: Buffer, bytes: number): string {
   return id.toString('base64');
 }
 
-async function nameBytesOfWaiting(blob: BlockBlobClient, signal: AbortSignal): Promise<number | undefined> {
-  const { uncommittedBlocks } = await blob.getBlockList('uncommitted', { abortSignal: signal });
+async function nameBytesOfWaiting(blob: BlockBlobClient, aborting: { abortSignal?: AbortSignal }): Promise<number | undefined> {
+  const { uncommittedBlocks } = await blob.getBlockList('uncommitted', aborting);
   const name = uncommittedBlocks?.[0]?.name;
   return name === undefined ? undefined : Buffer.from(name, 'base64').length;
 }
