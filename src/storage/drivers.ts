@@ -18,7 +18,7 @@ const requestsMax = 32;
 
 type StorageType = StorageOptions['storage_type'];
 type OptionsOf<T extends StorageType> = Extract<StorageOptions, { storage_type: T }>;
-type OpenDriver<T extends StorageType> = (options: OptionsOf<T>) => Promise<ObjectStore>;
+type OpenDriver<T extends StorageType> = (options: OptionsOf<T>, log: Log) => Promise<ObjectStore>;
 
 /** A driver and its libraries are loaded only if the config names it. */
 const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
@@ -42,9 +42,9 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
     const { openS3Store } = await import('./s3/driver.ts');
     return openS3Store(options);
   },
-  sftp: async (storage) => {
+  sftp: async (storage, log) => {
     const { SftpStore } = await import('./sftp/driver.ts');
-    return new SftpStore({ storage });
+    return new SftpStore({ storage, ...(log !== silentLog && { warn: (message: string) => log.warn({}, message) }) });
   },
 };
 
@@ -56,7 +56,7 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
 export async function openStore(options: StorageOptions, log: Log = silentLog): Promise<ObjectStore> {
   const open = drivers[options.storage_type] as OpenDriver<StorageType> | undefined;
   if (!open) throw unsupported(options.storage_type);
-  const named = withKeyChecks(withPrefix(await open(options), storePrefixOf(options)));
+  const named = withKeyChecks(withPrefix(await open(options, log), storePrefixOf(options)));
   const observed = withObservers(named, observersOf(options, named.name, log));
   const patient = withRetry(withLimit(observed, requestsMax));
   return options.storage_type === 'local' ? patient : withParallelRanges(patient);

@@ -5,6 +5,7 @@ import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import { storeUnreachable } from '../store-errors.ts';
 import { SftpChannel } from './channel.ts';
 import { ConnectionLost } from './errors.ts';
+import { gatherWrites } from './gather-writes.ts';
 import { type HostKeyCheck, hostKeyCheck } from './host-key.ts';
 import { identityOf } from './identity.ts';
 import type { SftpStorageOptions } from './options.ts';
@@ -179,7 +180,7 @@ async function openSocket({ storage: { server, port }, storeName, patience }: Co
   const socket = connect({ host: server, port, noDelay: true, keepAlive: true });
   try {
     await once(socket, 'connect', { signal: AbortSignal.timeout(patience.connectMsMax) });
-    return socket;
+    return gatherWrites(socket);
   } catch (cause) {
     socket.destroy();
     throw new OperatorError('store-unreachable', `cannot connect to ${storeName}`, { cause, retryable: true, hint: hintOf(cause) });

@@ -5,6 +5,8 @@ import { after, test } from 'node:test';
 import { makeKey, Sshd } from '../../../test/support/services/sshd.ts';
 import { makeTemporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { isOperatorError } from '../../lib/errors.ts';
+import { silentLog } from '../../lib/log.ts';
+import { openStore } from '../drivers.ts';
 import { SftpStore } from './driver.ts';
 import { fingerprintOf, hostKeyCheck } from './host-key.ts';
 import type { SftpStorageOptions } from './options.ts';
@@ -94,6 +96,15 @@ test('of an unknown server one is warned once; from then on it must not change i
   const check = await hostKeyCheck({ server: '127.0.0.1', port: sshd.port, ...unknown }, () => {});
   assert.equal(check.whyRefused(Buffer.from('another key'))?.code, 'store-host-key');
   assert.equal(check.whyRefused(keyOf(sshd.hostKey)), undefined);
+});
+
+test('the warning goes to the log of a daemon', async () => {
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (_fields: object, message: string) => void warnings.push(message), child: () => log };
+  const store = await openStore(sshd.storage({ ...unknown, server: 'localhost' }), log);
+  await assert.rejects(store.head('none'), { code: 'object-missing' });
+  await store.close();
+  assert.match(warnings.join(), /nothing is known of the SFTP server \[localhost\]/);
 });
 
 test('the known_hosts of the user decide about servers that they have', async () => {
