@@ -64,17 +64,16 @@ export async function checkArchiveProgram(command: ArchiveCommand, postgresUid: 
   }
   const user = await fileUserOf(postgresUid);
   const why = await whyNotExecutable(program, user);
-  if (why === undefined) return [about(program, ok('archive-program', `${user.name}, whom PostgreSQL runs as, may run it`))];
-  return [
-    about(
-      program,
-      failure(
-        'archive-program',
-        `PostgreSQL cannot run it: ${why}`,
-        `install pghoard where ${user.name} may read it, or correct archive_command`,
-      ),
-    ),
-  ];
+  return [about(program, judgeArchiveProgram(why, user.name, process.geteuid?.() === postgresUid))];
+}
+
+/** `why`: it cannot be run. What we may not look at says nothing about what others may, unless they are who we are. */
+function judgeArchiveProgram(why: string | undefined, user: string, isOurself: boolean): Finding {
+  if (why === undefined) return ok('archive-program', `${user}, whom PostgreSQL runs as, may run it`);
+  if (why.includes('cannot be looked at') && !isOurself)
+    return note('archive-program', `whether PostgreSQL can run it is not known: ${why}`);
+  const remedy = `install pghoard where ${user} may read it, or correct archive_command`;
+  return failure('archive-program', `PostgreSQL cannot run it: ${why}`, remedy);
 }
 
 async function lookAt(path: string, setting: string, user: FileUser): Promise<DirectoryFacts> {

@@ -15,7 +15,7 @@ export interface UnitRequest {
 
 const runsHere = '/run/systemd/system';
 
-/** Whether systemd starts the daemon, and again when it ends. */
+/** Whether systemd starts the daemon, and again when it ends. A unit that is neither running nor enabled has to be asked for by its name. */
 export async function checkSystemd(request: UnitRequest, signal: AbortSignal): Promise<Finding[]> {
   const isThere = await stat(runsHere).then(
     () => true,
@@ -28,7 +28,7 @@ export async function checkSystemd(request: UnitRequest, signal: AbortSignal): P
   try {
     const names = 'Id,ActiveState,UnitFileState,Restart,User,ExecStart,NRestarts';
     const run = (limited: AbortSignal) =>
-      runProgram('systemctl', ['show', '--no-pager', `--property=${names}`, '*.service'], {
+      runProgram('systemctl', ['show', '--no-pager', `--property=${names}`, '*.service', 'pghoard.service'], {
         signal: limited,
         env: { ...process.env, LC_ALL: 'C' },
       });

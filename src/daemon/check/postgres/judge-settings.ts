@@ -14,7 +14,7 @@ export function judgeSettings({
   return [
     judgeWalLevel(settings.get('wal_level')),
     judgeFullPageWrites(settings.get('full_page_writes'), isStandby),
-    judgeChecksums(settings.get('data_checksums')),
+    judgeChecksums(settings.get('data_checksums'), settings.get('data_directory')),
     ...(pendingRestart.length === 0
       ? []
       : [warning('pending-restart', `changes of ${pendingRestart.join(', ')} wait for a restart of the server`, 'restart the server')]),
@@ -39,12 +39,13 @@ function judgeFullPageWrites(value: string | undefined, isStandby: boolean): Fin
   return verdict('full-page-writes', `full_page_writes is off: ${why}`, ...alterSystem('full_page_writes', 'on', 'at once'));
 }
 
-function judgeChecksums(value: string | undefined): Finding {
+function judgeChecksums(value: string | undefined, directory = 'DATA_DIRECTORY'): Finding {
   if (value === 'on') return ok('data-checksums', 'data pages have checksums');
   return warning(
     'data-checksums',
     'data pages have no checksums: a disk that damages them is not noticed, and the damage goes into the backups',
-    'with the server stopped: pg_checksums --enable -D DATA_DIRECTORY',
+    'while the server is stopped:',
+    `pg_checksums --enable -D ${directory}`,
   );
 }
 
