@@ -45,14 +45,22 @@ async function storesAndReads(store: SwiftStore): Promise<void> {
   await store.deleteMany(['login/one', 'login/two']);
 }
 
+/** Each costs Keystone two seconds. */
 const logins: readonly (readonly [name: string, login: () => Login | Promise<Login>])[] = [
-  ['v3, domains by default', v3],
-  ['v3, domains by name', () => ({ ...v3(), user_domain_name: 'Default', project_domain_name: 'Default' })],
-  ['v3, without /v3 in the address', () => ({ ...v3(), auth_url: keystone.url })],
-  ['v3, the project as a tenant', () => ({ ...v3(), project_name: null, tenant_name: 'demo' })],
+  ['v3, all by default', v3],
   [
-    'v3, all that the catalog can be asked for',
-    () => ({ ...v3(), region_name: 'RegionOne', endpoint_type: 'internalURL', service_type: 'object-store' }),
+    'v3, all that can be told and asked for, without /v3 in the address',
+    () => ({
+      ...v3(),
+      auth_url: keystone.url,
+      user_domain_name: 'Default',
+      project_domain_name: 'Default',
+      project_name: null,
+      tenant_name: 'demo',
+      region_name: 'RegionOne',
+      endpoint_type: 'internalURL',
+      service_type: 'object-store',
+    }),
   ],
   [
     'v3, an application credential',
@@ -61,7 +69,6 @@ const logins: readonly (readonly [name: string, login: () => Login | Promise<Log
       return { auth_version: 3, auth_url: keystone.url, application_credential_id: id, application_credential_secret: secret };
     },
   ],
-  ['v2', v2],
   ['v2, the tenant before the user', () => ({ ...v2(), user: 'demo:demo', tenant_name: null })],
 ];
 
@@ -73,14 +80,12 @@ const refused: readonly (readonly [name: string, login: () => Login, code: strin
   ['v3: somebody without a role in the project', () => ({ ...v3(), user: 'swift', key: 'swiftpass' }), 'store-denied'],
   ['v3: somebody who may only look', () => ({ ...v3(), user: 'guest', key: 'guestpass' }), 'store-denied'],
   ['v3: a region that there is not', () => ({ ...v3(), region_name: 'Elsewhere' }), 'store-missing'],
-  ['v3: a service that there is not', () => ({ ...v3(), service_type: 'nothing' }), 'store-missing'],
 ];
 
 for (const [name, login, code] of refused) {
   test(`keystone ${name} is ${code}`, () =>
     withStore(login(), async (store) => {
       const refusal = { code, retryable: false, message: /^(?!.*(wrong|pass))/ };
-      await assert.rejects(store.put('login/one', bytesOf('x'), { metadata: {} }), refusal);
       await assert.rejects(store.head('login/one'), refusal);
     }));
 }
