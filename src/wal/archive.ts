@@ -180,12 +180,12 @@ export class WalArchiver {
     });
   }
 
-  /** A store that does not answer is the upload queue's business, which goes on trying and raises the alert: the upload itself finds out. */
+  /** A store that does not answer, or refuses, is the business of the upload, which goes on trying or raises the alert: it finds out by itself. */
   async #alreadyStored({ name, signal }: Order): Promise<ObjectEntry | undefined> {
     try {
       return await this.#deps.catalog.findWal(name, signal);
     } catch (error) {
-      if (isOperatorError(error) && error.retryable) return undefined;
+      if (isStoreRefusal(error)) return undefined;
       throw error;
     }
   }
