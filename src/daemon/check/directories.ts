@@ -10,7 +10,7 @@ import type { ArchiveCommand } from './postgres/archive-command.ts';
 /** A directory that the daemon writes to. */
 export interface DirectoryFacts {
   readonly path: string;
-  /** Which setting names it. */
+  /** Which settings name it. */
   readonly setting: string;
   /** Undefined: it does not exist. A text: why it cannot be looked at. */
   readonly modes: (FileModes & { readonly isDirectory: boolean }) | string | undefined;
@@ -23,13 +23,15 @@ export interface DirectoryFacts {
 /** The directories that the daemon writes to. `owner`: whom it runs as, where it is not whoever runs this. */
 export async function checkDirectories(config: Config, owner: number | undefined): Promise<Finding[]> {
   const user = await daemonUser(owner);
-  const wanted = new Map([
-    [config.backup_location, 'backup_location'],
-    [dirname(config.json_state_file_path), 'json_state_file_path'],
-    [config.alert_file_dir, 'alert_file_dir'],
-  ]);
+  const wanted = [
+    ['backup_location', config.backup_location],
+    ['json_state_file_path', dirname(config.json_state_file_path)],
+    ['alert_file_dir', config.alert_file_dir],
+  ] as const;
+  const settings = new Map<string, string[]>();
+  for (const [setting, path] of wanted) if (path !== null) settings.set(path, [...(settings.get(path) ?? []), setting]);
   const findings: Finding[] = [];
-  for (const [path, setting] of wanted) if (path !== null) findings.push(judgeDirectory(await lookAt(path, setting, user), user.name));
+  for (const [path, names] of settings) findings.push(judgeDirectory(await lookAt(path, names.join(', '), user), user.name));
   return [...findings, await checkMaintenance(config.maintenance_mode_file)];
 }
 
