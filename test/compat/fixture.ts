@@ -107,7 +107,7 @@ export class Fixture implements AsyncDisposable {
   /** Our daemon with that configuration, at a port of its own. */
   async daemon(change = (config: FixtureConfig) => config): Promise<TestDaemon> {
     const daemon = await TestDaemon.prepare({ directory: this.place('daemon') });
-    const config = { ...change(await this.config()), http_port: daemon.port, alert_file_dir: daemon.directory };
+    const config = { restore_process_count: 2, ...change(await this.config()), http_port: daemon.port, alert_file_dir: daemon.directory };
     await writeFile(daemon.configFile, JSON.stringify(config, undefined, 2));
     await daemon.launch();
     return daemon;

@@ -261,6 +261,7 @@ async function configOf(
     http_port: port,
     log_level: 'DEBUG',
     compression: { algorithm: 'snappy', thread_count: 2 },
+    restore_process_count: 2,
     ...global,
     backup_sites: {
       [siteName]: {

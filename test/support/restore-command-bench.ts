@@ -32,7 +32,7 @@ export class RestoreCommandBench implements AsyncDisposable {
   }
 
   async restore(site: object = {}, args: readonly string[] = []): Promise<ProgramResult> {
-    const config = await this.backups.writeConfig(site);
+    const config = await this.backups.writeConfig(site, { restore_process_count: 1 });
     await rm(this.target, { recursive: true, force: true });
     return runOurs('restore', ['get-basebackup', '--config', config, '--target-dir', this.target, '--restore-to-primary', ...args]);
   }
