@@ -27,7 +27,7 @@ import {
   lockDaysOf,
 } from './judge-store.ts';
 import { probe } from './probe.ts';
-import { cleanUpMsMax, removeAbandoned, Scratch } from './scratch.ts';
+import { cleanUpMsMax, removeAbandoned, Scratch, type ScratchPlace } from './scratch.ts';
 import { describeLogin } from './store-login.ts';
 
 export interface StoreOutcome {
@@ -113,13 +113,13 @@ async function tryOut({ site, store, keys }: Place, deps: CheckDeps): Promise<Fi
     signal.throwIfAborted();
     findings.push(failed('requests', error));
   } finally {
-    findings.push(...(await cleanUp(scratch, { store, keys }, deps)));
+    findings.push(...(await cleanUp(scratch, { store, keys, storage: site.object_storage }, deps)));
   }
   return findings;
 }
 
 /** Heeds no interruption: it is what an interruption has to wait for. */
-async function cleanUp(scratch: Scratch, place: Pick<Place, 'store' | 'keys'>, { clock }: CheckDeps): Promise<Finding[]> {
+async function cleanUp(scratch: Scratch, place: Omit<ScratchPlace, 'random'>, { clock }: CheckDeps): Promise<Finding[]> {
   const itself = new AbortController();
   try {
     return await within(cleanUpMsMax, itself.signal, async (limited) => {

@@ -35,7 +35,7 @@ export class Scratch {
   static async open({ store, keys, storage, random }: ScratchPlace): Promise<Scratch> {
     const prefix = `${keys.scratchPrefix}${random.hex(8)}/`;
     if (storage.storage_type !== 'local') return new Scratch(store, prefix, storage, undefined);
-    const directory = join(storage.directory, storage.prefix ?? '', prefix);
+    const directory = directoryOf(storage, prefix);
     return new Scratch(store, prefix, storage, { directory, before: await lowestThatExists(directory) });
   }
 
@@ -93,14 +93,28 @@ export class Scratch {
 
 /** Removes what a check left that was killed. Resolves to how many objects that were. */
 export async function removeAbandoned(
-  { store, keys }: Pick<ScratchPlace, 'store' | 'keys'>,
+  { store, keys, storage }: Omit<ScratchPlace, 'random'>,
   now: Date,
   signal: AbortSignal,
 ): Promise<number> {
   let count = 0;
-  const onBatch = (batch: readonly string[]) => void (count += batch.length);
+  const runs = new Set<string>();
+  const onBatch = (batch: readonly string[]) => {
+    count += batch.length;
+    for (const key of batch) runs.add(key.slice(0, key.indexOf('/', keys.scratchPrefix.length) + 1));
+  };
   await deleteAll(store, keysBelow(store, keys.scratchPrefix, signal, now.getTime() - abandonedMs), { signal, onBatch });
+  for (const run of runs) if (run.length > keys.scratchPrefix.length) await removeDirectoriesOf(storage, run, signal);
   return count;
+}
+
+async function removeDirectoriesOf(storage: StorageOptions, prefix: string, signal: AbortSignal): Promise<void> {
+  await removeEmptyDirectories(storage, prefix, signal);
+  if (storage.storage_type === 'local') await rm(directoryOf(storage, prefix), { recursive: true, force: true });
+}
+
+function directoryOf({ directory, prefix }: Extract<StorageOptions, { storage_type: 'local' }>, below: string): string {
+  return join(directory, prefix ?? '', below);
 }
 
 async function* keysBelow(

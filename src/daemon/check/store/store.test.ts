@@ -146,9 +146,21 @@ test('what a killed check left is removed an hour later, and what runs beside us
   const store = new MemoryStore();
   for (const key of ['site/check_scratch/a/1', 'site/xlog/1']) await store.put(key, sourceOfBytes(Buffer.from('x')), { metadata: {} });
   const inMinutes = (minutes: number) => new Date(systemClock.now().getTime() + minutes * 60_000);
-  assert.equal(await removeAbandoned({ store, keys }, inMinutes(50), never), 0);
-  assert.equal(await removeAbandoned({ store, keys }, inMinutes(70), never), 1);
+  assert.equal(await removeAbandoned({ store, keys, storage: s3 }, inMinutes(50), never), 0);
+  assert.equal(await removeAbandoned({ store, keys, storage: s3 }, inMinutes(70), never), 1);
   assert.deepEqual(await keysIn(store), ['site/xlog/1']);
+});
+
+test('what a killed check left in a local store goes with its directories', async () => {
+  await using directory = await makeTemporaryDirectory();
+  const storage: StorageOptions = storageOptions.parse({ storage_type: 'local', directory: directory.path });
+  await using stack = new AsyncDisposableStack();
+  const store = await openStore(storage);
+  stack.defer(() => store.close());
+  await store.put('site/check_scratch/a/b/1', sourceOfBytes(Buffer.from('x')), { metadata: {} });
+  const later = new Date(systemClock.now().getTime() + 7_200_000);
+  assert.equal(await removeAbandoned({ store, keys, storage }, later, never), 1);
+  assert.deepEqual(await readdir(join(directory.path, 'site/check_scratch')), []);
 });
 
 test('a scratch does not make an empty store look like one with backups', async () => {
