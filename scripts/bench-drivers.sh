@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run bench:drivers [-- --mib 256 --rounds 3 --store s3 --json]
+# npm run bench:drivers [-- --mib 256 --rounds 3 --keys 5000000 --store s3 --json]
 set -eu
 cd "$(dirname -- "$0")/.."
 sh scripts/install-npm.sh

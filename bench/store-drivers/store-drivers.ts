@@ -6,6 +6,7 @@ import type { ObjectSource } from '../../src/storage/object-store.ts';
 import { median } from '../report.ts';
 import type { Contest, StoreClient } from './contest.ts';
 import { s3Contest } from './contests/s3.ts';
+import { listingLine, measureListing } from './listing.ts';
 
 /** A contest per kind of store. */
 const contests: readonly Contest[] = [s3Contest];
@@ -26,6 +27,7 @@ async function main(argv: string[]): Promise<number> {
   const options = {
     mib: { type: 'string', default: '256' },
     rounds: { type: 'string', default: '3' },
+    keys: { type: 'string', default: '5000000' },
     store: { type: 'string' },
     json: { type: 'boolean', default: false },
   } as const;
@@ -40,7 +42,9 @@ async function main(argv: string[]): Promise<number> {
     for (const client of started.clients) await client.close();
     figures.push(...summarised(results));
   }
-  console.log(values.json ? JSON.stringify(figures, undefined, 2) : figures.map(line).join('\n'));
+  const listing = await measureListing(count(values.keys));
+  if (values.json) console.log(JSON.stringify({ figures, listing }, undefined, 2));
+  else console.log([...figures.map(line), listingLine(listing)].join('\n'));
   return 0;
 }
 
@@ -114,7 +118,7 @@ function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   throw new OperatorError('usage', `${text} is not a positive whole number`, {
-    hint: 'Usage: npm run bench:drivers -- [--mib 256] [--rounds 3] [--store s3] [--json]',
+    hint: 'Usage: npm run bench:drivers -- [--mib 256] [--rounds 3] [--keys 5000000] [--store s3] [--json]',
   });
 }
 
