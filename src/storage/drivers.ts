@@ -1,4 +1,3 @@
-import { OperatorError } from '../lib/errors.ts';
 import { type Log, silentLog } from '../lib/log.ts';
 import { logObserver } from './log-observer.ts';
 import { Notifier } from './notifier.ts';
@@ -21,7 +20,7 @@ type OptionsOf<T extends StorageType> = Extract<StorageOptions, { storage_type: 
 type OpenDriver<T extends StorageType> = (options: OptionsOf<T>, log: Log) => Promise<ObjectStore>;
 
 /** A driver and its libraries are loaded only if the config names it. */
-const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
+const drivers: { readonly [T in StorageType]: OpenDriver<T> } = {
   local: async ({ directory }) => {
     const { LocalStore } = await import('./local/driver.ts');
     return new LocalStore({ directory });
@@ -54,8 +53,7 @@ const drivers: { readonly [T in StorageType]?: OpenDriver<T> } = {
  * layers below. The options are plain data, so that a worker thread can open it too. `log` hears of every request at DEBUG.
  */
 export async function openStore(options: StorageOptions, log: Log = silentLog): Promise<ObjectStore> {
-  const open = drivers[options.storage_type] as OpenDriver<StorageType> | undefined;
-  if (!open) throw unsupported(options.storage_type);
+  const open = drivers[options.storage_type] as OpenDriver<StorageType>;
   const named = withKeyChecks(withPrefix(await open(options, log), storePrefixOf(options)));
   const observed = withObservers(named, observersOf(options, named.name, log));
   const patient = withRetry(withLimit(observed, requestsMax));
@@ -89,10 +87,4 @@ function observersOf({ statsd_info: statsd, notifier }: StorageOptions, name: st
 export function storePrefixOf({ storage_type, prefix }: StorageOptions): string {
   if (storage_type === 'google' || storage_type === 'swift') return prefix ?? '';
   return normaliseStorePrefix(prefix ?? '').replace(/^\/+/, '');
-}
-
-function unsupported(type: string): OperatorError {
-  return new OperatorError('storage-type-unsupported', `storage_type ${JSON.stringify(type)} is not supported by this version`, {
-    hint: `Supported: ${Object.keys(drivers).join(', ')}.`,
-  });
 }

@@ -4,10 +4,8 @@ import { type Fault, FaultyStore } from '../../test/support/store.ts';
 import type { Clock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { bytesOf, collect, read } from './contract-tools.ts';
-import { openStore } from './drivers.ts';
 import { MemoryStore } from './memory/driver.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { StorageOptions } from './options.ts';
 import { passOn } from './pass-on.ts';
 import { withChecks } from './with-checks.ts';
 import { withLimit } from './with-limit.ts';
@@ -195,11 +193,6 @@ test('prefix: a store that lists what was not asked for is caught', async () => 
   await memory.put('other', bytesOf('x'), { metadata: {} });
   const store = withPrefix({ ...passOn(memory), list: () => memory.list('') }, 'p');
   await assert.rejects(collect(store.list('')), { code: 'store-failed', message: /other/ });
-});
-
-test('a storage type without a driver is refused by name', async () => {
-  const options = { storage_type: 'sftp', prefix: null } as unknown as StorageOptions;
-  await assert.rejects(openStore(options), { code: 'storage-type-unsupported', message: /sftp/, hint: /local/ });
 });
 
 /** Lets everything that can go on go on. */
