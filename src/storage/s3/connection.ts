@@ -45,8 +45,8 @@ export class S3Connection {
   }
 
   /** The region that the options, the environment or the profile name. */
-  region(): Promise<string> {
-    return this.#client.config.region();
+  region(signal: AbortSignal | undefined): Promise<string> {
+    return this.ask({ what: 'find the region', signal }, (client) => client.config.region());
   }
 
   /** The same with the errors of the SDK. Credentials that the store no longer takes are asked for anew, once. */

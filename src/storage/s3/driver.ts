@@ -75,7 +75,7 @@ class S3Store implements ObjectStore {
   }
 
   async create({ signal }: RequestOptions = {}): Promise<void> {
-    await createBucket(this.#connection, { region: await this.#connection.region(), locks: this.#locks }, signal);
+    await createBucket(this.#connection, { region: await this.#connection.region(signal), locks: this.#locks }, signal);
   }
 
   async close(): Promise<void> {

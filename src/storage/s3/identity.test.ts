@@ -237,6 +237,16 @@ test('credentials that ended, and that nobody renews, are named', async () => {
   });
 });
 
+test('a region that nobody names is asked for', async () => {
+  await withEnvironment({}, async () => {
+    await using stub = await S3Stub.start();
+    await using store = await opened(stub, { host: null, port: null });
+    for (const work of [() => store.head('x'), () => store.create(), () => store.put('x', bytesOf('x'), { metadata: {} })])
+      await assert.rejects(work, { code: 'store-failed', retryable: false, hint: /Set region/ });
+    assert.deepEqual(stub.seen, []);
+  });
+});
+
 test('somebody who stops does not wait for credentials that do not come', async () => {
   await withEnvironment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:1/' }, async () => {
     await using stub = await bucketFor(() => true);
