@@ -67,7 +67,10 @@ before(async () => {
   await postgres.query(`ALTER SYSTEM SET archive_command = '${command}'`);
   await postgres.query('SELECT pg_reload_conf()');
   await daemon.basebackups(1);
-  await daemon.archived(await postgres.switchWal());
+  const last = await postgres.switchWal();
+  // PostgreSQL asks for one segment after the other, so that then all of them are stored.
+  const isArchived = async () => (await postgres.query('SELECT 1 FROM pg_stat_archiver WHERE last_archived_wal >= $1', [last])).length > 0;
+  await waitFor(isArchived, { withinMs: 60_000, what: () => `${last} is archived:\n${daemon.log}` });
 });
 
 after(async () => {
@@ -100,8 +103,12 @@ function wrong({ checks }: Report): string[] {
     .map(({ id, result, because }) => `${result} ${id}: ${because}`);
 }
 
+/** Without what is being written at this moment: the daemon goes on with its work. */
 async function storedPaths(directory: string): Promise<string[]> {
-  return (await entriesBelow(directory)).map(({ parentPath, name }) => join(parentPath, name)).toSorted();
+  return (await entriesBelow(directory))
+    .filter(({ name }) => !name.startsWith('.'))
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .toSorted();
 }
 
 test('a site on which all is right: nothing is wrong, nothing is changed, and no secret is told', async () => {
