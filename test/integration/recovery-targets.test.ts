@@ -83,6 +83,8 @@ for (const version of ['15', 'embedded'] as const) {
     test('to the end of the archive, the mistake included', async () => {
       await using restored = await site.recovered('end');
       await assert.rejects(notesOf(restored), /relation "ledger" does not exist/);
+      assert.match(site.daemon.log, /method=GET url=\/main\/archive\/\S+ status=201/);
+      assert.doesNotMatch(site.daemon.log, /status=417/, 'the daemon puts files where the shell client wants them, whoever runs it');
     });
 
     test('a time before every base backup is refused, and nothing is touched', async () => {
