@@ -4,5 +4,7 @@ set -eu
 cd "$(dirname -- "$0")/.."
 sh scripts/install-npm.sh
 sh scripts/install-apt.sh
+PGHOARD_TEST_AZURITE=$(sh scripts/install-azurite.sh)
+export PGHOARD_TEST_AZURITE
 sh scripts/build.sh
 exec node_modules/.bin/node --enable-source-maps dist/bench/store-drivers/store-drivers.js "$@"

@@ -5,11 +5,15 @@ import { OperatorError } from '../../src/lib/errors.ts';
 import type { ObjectSource } from '../../src/storage/object-store.ts';
 import { median } from '../report.ts';
 import type { Contest, StoreClient } from './contest.ts';
+import { azureContest } from './contests/azure.ts';
+import { googleContest } from './contests/google.ts';
 import { s3Contest } from './contests/s3.ts';
+import { sftpContest } from './contests/sftp.ts';
+import { swiftContest } from './contests/swift.ts';
 import { listingLine, measureListing } from './listing.ts';
 
 /** A contest per kind of store. */
-const contests: readonly Contest[] = [s3Contest];
+const contests: readonly Contest[] = [s3Contest, azureContest, googleContest, swiftContest, sftpContest];
 
 const mebibyte = 1024 * 1024;
 const segmentMiB = 16;
@@ -53,29 +57,39 @@ async function measureClient(store: string, client: StoreClient, mib: number): P
   const figures: Figure[] = [];
   const measured = async (what: string, work: () => Promise<void>) => {
     const startedMs = systemClock.monotonicMs();
-    const cpu = process.cpuUsage();
+    const cpuBefore = cpuSecondsOf(client);
     await work();
     const seconds = (systemClock.monotonicMs() - startedMs) / 1000;
-    const { user, system } = process.cpuUsage(cpu);
+    const cpuSeconds = cpuSecondsOf(client) - cpuBefore;
     const figure = {
       store,
       what,
       client: client.name,
       mibPerSecond: mib / seconds,
-      cpuSecondsPerGiB: ((user + system) / 1e6 / mib) * 1024,
+      cpuSecondsPerGiB: (cpuSeconds / mib) * 1024,
     };
     figures.push(figure);
     console.error(`  ${line(figure)}`);
   };
+  const segment = patternSource(segmentMiB * mebibyte);
+  const large = patternSource(mib * mebibyte);
+  await client.prepare?.(segment);
   await measured('put segments', async () => {
-    for (const key of segments) await client.put(key, randomSource(segmentMiB * mebibyte));
+    for (const key of segments) await client.put(key, segment);
   });
   await measured('get segments', async () => {
     for (const key of segments) await expectBytes(client, key, segmentMiB * mebibyte);
   });
-  await measured('put one large', () => client.put('large', randomSource(mib * mebibyte)));
+  await client.prepare?.(large);
+  await measured('put one large', () => client.put('large', large));
   await measured('get one large', () => expectBytes(client, 'large', mib * mebibyte));
   return figures;
+}
+
+function cpuSecondsOf({ cpuSeconds }: StoreClient): number {
+  if (cpuSeconds) return cpuSeconds();
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 async function expectBytes(client: StoreClient, key: string, expected: number): Promise<void> {
@@ -85,7 +99,7 @@ async function expectBytes(client: StoreClient, key: string, expected: number): 
 
 const pattern = Buffer.from(Uint8Array.from({ length: mebibyte }, (_, i) => (i * 2_654_435_761) >>> 24));
 
-function randomSource(size: number): ObjectSource {
+function patternSource(size: number): ObjectSource {
   return {
     size,
     async *open() {
