@@ -53,7 +53,39 @@ test('a store that has nothing of the site at all, such as a disk that is not mo
   await assert.rejects(site.fetcher.fetch(first), { code: 'store-unreachable' });
   site.store.heal();
   await old.archiveNew([second]);
-  await assert.rejects(site.fetcher.fetch(first), { code: 'wal-missing' }, 'what a former site left is enough');
+  await assert.rejects(site.fetcher.fetch(third), { code: 'wal-missing' }, 'what a former site left is enough');
+});
+
+test('a segment behind which there is more is a hole and not the end of the archive, until somebody fills it', async () => {
+  const [sole, other] = ['000000020000000100000000', '000000030000000000000001'];
+  await using old = await TestWalSite.start(pool, { site: 'old' });
+  await using site = await TestWalSite.start(pool, { movedFrom: [old.source] });
+  await site.archiveNew([first, sole, other]);
+  await old.archiveNew([third]);
+  await site.storeBeginning(second, 4096);
+  for (const unfinished of [false, true]) {
+    await assert.rejects(site.fetcher.fetch(second, undefined, { unfinished }), {
+      code: 'wal-hole',
+      retryable: true,
+      message: new RegExp(`${second} is not stored, but ${third} behind it is`),
+    });
+  }
+  for (const name of ['000000010000000100000001', '000000020000000100000001', '000000030000000000000002', '00000004.history'])
+    await assert.rejects(site.fetcher.fetch(name), { code: 'wal-missing' }, name);
+  await site.archiveNew([second]);
+  assert.deepEqual(await site.fetchBytes(second), makeWalSegment(second));
+});
+
+test('a segment that is stored after the one behind it is waited for', async () => {
+  await using site = await TestWalSite.start(pool);
+  await site.archiveNew([second]);
+  const { promise: isStored, resolve } = Promise.withResolvers<void>();
+  site.store.inject({ operation: 'list', call: 1, how: 'wait', until: isStored });
+  const fetching = site.fetchBytes(first);
+  await waitFor(() => site.store.count('list') > 0, { withinMs: 30_000, what: 'it is not there, and looked for behind it' });
+  await site.archiveNew([first]);
+  resolve();
+  assert.deepEqual(await fetching, makeWalSegment(first));
 });
 
 test('a file that appears after it was missing is found at once', async () => {

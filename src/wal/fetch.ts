@@ -16,7 +16,7 @@ import { PrefetchPace } from './prefetch-pace.ts';
 import { type Begun, Prefetcher } from './prefetcher.ts';
 import { openStoredWal, openUnfinishedWal, type ReceivedWal, receiveWal, type WalSource } from './stored-wal.ts';
 import { verifyWal } from './unseal-wal.job.ts';
-import { notFound } from './wal-not-found.ts';
+import { assertNoHole, notFound } from './wal-not-found.ts';
 import { WalSlot } from './wal-slot.ts';
 
 export interface WalFetcherDeps {
@@ -100,7 +100,7 @@ export class WalFetcher {
    * `signal` ends only the waiting: the transfer goes on, and asking again joins it. With `unfinished` what there is of a segment that was never
    * finished is good enough, if there is nothing else.
    *
-   * Rejects with `wal-missing` (proven), `store-empty`, `wal-name-invalid`, `object-corrupt`, `key-missing`, `key-wrong`, `disk-full` and the
+   * Rejects with `wal-missing` (proven: the archive ends before it), `wal-hole`, `store-empty`, `wal-name-invalid`, `object-corrupt`, `key-missing`, `key-wrong`, `disk-full` and the
    * store's errors.
    */
   async fetch(name: string, signal?: AbortSignal, { unfinished = false }: { readonly unfinished?: boolean } = {}): Promise<FetchedWal> {
@@ -190,7 +190,10 @@ export class WalFetcher {
   }
 
   async #receiveRetrying(name: string): Promise<LocalWal | undefined> {
-    return this.#retrying(() => this.#receive(name, urgent), isRetryable);
+    const isSegment = classifyWalFile(name) === 'segment';
+    const { sources } = this.#deps;
+    const orNoHole = () => (isSegment ? assertNoHole(name, sources, this.#end.signal) : undefined);
+    return this.#retrying(async () => (await this.#receive(name, urgent)) ?? orNoHole(), isRetryable);
   }
 
   #retrying<T>(work: () => Promise<T>, mayPass: (error: unknown) => boolean): Promise<T> {

@@ -20,6 +20,26 @@ export async function notFound(name: string, sources: readonly WalSource[], sign
   );
 }
 
+/**
+ * Resolves where the archive ends before the segment. Rejects with `wal-hole` where it goes on behind it: PostgreSQL, told that there is no such file, would
+ * take that for the end, and come up without what was written later. Segments may be stored out of order, so it may pass.
+ */
+export async function assertNoHole(name: string, sources: readonly WalSource[], signal: AbortSignal | undefined): Promise<undefined> {
+  for await (const { catalog } of sourcesOfOneCluster(sources, signal)) {
+    const endOfTimeline = `${name.slice(0, 8)}${'F'.repeat(16)}`;
+    for await (const later of catalog.walFiles('segment', { from: name, to: endOfTimeline, signal })) {
+      if (later.name !== name) throw hole(name, later.name);
+    }
+  }
+}
+
+function hole(name: string, later: string): OperatorError {
+  return new OperatorError('wal-hole', `WAL ${name} is not stored, but ${later} behind it is: this is no end but a hole in the archive`, {
+    hint: 'Bring the segment back: pg_wal of the server or of a standby may still have it, see pghoard_archive_sync. Else restore to a moment before it (with recovery_prefetch = off, as PostgreSQL 15 and later read ahead), or from a base backup behind it.',
+    retryable: true,
+  });
+}
+
 function missing(name: string, sources: readonly WalSource[]): OperatorError {
   const places = sources.map(({ catalog }) => `${catalog.walKey(name)} in ${catalog.store.name}`);
   return new OperatorError('wal-missing', `WAL ${name} is not stored: there is no ${places.join(', and no ')}`);
