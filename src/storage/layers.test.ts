@@ -96,6 +96,13 @@ test('retry: a body shorter than promised is an error even if the driver did not
   await assert.rejects(read(store, 'a'), { code: 'store-unreachable', message: /4 of 10 bytes/ });
 });
 
+test('retry: a body longer than what was asked for is no success', async () => {
+  const { inner } = await faulty([{ operation: 'get', call: 1, how: 'cut', after: 4 }]);
+  const rangeless: ObjectStore = { ...passOn(inner), get: (key) => inner.get(key) };
+  const store = withRetry(rangeless, { ...policy, delayMsFirst: 1, delayMsMax: 1 });
+  await assert.rejects(read(store, 'a'), { code: 'store-failed', message: /more than the 10 bytes/ });
+});
+
 test('retry: a listing goes on after its last key', async () => {
   const { store, inner } = await faulty([{ operation: 'list', how: 'cut', after: 1 }]);
   const keys = (await collect(store.list(''))).map(({ key }) => key).join();

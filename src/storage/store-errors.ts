@@ -29,6 +29,13 @@ export function bodyCutShort(key: string, storeName: string, expected: number, a
   return new OperatorError('store-unreachable', `${storeName} sent ${actual} of ${expected} bytes of ${key}`, { retryable: true });
 }
 
+/** More bytes came than there can be: they are not those that were asked for, nor may those before them be. */
+export function bodyTooLong(key: string, storeName: string, expected: number): OperatorError {
+  return new OperatorError('store-failed', `${storeName} sent more than the ${expected} bytes of ${key} that were asked for`, {
+    hint: 'Does something between this host and the store answer in its place?',
+  });
+}
+
 export function objectChanged(key: string, storeName: string): OperatorError {
   return new OperatorError('store-failed', `${key} in ${storeName} was replaced while it was being read`, { retryable: true });
 }

@@ -4,7 +4,7 @@ import { systemRandom } from '../lib/random.ts';
 import { delayAfterMs, type RetryDeps, type RetryPolicy, retry } from '../lib/retry.ts';
 import type { ByteRange, ListOptions, ObjectBody, ObjectInfo, ObjectStore, RequestOptions } from './object-store.ts';
 import { isSameObject } from './same-object.ts';
-import { bodyCutShort, objectChanged } from './store-errors.ts';
+import { bodyCutShort, bodyTooLong, objectChanged } from './store-errors.ts';
 
 export const storeRetryPolicy: RetryPolicy = { attemptsMax: 5, delayMsFirst: 200, delayMsMax: 5_000 };
 
@@ -50,6 +50,7 @@ async function* resumingBody(
   for (;;) {
     try {
       for await (const piece of body.bytes) {
+        if (piece.length > end - position) throw bodyTooLong(entry.key, store.name, end - start);
         position += piece.length;
         patience.renew();
         yield piece;

@@ -18,6 +18,11 @@ export interface ApiRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface OpenAnswer {
+  readonly isPartial: boolean;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
 /**
  * The JSON API of Cloud Storage, as the owner of the credentials. A refusal rejects with {@link ApiError}; nothing is repeated but what was refused
  * for an expired token. Google's own client is not used here: its requests cannot be aborted, and with an endpoint of one's own it leaves the
@@ -52,11 +57,11 @@ export class StorageApi {
     return answer;
   }
 
-  /** The body of the answer as it comes. */
-  async open(request: ApiRequest): Promise<AsyncIterable<Uint8Array>> {
+  /** The body of the answer as it comes, and whether it is the range asked for. */
+  async open(request: ApiRequest): Promise<OpenAnswer> {
     const incoming = await this.#authorised(request, send, ({ statusCode }) => statusCode ?? 0);
     const status = incoming.statusCode ?? 0;
-    if (isSuccess(status)) return piecesOf(incoming, this.#patience(request));
+    if (isSuccess(status)) return { isPartial: status === 206, bytes: piecesOf(incoming, this.#patience(request)) };
     throw new ApiError({ status, headers: incoming.headers, body: await readWhole(incoming, this.#patience(request)) });
   }
 

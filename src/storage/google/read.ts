@@ -1,4 +1,5 @@
 import { OperatorError } from '../../lib/errors.ts';
+import { cutOut } from '../cut-out.ts';
 import type { ByteRange, RequestOptions } from '../object-store.ts';
 import { bodyCutShort, objectChanged } from '../store-errors.ts';
 import type { StorageApi } from './api.ts';
@@ -46,7 +47,9 @@ async function open({ name, generation, size, contentEncoding }: ObjectResource,
     ...(contentEncoding === 'gzip' && { 'accept-encoding': 'gzip' }),
   };
   try {
-    return await api.open({ path: objectPath(bucket, name), query: { alt: 'media', generation }, headers, signal });
+    const { isPartial, bytes } = await api.open({ path: objectPath(bucket, name), query: { alt: 'media', generation }, headers, signal });
+    // Something in between may know no ranges.
+    return isWhole || isPartial ? bytes : cutOut(bytes, { start, end });
   } catch (error) {
     if (isObjectMissing(error)) throw objectChanged(name, storeName);
     throw error;

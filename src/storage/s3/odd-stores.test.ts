@@ -232,3 +232,13 @@ function allOf(error: unknown): unknown {
   const own = Object.fromEntries(Object.getOwnPropertyNames(error).map((name) => [name, allOf(Reflect.get(error, name))]));
   return { ...own, message: error.message };
 }
+
+test('where ranges are not known, the bytes are those that were asked for all the same', async () => {
+  await using stub = await S3Stub.start();
+  await using store = await opened(stub);
+  await store.put('x', bytesOf('0123456789'), { metadata });
+  assert.equal(await read(store, 'x', { start: 3, end: 6 }), '345');
+  assert.equal(await read(store, 'x', { start: 8, end: 99 }), '89');
+  assert.equal(await read(store, 'x', { start: 10, end: 12 }), '');
+  assert.equal((await store.get('x', { range: { start: 3, end: 6 } })).entry.size, 10);
+});

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandOutput, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { isOperatorError, OperatorError } from '../../lib/errors.ts';
 import { abortable } from '../abortable.ts';
+import { cutOut } from '../cut-out.ts';
 import type { ByteRange, ObjectBody, RequestOptions } from '../object-store.ts';
 import { bodyCutShort } from '../store-errors.ts';
 import type { Asking, S3Connection } from './connection.ts';
@@ -77,8 +78,10 @@ export class ObjectReader {
     try {
       const answer = await this.#connection.askPlainly(signal, (client, send) => client.send(new GetObjectCommand(input), send));
       const described = describe(key, sizeOf(answer), answer, storeName);
-      const bytes = readBody(answer, { key, storeName, signal, md5: range ? undefined : described.entry.digest });
-      return { entry: described.entry, bytes: abortable(bytes, signal) };
+      const whole = isWhole(answer);
+      const bytes = readBody(answer, { key, storeName, signal, md5: whole ? described.entry.digest : undefined });
+      // Something in between may know no ranges.
+      return { entry: described.entry, bytes: abortable(range && whole ? cutOut(bytes, range) : bytes, signal) };
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       // A range that begins at the end of the object, or beyond.
@@ -127,9 +130,14 @@ function isRefusal(error: unknown): boolean {
 }
 
 /** Of the whole object, also where the answer has a part of it. */
-function sizeOf({ ContentRange: range, ContentLength: length }: GetObjectCommandOutput): number | undefined {
-  const total = /\/(\d+)$/.exec(range ?? '')?.[1];
-  return total === undefined ? length : Number(total);
+function sizeOf(answer: GetObjectCommandOutput): number | undefined {
+  if (isWhole(answer)) return answer.ContentLength;
+  const total = /\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1];
+  return total === undefined ? undefined : Number(total);
+}
+
+function isWhole({ $metadata }: GetObjectCommandOutput): boolean {
+  return $metadata.httpStatusCode !== 206;
 }
 
 /** A body that nobody reads would keep its connection for ever. */

@@ -1,11 +1,11 @@
 import { OperatorError } from '../../lib/errors.ts';
+import { cutOut } from '../cut-out.ts';
 import type { ByteRange, ObjectBody, ObjectEntry } from '../object-store.ts';
 import { bodyCutShort, objectMissing } from '../store-errors.ts';
 import type { Container } from './container.ts';
 import { entryOf, lengthIn, manifestIn } from './headers.ts';
 import type { HttpAnswer } from './http-client.ts';
 import { pagesOf } from './listing.ts';
-import { cutOut } from './source-range.ts';
 
 /** Of those that may have an older copy of an object, the newest is to answer. */
 const newest = { 'x-newest': 'true' };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { abortable } from '../abortable.ts';
+import { cutOut } from '../cut-out.ts';
 import { readRange, sourceUnreadable } from '../object-source.ts';
 import type { ByteRange, ObjectSource } from '../object-store.ts';
 import { sourceSizeWrong } from '../store-errors.ts';
@@ -27,17 +28,6 @@ export async function md5Of(content: Content): Promise<string> {
   const hash = createHash('md5');
   for await (const piece of content.open()) hash.update(piece);
   return hash.digest('hex');
-}
-
-/** The pieces of a stream that lie in a range of it; one more than that, if there is one, is the first that lies behind. */
-export async function* cutOut(pieces: AsyncIterable<Uint8Array>, range: ByteRange): AsyncGenerator<Uint8Array> {
-  let position = 0;
-  for await (const piece of pieces) {
-    const part = piece.subarray(Math.max(0, range.start - position), Math.max(0, range.end - position));
-    position += piece.length;
-    if (part.length > 0) yield part;
-    if (position >= range.end) return;
-  }
 }
 
 /** Beyond the end of the source's last part it reads on, so that a source that has grown is noticed. */
