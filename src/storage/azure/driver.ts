@@ -65,8 +65,8 @@ export class AzureStore implements ObjectStore {
     this.#options = options;
     this.#tuning = tuning;
     this.#clock = tuning.clock ?? systemClock;
-    this.#legacyNames = new LegacyNames(container, this.#clock);
     this.name = `azure container ${container.containerName} of ${container.accountName || new URL(container.url).host}`;
+    this.#legacyNames = new LegacyNames(container, this.name, this.#clock);
   }
 
   async put(key: string, source: ObjectSource, putOptions: PutOptions): Promise<ObjectEntry> {

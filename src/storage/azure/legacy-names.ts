@@ -1,6 +1,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { abortable } from '../abortable.ts';
+import { untilAborted } from '../abortable.ts';
+import { listedItems } from './list.ts';
 
 /** So long a container is believed to have none. */
 const believedMs = 10 * 60 * 1000;
@@ -12,11 +13,13 @@ const believedMs = 10 * 60 * 1000;
  */
 export class LegacyNames {
   readonly #container: ContainerClient;
+  readonly #storeName: string;
   readonly #clock: Clock;
   #answer: { readonly some: Promise<boolean>; readonly askedAtMs: number } | undefined;
 
-  constructor(container: ContainerClient, clock: Clock = systemClock) {
+  constructor(container: ContainerClient, storeName: string, clock: Clock = systemClock) {
     this.#container = container;
+    this.#storeName = storeName;
     this.#clock = clock;
   }
 
@@ -25,7 +28,8 @@ export class LegacyNames {
     if (!this.#answer || now - this.#answer.askedAtMs > believedMs) this.#answer = { some: this.#ask(), askedAtMs: now };
     const answer = this.#answer;
     try {
-      const some = await orAborted(answer.some, signal);
+      // Others may wait for the same answer, so an abort ends the waiting and not the request.
+      const some = await untilAborted(answer.some, signal);
       if (some && this.#answer === answer) this.#answer = { some: answer.some, askedAtMs: Number.POSITIVE_INFINITY };
       return some;
     } catch (error) {
@@ -35,18 +39,7 @@ export class LegacyNames {
   }
 
   async #ask(): Promise<boolean> {
-    for await (const page of this.#container.listBlobsFlat({ prefix: '/' }).byPage({ maxPageSize: 1 })) {
-      if (page.segment.blobItems.length > 0) return true;
-    }
+    for await (const _ of listedItems({ container: this.#container, storeName: this.#storeName, prefix: '/', itemsMax: 1 })) return true;
     return false;
   }
-}
-
-/** Others may wait for the same answer, so an abort ends the waiting and not the request. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  const result = (async function* () {
-    yield await work;
-  })();
-  for await (const value of abortable(result, signal)) return value;
-  return work;
 }

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { OperatorError } from '../../lib/errors.ts';
+import { isOperatorError, OperatorError } from '../../lib/errors.ts';
 import { deleteOneByOne, lockedUntil, ObjectLockedError } from '../delete-many.ts';
 import type {
   ByteRange,
@@ -16,7 +16,7 @@ import type {
 import { objectExists, uploadDiffers } from '../store-errors.ts';
 import { StorageApi } from './api.ts';
 import { deleteInBatches, isWithoutBatches } from './batch.ts';
-import { asStoreError, isApiError, isBucketMissing, isLocked, isObjectMissing } from './errors.ts';
+import { asStoreError, isApiError, isBucketMissing, isLocked, isObjectMissing, UnexpectedAnswer } from './errors.ts';
 import type { GoogleStorageOptions } from './options.ts';
 import { readObject } from './read.ts';
 import { entryOf, infoOf, type Listing, listFields, lockEnd, type ObjectResource, objectPath, resourceFields } from './resource.ts';
@@ -97,7 +97,9 @@ export class GoogleStore implements ObjectStore {
 
   async delete(key: string, options: RequestOptions = {}): Promise<void> {
     try {
-      await this.#api.exchange({ method: 'DELETE', path: objectPath(this.#bucket, key), signal: options.signal });
+      const { status } = await this.#api.exchange({ method: 'DELETE', path: objectPath(this.#bucket, key), signal: options.signal });
+      // The store answers 204; what says something else may be no store at all.
+      if (status !== 204 && (await this.#isThere(key, options))) throw new UnexpectedAnswer();
     } catch (error) {
       options.signal?.throwIfAborted();
       if (isObjectMissing(error)) return;
@@ -127,7 +129,7 @@ export class GoogleStore implements ObjectStore {
   async create(options: RequestOptions = {}): Promise<void> {
     const { signal } = options;
     try {
-      if (await this.#isThere(signal)) return;
+      if (await this.#hasBucket(signal)) return;
       const { project_id, object_lock_days } = this.#options;
       if (project_id === null) throw projectUnknown(this.name);
       await this.#api.exchange(
@@ -152,12 +154,22 @@ export class GoogleStore implements ObjectStore {
   }
 
   /** Who may not list may be allowed all the rest: a refusal means that there is a bucket. */
-  async #isThere(signal: AbortSignal | undefined): Promise<boolean> {
+  async #hasBucket(signal: AbortSignal | undefined): Promise<boolean> {
     try {
       await this.#api.exchange({ path: `${this.#bucketPath}/o`, query: { maxResults: '1', fields: 'kind' }, signal }, 403);
       return true;
     } catch (error) {
       if (isBucketMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  async #isThere(key: string, options: RequestOptions): Promise<boolean> {
+    try {
+      await this.#resource(key, options);
+      return true;
+    } catch (error) {
+      if (isOperatorError(error, 'object-missing')) return false;
       throw error;
     }
   }

@@ -4,7 +4,7 @@ import { OperatorError } from '../../lib/errors.ts';
 import { openHttpAgent } from '../http-agent.ts';
 import { type RequestHandler, s3Credentials } from './credentials.ts';
 import { endpointOf, isOtherStore } from './endpoint.ts';
-import { addOurHeaders, readListPages } from './middleware.ts';
+import { addOurHeaders, checkDeletions, readListPages } from './middleware.ts';
 import type { S3StorageOptions } from './options.ts';
 
 const connectTimeoutMs = 20_000;
@@ -35,6 +35,7 @@ export async function makeS3Client(options: S3StorageOptions): Promise<S3Client>
   });
   addOurHeaders(client);
   readListPages(client);
+  checkDeletions(client);
   return client;
 }
 

@@ -1,4 +1,5 @@
 import type { S3Client } from '@aws-sdk/client-s3';
+import { untilAborted } from '../abortable.ts';
 import { asStoreError, s3CodeOf } from './errors.ts';
 
 /** Of one request. */
@@ -69,18 +70,5 @@ export class S3Connection {
 
   close(): void {
     this.#client.destroy();
-  }
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    if (signal.aborted) work.catch(() => {});
   }
 }

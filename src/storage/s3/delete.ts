@@ -2,6 +2,7 @@ import { DeleteObjectCommand, DeleteObjectsCommand, type _Error as DeletionError
 import type { Clock } from '../../lib/clock.ts';
 import { deleteOneByOne, ObjectLockedError } from '../delete-many.ts';
 import type { LockedObject, RequestOptions } from '../object-store.ts';
+import { storeUnreachable } from '../store-errors.ts';
 import type { Asking, S3Connection } from './connection.ts';
 import type { Described } from './entry.ts';
 import { asStoreError, s3CodeOf, statusOf } from './errors.ts';
@@ -84,10 +85,19 @@ export class ObjectDeleter {
     const asking: Asking = { what: `delete ${key}`, key, signal };
     const input = { Bucket: connection.bucket, Key: key, ...(VersionId !== undefined && { VersionId }) };
     try {
-      await connection.askPlainly(signal, (client, send) => client.send(new DeleteObjectCommand(input), send));
+      const { $metadata } = await connection.askPlainly(signal, (client, send) => client.send(new DeleteObjectCommand(input), send));
+      if ($metadata.httpStatusCode !== 204 && VersionId === undefined) await this.#assertGone(key, signal);
     } catch (error) {
       if (s3CodeOf(error) !== 'NoSuchKey' && s3CodeOf(error) !== 'NoSuchVersion') throw connection.explain(error, asking);
     }
+  }
+
+  /** S3 answers 204; what says something else may be no store at all. */
+  async #assertGone(key: string, signal: AbortSignal | undefined): Promise<void> {
+    const { connection, reader } = this.#deps;
+    const found = await reader.find(key, signal);
+    if (found)
+      throw storeUnreachable(`delete ${key}`, connection.storeName, new Error('it says that it has, but the object is still there'));
   }
 }
 

@@ -34,8 +34,10 @@ export class Remover {
   }
 
   async #removeOne(key: string, signal: AbortSignal | undefined): Promise<void> {
-    const answer = await this.#container.request({ method: 'DELETE', key, signal, what: `delete ${key}`, understood: [404] });
+    const what = `delete ${key}`;
+    const answer = await this.#container.request({ method: 'DELETE', key, signal, what, understood: [404] });
     answer.discard();
+    if (![204, 404].includes(answer.status)) throw storeAnswerOdd(what, this.#container.storeName, `status ${answer.status}`);
   }
 
   /** 1 where the cluster cannot, or does not tell; asked once. */

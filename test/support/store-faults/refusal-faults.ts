@@ -75,10 +75,23 @@ async function strangersSayNotFound({ store, direct, proxy }: FaultWorld): Promi
   }
 }
 
+const welcome: Answer = {
+  status: 200,
+  headers: { 'content-type': 'text/html' },
+  body: '<html><body>Welcome to the hotel</body></html>',
+};
+
 async function strangersSayYes({ store, proxy, dialect }: FaultWorld): Promise<void> {
-  const answer = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html><body>Welcome to the hotel</body></html>' };
-  proxy.inject(dialect.isListing, { kind: 'answer', answer });
+  proxy.inject(dialect.isListing, { kind: 'answer', answer: welcome });
   await failureOf(collect(store.list('')));
+}
+
+async function strangersDelete({ store, direct, proxy }: FaultWorld): Promise<void> {
+  const keys = ['one', 'two', 'three'];
+  for (const key of keys) await direct.put(key, bytesOf(key), { metadata });
+  proxy.inject(() => true, { kind: 'answer', answer: welcome });
+  await failureOf(store.delete('one'));
+  await failureOf(store.deleteMany(keys));
 }
 
 async function gone({ store, proxy }: FaultWorld): Promise<void> {
@@ -105,6 +118,7 @@ export const refusalFaults: readonly StoreFault[] = [
   { row: 19, fact: 'a "not found" that is not the store’s own does not count', holds: strangersSayNotFound },
   { row: 26, fact: 'credentials that are refused are said to be', holds: denied },
   { row: 28, fact: 'a success that is not the store’s own is no empty listing', holds: strangersSayYes },
+  { row: 28, fact: 'a success that is not the store’s own is no deletion', holds: strangersDelete },
   // The last: it ends the proxy.
   { row: 28, fact: 'a server that is not there is unreachable', holds: gone },
 ];
