@@ -216,3 +216,9 @@ test('where somebody on the way knows no ranges, the bytes are those that were a
   assert.equal(await read(store, 'x', { start: 3, end: 6 }), '345');
   assert.equal(await read(store, 'x', { start: 8, end: 99 }), '89');
 });
+
+test('a listing that never goes on ends', async () => {
+  const page = { kind: 'storage#objects', nextPageToken: 'again', items: [] };
+  gcs.faults.push(({ url }) => (url?.includes('/o?') ? { status: 200, body: JSON.stringify(page) } : undefined));
+  await assert.rejects(collect(store.list('')), { code: 'store-unreachable', retryable: true });
+});

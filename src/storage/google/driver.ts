@@ -13,7 +13,7 @@ import type {
   PutOptions,
   RequestOptions,
 } from '../object-store.ts';
-import { objectExists, uploadDiffers } from '../store-errors.ts';
+import { objectExists, storeUnreachable, uploadDiffers } from '../store-errors.ts';
 import { StorageApi } from './api.ts';
 import { deleteInBatches, isWithoutBatches } from './batch.ts';
 import { asStoreError, isApiError, isBucketMissing, isLocked, isObjectMissing, UnexpectedAnswer } from './errors.ts';
@@ -91,6 +91,7 @@ export class GoogleStore implements ObjectStore {
         // The offset is part of the page. What ends in a slash is the console's idea of a directory.
         if (item.name !== after && !item.name.endsWith('/')) yield infoOf(item);
       }
+      if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) throw listingStuck(prefix, this.name);
       pageToken = page.nextPageToken;
     } while (pageToken !== undefined);
   }
@@ -234,6 +235,11 @@ export class GoogleStore implements ObjectStore {
 function differenceOf(stored: ObjectResource, size: number, checksum: string): string | undefined {
   if (Number(stored.size) !== size) return `it has ${stored.size} bytes instead of ${size}`;
   return stored.crc32c === undefined || stored.crc32c === checksum ? undefined : `its CRC32C is ${stored.crc32c} instead of ${checksum}`;
+}
+
+/** Asked for ever, it would never end. */
+function listingStuck(prefix: string, storeName: string): OperatorError {
+  return storeUnreachable(`list ${prefix}`, storeName, new Error('the listing does not go on'));
 }
 
 function projectUnknown(storeName: string): OperatorError {

@@ -65,10 +65,12 @@ async function* unfinishedUploads(
     const page: ListMultipartUploadsCommandOutput = await connection.ask(asking, (client, send) =>
       client.send(new ListMultipartUploadsCommand(input), send),
     );
-    yield* page.Uploads ?? [];
-    if (!page.IsTruncated || page.NextKeyMarker === undefined) return;
-    const UploadIdMarker = page.NextUploadIdMarker;
-    markers = { KeyMarker: page.NextKeyMarker, ...(UploadIdMarker !== undefined && { UploadIdMarker }) };
+    // Some stores know neither prefixes nor pages here: what belongs to others must stay.
+    for (const upload of page.Uploads ?? []) if (upload.Key?.startsWith(prefix)) yield upload;
+    const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
+    const isLast = !page.IsTruncated || KeyMarker === undefined;
+    if (isLast || (KeyMarker === markers.KeyMarker && UploadIdMarker === markers.UploadIdMarker)) return;
+    markers = { KeyMarker, ...(UploadIdMarker !== undefined && { UploadIdMarker }) };
   }
 }
 

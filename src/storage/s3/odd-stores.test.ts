@@ -242,3 +242,17 @@ test('where ranges are not known, the bytes are those that were asked for all th
   assert.equal(await read(store, 'x', { start: 10, end: 12 }), '');
   assert.equal((await store.get('x', { range: { start: 3, end: 6 } })).entry.size, 10);
 });
+
+test('unfinished uploads outside the prefix stay, and a list of them that does not go on ends', async () => {
+  const upload = (key: string) =>
+    `<Upload><Key>${key}</Key><UploadId>${key}-1</UploadId><Initiated>2026-11-01T00:00:00Z</Initiated></Upload>`;
+  const uploads = `${upload('theirs/x')}${upload('site/x')}<IsTruncated>true</IsTruncated><NextKeyMarker>site/x</NextKeyMarker>`;
+  await using stub = await S3Stub.start(({ method, query }) =>
+    method === 'GET' && query.has('uploads') ? xml(`<ListMultipartUploadsResult>${uploads}</ListMultipartUploadsResult>`) : undefined,
+  );
+  await using store = await opened(stub);
+  await store.removeUnfinished('site/', { before: new Date('2026-11-30') });
+  const removed = stub.seen.filter(({ method }) => method === 'DELETE').map(({ path }) => path);
+  assert.deepEqual([...new Set(removed)], ['/b/site/x']);
+  assert.ok(stub.seen.length < 10);
+});

@@ -48,6 +48,7 @@ function asStoreError(error: unknown, { what, storeName }: Attempt): unknown {
   if (/CERT|TLS|SSL|UNABLE_TO_/.test(code) && code !== 'ERR_TLS_HANDSHAKE_TIMEOUT')
     return new OperatorError('store-unreachable', `cannot ${what}: ${storeName} shows a certificate that is not trusted`, {
       cause: error,
+      retryable: true,
       hint: 'Name the file of the authority that signed it in cert_path.',
     });
   return storeUnreachable(what, storeName, error);

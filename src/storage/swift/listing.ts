@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { compareKeys } from '../key-order.ts';
 import { storeMissing } from '../store-errors.ts';
 import type { Container } from './container.ts';
 import { jsonIn, storeAnswerOdd } from './store-answer.ts';
@@ -36,6 +37,7 @@ export async function* pagesOf(container: Container, prefix: string, options: Pa
     if (!parsed.success) throw storeAnswerOdd(what, container.storeName, 'no listing');
     const last = parsed.data.at(-1);
     if (last === undefined) return;
+    if (compareKeys(last.name, marker) <= 0) throw storeAnswerOdd(what, container.storeName, 'the listing does not go on');
     yield parsed.data.map(({ name, bytes, last_modified }) => ({ name, bytes, lastModified: timeOf(last_modified) }));
     marker = last.name;
   }

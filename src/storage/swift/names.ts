@@ -56,9 +56,6 @@ export function objectOfSegment(key: string): string | undefined {
 
 /** Refuses what a listing would not show. */
 export function checkNotHidden(key: string): void {
-  if (objectOfSegment(key) !== undefined)
-    throw new OperatorError(
-      'object-key-invalid',
-      `${JSON.stringify(key)} cannot be the key of an object: it would be a segment of another`,
-    );
+  if (isHidden(key))
+    throw new OperatorError('object-key-invalid', `${JSON.stringify(key)} cannot be the key of an object: it would belong to another`);
 }
