@@ -62,7 +62,7 @@ test('proxies of both kinds lead to the store, encrypted or not, with and withou
   const starts = { http: startHttpProxy, socks5: startSocksProxy };
   for (const type of ['http', 'socks5'] as const) {
     for (const credentials of [undefined, login]) {
-      await using proxy: ForwardProxy = await starts[type](credentials);
+      await using proxy: ForwardProxy = await starts[type]({ login: credentials });
       const { user, pass } = credentials ?? { user: null, pass: null };
       const through = { type, host: '127.0.0.1', port: proxy.port, user, pass };
       assert.equal(await get({ ...direct, proxy: through }, secure, 2), 'hello');
@@ -75,7 +75,7 @@ test('proxies of both kinds lead to the store, encrypted or not, with and withou
 
 test('a proxy that is not there or refuses is no success', async () => {
   for (const type of ['http', 'socks5'] as const) {
-    await using proxy: ForwardProxy = await { http: startHttpProxy, socks5: startSocksProxy }[type](login);
+    await using proxy: ForwardProxy = await { http: startHttpProxy, socks5: startSocksProxy }[type]({ login });
     const wrong = { type, host: '127.0.0.1', port: proxy.port, user: 'me', pass: 'wrong' };
     const outcome = await get({ ...direct, proxy: wrong }, secure).catch(() => 'refused');
     assert.notEqual(outcome, 'hello');

@@ -14,8 +14,15 @@ export interface ProxyLogin {
   readonly pass: string;
 }
 
-/** Takes CONNECT, as company proxies do; asks for the login where one is given. */
-export async function startHttpProxy(login?: ProxyLogin): Promise<ForwardProxy> {
+export interface ProxyManner {
+  /** Asked for where it is given. */
+  readonly login?: ProxyLogin | undefined;
+  /** The host that every name stands for. */
+  readonly leadsTo?: string;
+}
+
+/** Takes CONNECT, as company proxies do; answers `refusal` to each, where there is one. */
+export async function startHttpProxy({ login, leadsTo, refusal }: ProxyManner & { readonly refusal?: number } = {}): Promise<ForwardProxy> {
   const targets: string[] = [];
   const server = createHttpServer((_, response) => response.writeHead(405).end());
   const expected = login && `Basic ${Buffer.from(`${login.user}:${login.pass}`).toString('base64')}`;
@@ -27,23 +34,24 @@ export async function startHttpProxy(login?: ProxyLogin): Promise<ForwardProxy> 
     }
     const target = request.url ?? '';
     targets.push(target);
+    if (refusal !== undefined) return void client.end(`HTTP/1.1 ${refusal} Refused\r\nContent-Length: 0\r\n\r\n`);
     const at = target.lastIndexOf(':');
-    join(client, target.slice(0, at), Number(target.slice(at + 1)), 'HTTP/1.1 200 Connection established\r\n\r\n');
+    join(client, leadsTo ?? target.slice(0, at), Number(target.slice(at + 1)), 'HTTP/1.1 200 Connection established\r\n\r\n');
   });
   return listening(server, targets);
 }
 
 /** SOCKS 5 (RFC 1928, 1929): one CONNECT per connection. */
-export async function startSocksProxy(login?: ProxyLogin): Promise<ForwardProxy> {
+export async function startSocksProxy(manner: ProxyManner = {}): Promise<ForwardProxy> {
   const targets: string[] = [];
   const server = createServer((client) => {
     client.on('error', () => {});
-    serveSocks(client, login, targets).catch(() => client.destroy());
+    serveSocks(client, manner, targets).catch(() => client.destroy());
   });
   return listening(server, targets);
 }
 
-async function serveSocks(client: Socket, login: ProxyLogin | undefined, targets: string[]): Promise<void> {
+async function serveSocks(client: Socket, { login, leadsTo }: ProxyManner, targets: string[]): Promise<void> {
   const take = (bytes: number) => takeBytes(client, bytes);
   const [, methods = 0] = await take(2);
   await take(methods);
@@ -57,7 +65,7 @@ async function serveSocks(client: Socket, login: ProxyLogin | undefined, targets
   const host = kind === 1 ? [...(await take(4))].join('.') : (await takeText(take)).toString();
   const port = (await take(2)).readUInt16BE();
   targets.push(`${host}:${port}`);
-  join(client, host, port, Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
+  join(client, leadsTo ?? host, port, Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
 }
 
 type Take = (bytes: number) => Promise<Buffer>;

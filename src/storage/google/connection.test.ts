@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { TestAuthority } from '../../../test/support/certificates.ts';
-import { startConnectProxy, startSocksProxy } from '../../../test/support/proxies.ts';
+import { startHttpProxy, startSocksProxy } from '../../../test/support/forward-proxies.ts';
 import { TestGcs } from '../../../test/support/services/gcs.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { bytesOf, patternSource, read } from '../contract-tools.ts';
@@ -60,29 +60,30 @@ test('a certificate for another name is not trusted', async () => {
 });
 
 for (const [type, start] of [
-  ['http', startConnectProxy],
+  ['http', startHttpProxy],
   ['socks5', startSocksProxy],
 ] as const) {
   test(`everything goes through a proxy of type ${type}, which resolves names`, async () => {
-    await using proxy = await start();
-    const proxy_info = { type, host: '127.0.0.1', port: proxy.port, user: 'us er', pass: 'p:w@' };
+    const login = { user: 'us er', pass: 'p:w@' };
+    await using proxy = await start({ login, leadsTo: '127.0.0.1' });
+    const proxy_info = { type, host: '127.0.0.1', port: proxy.port, ...login };
     const api_endpoint = `https://storage.test:${secure.port}`;
     const credentials = { ...secure.serviceAccount, token_uri: `${api_endpoint}/token` };
     await withStore(secure, { cert_path: certPath, api_endpoint, credentials, proxy_info }, storesAndReads);
-    assert.deepEqual([...new Set(proxy.asked)], [`us er:p:w@ storage.test:${secure.port}`]);
+    assert.deepEqual([...new Set(proxy.targets)], [`storage.test:${secure.port}`]);
   });
 
   test(`a proxy of type ${type} leads to servers without TLS too`, async () => {
     await using proxy = await start();
     await using plain = await TestGcs.start();
     plain.bucket('backups');
-    await withStore(plain, { proxy_info: { type, host: '127.0.0.1', port: proxy.port, user: 'u', pass: 'p' } }, storesAndReads);
-    assert.ok(proxy.asked.length > 0);
+    await withStore(plain, { proxy_info: { type, host: '127.0.0.1', port: proxy.port } }, storesAndReads);
+    assert.ok(proxy.targets.length > 0);
   });
 }
 
 test('a proxy that refuses is no store that denies', async () => {
-  await using proxy = await startConnectProxy(407);
+  await using proxy = await startHttpProxy({ refusal: 407 });
   await withStore(secure, { cert_path: certPath, proxy_info: { type: 'http', host: '127.0.0.1', port: proxy.port } }, async (store) => {
     await assert.rejects(store.head('one'), { code: 'store-unreachable', retryable: true, hint: /proxy_info/ });
   });

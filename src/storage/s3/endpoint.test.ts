@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startConnectProxy } from '../../../test/support/proxies.ts';
+import { startHttpProxy } from '../../../test/support/forward-proxies.ts';
 import { openS3Store } from './driver.ts';
 import { s3StorageOptions } from './options.ts';
 
@@ -8,12 +8,12 @@ const keys = { storage_type: 's3', bucket_name: 'acme-backups', aws_access_key_i
 
 /** Where requests go with these options: a proxy that lets nothing through is told. */
 async function askedWith(options: Readonly<Record<string, unknown>>): Promise<string | undefined> {
-  await using proxy = await startConnectProxy(403);
+  await using proxy = await startHttpProxy({ refusal: 403 });
   const proxy_info = { type: 'http', host: '127.0.0.1', port: proxy.port };
   const store = await openS3Store(s3StorageOptions.parse({ ...keys, proxy_info, ...options }));
   try {
     await assert.rejects(store.head('x'), { code: 'store-denied' });
-    return proxy.asked[0]?.trim();
+    return proxy.targets[0];
   } finally {
     await store.close();
   }

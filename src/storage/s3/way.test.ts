@@ -65,7 +65,7 @@ test('a file of certificates that cannot be read is named', async () => {
 });
 
 test('an HTTP proxy with a password, and one that refuses it', async () => {
-  await using proxy = await startHttpProxy({ user: 'user', pass: 'p@ss:word' });
+  await using proxy = await startHttpProxy({ login: { user: 'user', pass: 'p@ss:word' } });
   const proxy_info = { type: 'http', host: '127.0.0.1', port: proxy.port, user: 'user', pass: 'p@ss:word' };
   await assertWorks({ ...trusted, proxy_info });
   assert.deepEqual([...new Set(proxy.targets)], [`127.0.0.1:${server.port}`]);
