@@ -5,6 +5,7 @@ import { AnonymousCredential, BlobServiceClient, type ContainerClient, newPipeli
 import { messageOf, OperatorError } from '../../lib/errors.ts';
 import { openHttpAgent } from '../http-agent.ts';
 import { surroundingIdentity } from './identity.ts';
+import { LastingToken } from './lasting-token.ts';
 import type { AzureStorageOptions } from './options.ts';
 
 export interface OpenContainer {
@@ -28,28 +29,33 @@ export async function openContainer(options: AzureStorageOptions, idleMs: number
   // `agent` reaches the pipeline, though its type does not name it. Retries are the layers' work.
   const pipelineOptions = { agent, retryOptions: { maxTries: 1 }, userAgentOptions: { userAgentPrefix: 'pghoard' } };
   const service =
-    connection === null ? await serviceByParts(options, pipelineOptions) : serviceByConnectionString(connection, pipelineOptions);
+    connection === null ? await serviceByParts(options, pipelineOptions, idleMs) : serviceByConnectionString(connection, pipelineOptions);
   return { container: service.getContainerClient(name), agent };
 }
 
 type PipelineOptions = NonNullable<Parameters<typeof newPipeline>[1]>;
 
-async function serviceByParts(options: AzureStorageOptions, pipelineOptions: PipelineOptions): Promise<BlobServiceClient> {
+async function serviceByParts(
+  options: AzureStorageOptions,
+  pipelineOptions: PipelineOptions,
+  tokenMsMax: number,
+): Promise<BlobServiceClient> {
   const url = accountUrl(options);
   const token = options.sas_token?.replace(/^\?/, '');
   const signedUrl = token === undefined ? url : `${url}?${token}`;
-  return new BlobServiceClient(signedUrl, newPipeline(await credential(options, url), pipelineOptions));
+  return new BlobServiceClient(signedUrl, newPipeline(await credential(options, url, tokenMsMax), pipelineOptions));
 }
 
 async function credential(
   { account_key: key, sas_token: token, azure_cloud: cloud, ...options }: AzureStorageOptions,
   url: string,
+  tokenMsMax: number,
 ): Promise<StorageSharedKeyCredential | AnonymousCredential | TokenCredential> {
   if (token !== null) return new AnonymousCredential();
   if (key !== null) return new StorageSharedKeyCredential(accountName(options), key);
   if (!url.startsWith('https:'))
     throw invalid('is_secure is false, and without account_key, sas_token and connection_string a token would be sent in the clear');
-  return surroundingIdentity(cloud);
+  return new LastingToken(await surroundingIdentity(cloud), tokenMsMax);
 }
 
 function serviceByConnectionString(connection: string, pipelineOptions: PipelineOptions): BlobServiceClient {

@@ -1,7 +1,8 @@
 import { isRestError, type RestError } from '@azure/storage-blob';
-import { systemClock } from '../../lib/clock.ts';
 import { isOperatorError, messageOf, OperatorError, systemErrorCode } from '../../lib/errors.ts';
+import { untilAborted } from '../abortable.ts';
 import { ObjectLockedError } from '../delete-many.ts';
+import { retryAfterMsOf } from '../retry-after.ts';
 import {
   objectExists,
   objectMissing,
@@ -24,11 +25,14 @@ export interface Attempt {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs requests and turns what they throw into what {@link ObjectStore} promises. Bugs and OperatorErrors pass, and an abort is its reason. */
+/**
+ * Runs requests and turns what they throw into what {@link ObjectStore} promises. Bugs and OperatorErrors pass, and an abort is its reason, at once:
+ * whoever hands out tokens does not know of the signal.
+ */
 export async function withStoreErrors<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
   attempt.signal?.throwIfAborted();
   try {
-    return await work();
+    return await untilAborted(work(), attempt.signal);
   } catch (error) {
     throw asStoreError(attempt, error);
   }
@@ -69,7 +73,8 @@ function refusal(attempt: Attempt, error: RestError, status: number): OperatorEr
   if (/^BlobArchived|^BlobBeingRehydrated/.test(code)) return archived(attempt, cause);
   if (/Quota|InsufficientStorage/.test(code) || status === 507) return full(attempt, cause);
   if (/^(Md5|Crc64)Mismatch$/.test(code) && key !== undefined) return uploadDiffers(key, storeName, `${code}: it was damaged on the way`);
-  if (code === 'ServerBusy' || status === 429 || status === 503) return storeThrottled(what, storeName, retryAfterMsOf(error), cause);
+  if (code === 'ServerBusy' || status === 429 || status === 503)
+    return storeThrottled(what, storeName, retryAfterMsOf(error.response?.headers.get('retry-after')), cause);
   if (status === 401 || status === 403) return denied(attempt, code, cause);
   if (status === 408 || (status >= 500 && status !== 501)) return storeUnreachable(what, storeName, cause);
   if (/^InvalidBlockList$|^Lease/.test(code)) return disturbed(attempt, cause);
@@ -86,14 +91,6 @@ function causeOf(error: RestError, status: number, code: string): Error {
   const requestId = error.response?.headers.get('x-ms-request-id');
   const said = (error.message.split('\n')[0] ?? '').trim();
   return new Error(`${status} ${code} ${said}${requestId === undefined ? '' : ` (request ${requestId})`}`.replaceAll(/ +/g, ' '));
-}
-
-function retryAfterMsOf(error: RestError): number | undefined {
-  const header = error.response?.headers.get('retry-after');
-  if (header === undefined || header === '') return undefined;
-  const seconds = Number(header);
-  const ms = Number.isNaN(seconds) ? Date.parse(header) - systemClock.now().getTime() : seconds * 1000;
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 function denied({ what, storeName }: Attempt, code: string, cause: Error): OperatorError {

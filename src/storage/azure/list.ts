@@ -1,5 +1,6 @@
 import type { BlobItem, ContainerClient } from '@azure/storage-blob';
 import { OperatorError } from '../../lib/errors.ts';
+import { untilAborted } from '../abortable.ts';
 import { compareKeys } from '../key-order.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import { storeUnreachable } from '../store-errors.ts';
@@ -48,7 +49,7 @@ export async function* listedItems({
   };
   const pages = container.listBlobsFlat(options).byPage({ maxPageSize: itemsMax ?? pageItemsMax });
   for (;;) {
-    const { value: page, done } = await nextPage(pages, storeName);
+    const { value: page, done } = await untilAborted(nextPage(pages, storeName), signal);
     if (done) return;
     if (page.containerName !== container.containerName) throw notAzure(storeName);
     yield* page.segment.blobItems;
