@@ -11,16 +11,21 @@ export interface HttpAgentOptions {
   readonly ca?: string | undefined;
   /** Whether the certificate of the store is checked, as it should be. */
   readonly verifiesTls?: boolean;
-  readonly proxy: ProxyOptions | null;
+  /** `of-environment`: as `HTTPS_PROXY` and its likes name it. */
+  readonly proxy: ProxyOptions | 'of-environment' | null;
   /** A connection on which nothing moves for so long is given up, with ETIMEDOUT for who waits for it. */
   readonly idleMs: number;
+  /** For how long one that is not used is kept; as long, where nothing is said. */
+  readonly keptMs?: number;
 }
 
 /** Connections to one store: kept for the next request, and never waited for without end. */
-export async function openHttpAgent({ secure, ca, verifiesTls = true, proxy, idleMs }: HttpAgentOptions): Promise<HttpAgent> {
-  const options = { keepAlive: true, timeout: idleMs, rejectUnauthorized: verifiesTls, ...(ca !== undefined && { ca }) };
-  if (proxy) return limitSilence(await openProxyAgent(proxy, secure, options), idleMs);
-  return limitSilence(secure ? new HttpsAgent(options) : new HttpAgent(options), idleMs);
+export async function openHttpAgent(asked: HttpAgentOptions): Promise<HttpAgent> {
+  const { secure, ca, verifiesTls = true, proxy, idleMs, keptMs = idleMs } = asked;
+  const options = { keepAlive: true, timeout: keptMs, rejectUnauthorized: verifiesTls, ...(ca !== undefined && { ca }) };
+  if (typeof proxy === 'object' && proxy) return limitSilence(await openProxyAgent(proxy, secure, options), idleMs);
+  const direct = { ...options, ...(proxy && { proxyEnv: process.env }) };
+  return limitSilence(secure ? new HttpsAgent(direct) : new HttpAgent(direct), idleMs);
 }
 
 async function openProxyAgent(proxy: ProxyOptions, secure: boolean, options: AgentOptions & { timeout: number }): Promise<HttpAgent> {

@@ -1,4 +1,5 @@
 import type { ObjectStore } from './object-store.ts';
+import { passOn } from './pass-on.ts';
 import { checkKey, checkPrefix } from './valid-key.ts';
 
 /**
@@ -7,7 +8,7 @@ import { checkKey, checkPrefix } from './valid-key.ts';
  */
 export function withKeyChecks(store: ObjectStore): ObjectStore {
   return {
-    name: store.name,
+    ...passOn(store),
     put: async (key, source, options) => {
       checkKey(key);
       return store.put(key, source, options);
@@ -40,7 +41,5 @@ export function withKeyChecks(store: ObjectStore): ObjectStore {
       checkPrefix(prefix);
       return store.removeUnfinished(prefix, options);
     },
-    create: (options) => store.create(options),
-    close: () => store.close(),
   };
 }

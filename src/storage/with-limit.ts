@@ -1,6 +1,7 @@
 import { isOperatorError } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { ObjectStore } from './object-store.ts';
+import { passOn } from './pass-on.ts';
 
 /**
  * Lets at most `requestsMax` requests run at once, and fewer to a store that asks for fewer (see {@link Pace}). A get counts until its body can be read, not
@@ -9,7 +10,7 @@ import type { ObjectStore } from './object-store.ts';
 export function withLimit(store: ObjectStore, requestsMax: number): ObjectStore {
   const pace = new Pace(requestsMax);
   return {
-    name: store.name,
+    ...passOn(store),
     put: (key, source, options) => pace.run(() => store.put(key, source, options), options.signal),
     get: (key, options) => pace.run(() => store.get(key, options), options?.signal),
     head: (key, options) => pace.run(() => store.head(key, options), options?.signal),
@@ -18,7 +19,6 @@ export function withLimit(store: ObjectStore, requestsMax: number): ObjectStore 
     deleteMany: (keys, options) => pace.run(() => store.deleteMany(keys, options), options?.signal),
     removeUnfinished: (prefix, options) => pace.run(() => store.removeUnfinished(prefix, options), options.signal),
     create: (options) => pace.run(() => store.create(options), options?.signal),
-    close: () => store.close(),
   };
 }
 

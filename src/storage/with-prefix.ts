@@ -1,5 +1,6 @@
 import { OperatorError } from '../lib/errors.ts';
 import type { ObjectInfo, ObjectStore } from './object-store.ts';
+import { passOn } from './pass-on.ts';
 
 /** `prefix` of `object_storage` as it stands before every key: empty, or ending in one slash. */
 export function normaliseStorePrefix(prefix: string): string {
@@ -17,6 +18,7 @@ export function withPrefix(store: ObjectStore, storePrefix: string): ObjectStore
     throw new OperatorError('store-failed', `${store.name} listed ${entry.key}, which does not begin with ${prefix}`);
   };
   return {
+    ...passOn(store),
     name,
     put: async (key, source, options) => strip(await store.put(prefix + key, source, options)),
     get: async (key, options) => {
@@ -42,7 +44,5 @@ export function withPrefix(store: ObjectStore, storePrefix: string): ObjectStore
       return locked.map((object) => ({ ...object, key: object.key.slice(prefix.length) }));
     },
     removeUnfinished: (start, options) => store.removeUnfinished(prefix + start, options),
-    create: (options) => store.create(options),
-    close: () => store.close(),
   };
 }

@@ -3,6 +3,7 @@ import { isOperatorError } from '../lib/errors.ts';
 import { systemRandom } from '../lib/random.ts';
 import { delayAfterMs, type RetryDeps, type RetryPolicy, retry } from '../lib/retry.ts';
 import type { ByteRange, ListOptions, ObjectBody, ObjectInfo, ObjectStore, RequestOptions } from './object-store.ts';
+import { passOn } from './pass-on.ts';
 import { isSameObject } from './same-object.ts';
 import { bodyCutShort, bodyTooLong, objectChanged } from './store-errors.ts';
 
@@ -18,8 +19,7 @@ type Deps = Pick<RetryDeps, 'clock' | 'random'>;
 export function withRetry(store: ObjectStore, policy: RetryPolicy = storeRetryPolicy, deps: Deps = {}): ObjectStore {
   const again = <T>(work: () => Promise<T>, signal: AbortSignal | undefined) => retry(work, policy, { ...deps, signal });
   return {
-    name: store.name,
-    put: (key, source, options) => store.put(key, source, options),
+    ...passOn(store),
     get: async (key, options = {}) => {
       const open = (range: ByteRange | undefined) => again(() => store.get(key, range ? { ...options, range } : options), options.signal);
       const body = await open(options.range);
@@ -31,7 +31,6 @@ export function withRetry(store: ObjectStore, policy: RetryPolicy = storeRetryPo
     deleteMany: (keys, options) => again(() => store.deleteMany(keys, options), options?.signal),
     removeUnfinished: (prefix, options) => again(() => store.removeUnfinished(prefix, options), options.signal),
     create: (options) => again(() => store.create(options), options?.signal),
-    close: () => store.close(),
   };
 }
 

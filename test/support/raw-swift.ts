@@ -23,7 +23,7 @@ export class RawSwift implements Disposable {
   }
 
   static async open({ authUrl, user, key, container, ca }: RawSwiftOptions): Promise<RawSwift> {
-    const http = new HttpClient({ ca, idleMsMax: 60_000 });
+    const http = await HttpClient.open({ ca, idleMsMax: 60_000 });
     const login = await http.send({ method: 'GET', url: authUrl, headers: { 'x-auth-user': user, 'x-auth-key': key } });
     login.discard();
     return new RawSwift(http, String(login.headers['x-auth-token']), `${String(login.headers['x-storage-url'])}/${container}`);

@@ -5,7 +5,11 @@ import { bucketOption, commonStorageOptions, proxyOption, secretOption, textOpti
 /** Azure Blob Storage. */
 export const azureStorageOptions = optionGroup({
   storage_type: z.literal('azure').meta({ description: 'Azure Blob Storage.' }),
-  bucket_name: bucketOption.meta({ description: 'The container; made where it is missing.', since: '1.5', spellings: ['container_name'] }),
+  bucket_name: bucketOption.meta({
+    description: 'The container; where it is missing, it is made for a site that never stored anything.',
+    since: '1.5',
+    spellings: ['container_name'],
+  }),
   account_name: z
     .string()
     .min(1)

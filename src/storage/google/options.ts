@@ -16,7 +16,7 @@ const credentialTypes = [
 export const googleStorageOptions = optionGroup({
   storage_type: z.literal('google').meta({ description: 'Google Cloud Storage.' }),
   project_id: textOption.meta({ description: 'The project; needed to make a bucket.' }),
-  bucket_name: bucketOption.meta({ description: 'The bucket; made where it is missing.' }),
+  bucket_name: bucketOption.meta({ description: 'The bucket; where it is missing, it is made for a site that never stored anything.' }),
   credential_file: pathOption.nullable().default(null).meta({ description: 'JSON file with credentials.' }),
   credentials: z
     .looseObject({ type: z.enum(credentialTypes) })

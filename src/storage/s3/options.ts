@@ -5,7 +5,7 @@ import { bucketOption, commonStorageOptions, proxyOption, secretOption, segmentS
 /** Amazon S3 and whatever speaks like it. */
 export const s3StorageOptions = optionGroup({
   storage_type: z.literal('s3').meta({ description: 'Amazon S3 or a store that speaks like it.' }),
-  bucket_name: bucketOption.meta({ description: 'The bucket; made where it is missing.' }),
+  bucket_name: bucketOption.meta({ description: 'The bucket; where it is missing, it is made for a site that never stored anything.' }),
   region: textOption.meta({
     description:
       'Region of the bucket. Empty or null: the one of the environment or the profile; with `host`, us-east-1. Requests are always signed with version 4, also where the original took version 2 (no region, but `host`).',

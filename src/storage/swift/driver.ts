@@ -48,7 +48,8 @@ const pageEntriesDefault = 2_000;
 const looksAtOnce = 8;
 
 export async function openSwiftStore(options: SwiftStorageOptions, deps: SwiftStoreDeps = {}): Promise<SwiftStore> {
-  return new SwiftStore(options, await readCertificates(options.cert_path), deps);
+  const ca = await readCertificates(options.cert_path);
+  return new SwiftStore(options, await HttpClient.open({ ca, idleMsMax: deps.idleMsMax ?? idleMsDefault }), deps);
 }
 
 async function readCertificates(path: string | null): Promise<string | undefined> {
@@ -69,11 +70,11 @@ export class SwiftStore implements ObjectStore {
   readonly #writeDeps: WriteDeps;
   readonly #pageEntries: number;
 
-  constructor(options: SwiftStorageOptions, ca: string | undefined, deps: SwiftStoreDeps) {
-    const { clock = systemClock, random = systemRandom, idleMsMax = idleMsDefault, pageEntries = pageEntriesDefault } = deps;
+  constructor(options: SwiftStorageOptions, http: HttpClient, deps: SwiftStoreDeps) {
+    const { clock = systemClock, random = systemRandom, pageEntries = pageEntriesDefault } = deps;
     const { claimDeadAfterMs = claimDeadAfterMsDefault } = deps;
     this.name = `swift container ${options.container_name}`;
-    this.#http = new HttpClient({ ca, idleMsMax });
+    this.#http = http;
     const session = new Session(loginOf(options, this.#http, this.name), clock);
     this.#container = new Container({ storeName: this.name, container: options.container_name, http: this.#http, session });
     this.#remover = new Remover(this.#container);

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { type Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { openHttpAgent } from '../http-agent.ts';
 
 /** What is sent: exactly so many bytes. */
 export interface Content {
@@ -46,14 +47,19 @@ const continueMsMax = 2_000;
 
 /** HTTP over connections that are kept. No retries, no redirects; proxies as the environment names them. */
 export class HttpClient {
-  readonly #http: HttpAgent;
-  readonly #https: HttpsAgent;
+  readonly #http: Agent;
+  readonly #https: Agent;
   readonly #idleMsMax: number;
 
-  constructor({ ca, idleMsMax }: HttpClientOptions) {
-    const common = { keepAlive: true, timeout: keptMsMax, proxyEnv: process.env };
-    this.#http = new HttpAgent(common);
-    this.#https = new HttpsAgent({ ...common, ...(ca !== undefined && { ca }) });
+  static async open({ ca, idleMsMax }: HttpClientOptions): Promise<HttpClient> {
+    const shared = { ca, proxy: 'of-environment', idleMs: idleMsMax, keptMs: keptMsMax } as const;
+    const http = await openHttpAgent({ ...shared, secure: false });
+    return new HttpClient(http, await openHttpAgent({ ...shared, secure: true }), idleMsMax);
+  }
+
+  private constructor(http: Agent, https: Agent, idleMsMax: number) {
+    this.#http = http;
+    this.#https = https;
     this.#idleMsMax = idleMsMax;
   }
 

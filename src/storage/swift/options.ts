@@ -7,7 +7,10 @@ const v3 = (what: string) => textOption.meta({ description: `${what} (Keystone v
 /** OpenStack Swift. */
 export const swiftStorageOptions = optionGroup({
   storage_type: z.literal('swift').meta({ description: 'OpenStack Swift.', since: '1.1' }),
-  container_name: bucketOption.meta({ description: 'The container; made where it is missing.', since: '1.1' }),
+  container_name: bucketOption.meta({
+    description: 'The container; where it is missing, it is made for a site that never stored anything.',
+    since: '1.1',
+  }),
   user: textOption.meta({ description: 'User name.', since: '1.1' }),
   key: secretOption.meta({ description: 'Password or key.', since: '1.1' }),
   auth_url: z.url({ protocol: /^https?$/ }).meta({ description: 'Where to log in.', since: '1.1' }),
