@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer as createPlainServer, request as plainRequest, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, request as secureRequest } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createRawServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { TestAuthority } from '../../test/support/certificates.ts';
@@ -73,6 +73,16 @@ test('proxies of both kinds lead to the store, encrypted or not, with and withou
   }
 });
 
+test('a proxy that the environment names leads to the store, and a silent server behind it is given up', async (t) => {
+  await using proxy = await startHttpProxy({ login });
+  await using silent = await startRawServer(() => {});
+  process.env['HTTPS_PROXY'] = `http://${login.user}:${encodeURIComponent(login.pass)}@127.0.0.1:${proxy.port}`;
+  t.after(() => delete process.env['HTTPS_PROXY']);
+  assert.equal(await get({ ...direct, proxy: 'of-environment' }, secure, 2), 'hello');
+  assert.deepEqual(proxy.targets, [`localhost:${secure}`]);
+  await assert.rejects(get({ ...direct, proxy: 'of-environment' }, silent.port), { code: 'ETIMEDOUT' });
+});
+
 test('a proxy that is not there or refuses is no success', async () => {
   for (const type of ['http', 'socks5'] as const) {
     await using proxy: ForwardProxy = await { http: startHttpProxy, socks5: startSocksProxy }[type]({ login });
@@ -94,4 +104,16 @@ test('a server that says nothing is given up, also behind a proxy, and so is a p
     await assert.rejects(get({ ...direct, secure: false, proxy: through }, silent.port), { code: 'ETIMEDOUT' });
     await assert.rejects(get({ ...direct, proxy: { ...through, port: silent.port } }, secure), /time|nothing/i);
   }
+});
+
+test('no connection to a proxy that says nothing is left open', async () => {
+  const closed: Promise<unknown>[] = [];
+  const silent = createRawServer((socket) => void closed.push(once(socket.resume(), 'close'))).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  after(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const through = { type: 'http', host: '127.0.0.1', port, user: null, pass: null } as const;
+  await assert.rejects(get({ ...direct, proxy: through }, secure), { code: 'ETIMEDOUT' });
+  assert.equal(closed.length, 1);
+  await Promise.all(closed);
 });

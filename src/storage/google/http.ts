@@ -1,5 +1,6 @@
 import http, { type Agent, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
+import { untilAborted } from '../abortable.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -38,10 +39,14 @@ export async function send(request: HttpRequest, agent: Agent): Promise<Incoming
   });
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   outgoing.on('response', resolve).on('error', reject);
-  const silence = setTimeout(() => outgoing.destroy(silent(silenceMs)), silenceMs);
+  // Without a connection yet, such as one through a proxy, destroying the request tells nobody.
+  const silence = setTimeout(() => {
+    outgoing.destroy();
+    reject(silent(silenceMs));
+  }, silenceMs);
   try {
     writeBody(outgoing, body, () => silence.refresh()).catch((error: Error) => outgoing.destroy(error));
-    const incoming = await promise;
+    const incoming = await untilAborted(promise, signal);
     // An answer before the end of the request is a refusal: the rest is of no use, and would be in the way of the next request.
     if (!outgoing.writableEnded) incoming.once('end', () => outgoing.destroy());
     return incoming;

@@ -3,6 +3,7 @@ import { type Agent, request as httpRequest, type IncomingHttpHeaders, type Inco
 import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { untilAborted } from '../abortable.ts';
 import { openHttpAgent } from '../http-agent.ts';
 
 /** What is sent: exactly so many bytes. */
@@ -86,7 +87,8 @@ export class HttpClient {
       if (waits) await Promise.race([once(outgoing, 'continue', { signal: AbortSignal.timeout(continueMsMax) }), promise]).catch(() => {});
       pipeline(Readable.from(content.open(), { highWaterMark: 1 }), outgoing).catch(reject);
     }
-    const incoming = await promise;
+    // Without a connection yet, such as one through a proxy, the request does not hear of the signal.
+    const incoming = await untilAborted(promise, signal);
     // What is left of a request that was answered early would hold the connection.
     if (!outgoing.writableFinished) incoming.once('close', () => outgoing.destroy());
     return this.#answer(incoming, signal);
