@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:http';
 import type { TokenCredential } from '@azure/identity';
 import { AnonymousCredential, BlobServiceClient, type ContainerClient, newPipeline, StorageSharedKeyCredential } from '@azure/storage-blob';
-import { messageOf, OperatorError } from '../../lib/errors.ts';
+import { OperatorError } from '../../lib/errors.ts';
 import { openHttpAgent } from '../http-agent.ts';
+import { readCertificates } from '../read-certificates.ts';
 import { surroundingIdentity } from './identity.ts';
 import { LastingToken } from './lasting-token.ts';
 import type { AzureStorageOptions } from './options.ts';
@@ -83,14 +83,6 @@ function accountUrl(options: AzureStorageOptions): string {
 function accountName({ account_name: name }: Pick<AzureStorageOptions, 'account_name'>): string {
   if (name === null) throw invalid('account_name is missing');
   return name;
-}
-
-async function readCertificates(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw invalid(`cert_path cannot be read: ${messageOf(error)}`);
-  }
 }
 
 function invalid(why: string): OperatorError {

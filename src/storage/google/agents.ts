@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:http';
 import { getCACertificates } from 'node:tls';
 import { openHttpAgent } from '../http-agent.ts';
+import { readCertificates } from '../read-certificates.ts';
 import type { GoogleStorageOptions } from './options.ts';
 
 /** How long an unused connection is kept. */
@@ -15,7 +15,7 @@ export interface Agents {
 
 /** Certificates of `cert_path` are trusted beside those that Node knows: tokens come from Google all the same. */
 export async function openAgents({ cert_path, proxy_info: proxy }: GoogleStorageOptions): Promise<Agents> {
-  const ca = cert_path === null ? undefined : [...getCACertificates('default'), await readFile(cert_path, 'utf8')].join('\n');
+  const ca = cert_path === null ? undefined : [...getCACertificates('default'), await readCertificates(cert_path)].join('\n');
   const secure = await openHttpAgent({ secure: true, ca, proxy, idleMs });
   const plain = await openHttpAgent({ secure: false, ca, proxy, idleMs });
   return {

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import {
   type AuthClient,
@@ -80,7 +81,12 @@ const serviceAccountDefaults = { token_uri: defaultTokenUri };
 
 function serviceAccountKey(json: Json, where: string): ServiceAccountKey {
   textOf(json, 'client_email', where);
-  textOf(json, 'private_key', where);
+  const privateKey = textOf(json, 'private_key', where);
+  try {
+    createPrivateKey(privateKey);
+  } catch {
+    throw unusable(where, 'its private_key is not one');
+  }
   return json as unknown as ServiceAccountKey;
 }
 

@@ -97,3 +97,8 @@ test('hosts that cannot be found, and ports where nothing listens, are told apar
     await assert.rejects(store.head('one'), { code: 'store-unreachable', hint: /Nothing listens/ });
   });
 });
+
+test('a file of certificates that cannot be read is named', async () => {
+  const options = testOptions(secure, { cert_path: '/no/such/file.pem' });
+  await assert.rejects(GoogleStore.open(options), { code: 'config-invalid', message: /\/no\/such\/file\.pem/ });
+});

@@ -189,6 +189,7 @@ test('credentials that cannot be used say which and why', async () => {
   for (const [content, why] of [
     ['{ "private', /cannot be read as JSON/],
     [{ type: 'service_account', client_email: 'a' }, /has no private_key/],
+    [{ type: 'service_account', client_email: 'a', private_key: 'b' }, /private_key is not one/],
     [{ type: 'magic' }, /type is "magic"/],
   ] as const) {
     const credential_file = await fileOf(content);

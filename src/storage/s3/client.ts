@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { S3Client } from '@aws-sdk/client-s3';
-import { OperatorError } from '../../lib/errors.ts';
 import { openHttpAgent } from '../http-agent.ts';
+import { readCertificates } from '../read-certificates.ts';
 import { type RequestHandler, s3Credentials } from './credentials.ts';
 import { endpointOf, isOtherStore } from './endpoint.ts';
 import { addOurHeaders, checkDeletions, readListPages } from './middleware.ts';
@@ -51,15 +50,4 @@ async function requestHandlerOf(options: S3StorageOptions): Promise<RequestHandl
     connectionTimeout: connect_timeout === null ? connectTimeoutMs : connect_timeout * 1000,
     throwOnRequestTimeout: true,
   };
-}
-
-async function readCertificates(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new OperatorError('config-invalid', `cert_path of object_storage cannot be read: ${path}`, {
-      cause,
-      hint: 'Name a PEM file with the certificates to trust that the user of pghoard may read.',
-    });
-  }
 }

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { isOperatorError, OperatorError } from '../../lib/errors.ts';
+import { isOperatorError } from '../../lib/errors.ts';
 import { forEachLimited } from '../../lib/limiter.ts';
 import { type Random, systemRandom } from '../../lib/random.ts';
 import type {
@@ -16,6 +15,7 @@ import type {
   RequestOptions,
   UnfinishedOptions,
 } from '../object-store.ts';
+import { readCertificates } from '../read-certificates.ts';
 import { Container } from './container.ts';
 import { HttpClient } from './http-client.ts';
 import { type ListedObject, pagesOf } from './listing.ts';
@@ -48,17 +48,8 @@ const pageEntriesDefault = 2_000;
 const looksAtOnce = 8;
 
 export async function openSwiftStore(options: SwiftStorageOptions, deps: SwiftStoreDeps = {}): Promise<SwiftStore> {
-  const ca = await readCertificates(options.cert_path);
+  const ca = options.cert_path === null ? undefined : await readCertificates(options.cert_path);
   return new SwiftStore(options, await HttpClient.open({ ca, idleMsMax: deps.idleMsMax ?? idleMsDefault }), deps);
-}
-
-async function readCertificates(path: string | null): Promise<string | undefined> {
-  if (path === null) return undefined;
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new OperatorError('config-unreadable', `cannot read ${path}, the cert_path of object_storage`, { cause: error });
-  }
 }
 
 /** A container of OpenStack Swift, or of what speaks like it. */
