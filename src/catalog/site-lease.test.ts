@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { SeededRandom } from '../../test/support/seeded-random.ts';
 import { FaultyStore } from '../../test/support/store.ts';
@@ -8,6 +9,7 @@ import type { Random } from '../lib/random.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { passOn } from '../storage/pass-on.ts';
 import { Catalog } from './catalog.ts';
 import { SiteKeys } from './keys.ts';
 import { formatLeaseNote } from './lease-note.ts';
@@ -36,6 +38,17 @@ class Bench {
   }
 }
 
+/** A catalog of the one store until it is told to be of the other. */
+function switched(before: ObjectStore, after: ObjectStore): { catalog: Catalog; whole: () => void } {
+  let store = before;
+  const current: ObjectStore = {
+    ...passOn(after),
+    get: (...call) => store.get(...call),
+    list: (...call) => store.list(...call),
+  };
+  return { catalog: new Catalog(current, keys), whole: () => void (store = after) };
+}
+
 let seeds = 1;
 
 function seeded(seed = seeds++): Random {
@@ -60,6 +73,37 @@ test('the first one has it at once, the second one waits and knows for whom', as
   assert.equal(second.holder?.host, 'host of a');
   assert.match(second.because, /pghoard 3\.0\.0 on host of a \(process 17\) does it/);
   assert.equal(await new Catalog(bench.store, keys).isEmpty(), true, 'a lease is no backup');
+});
+
+test('a lease that is just being replaced, or was left half replaced, is somebody’s: it is waited for', async () => {
+  const bench = new Bench();
+  await bench.lease('a').tick(signal);
+  const half: ObjectStore = {
+    ...passOn(bench.store),
+    list: (_prefix, { onIncomplete } = {}) => {
+      onIncomplete?.(keys.lease(1));
+      return Readable.from([]);
+    },
+    get: async () => {
+      throw new OperatorError('object-incomplete', 'its metadata are missing');
+    },
+  };
+  const { catalog, whole } = switched(half, bench.store);
+  const second = bench.lease('b', { catalog });
+  await second.tick(signal);
+  assert.deepEqual([second.standing, await bench.generations()], ['elsewhere', [keys.lease(1)]]);
+  bench.nowMs += ttlMs;
+  await second.tick(signal);
+  assert.match(second.because, /has not been heard of for 60 s/);
+  whole();
+  await second.tick(signal);
+  // The second generation, of which it could not see that it is the newest, is its own. Whoever was half there may still act for a while.
+  assert.deepEqual([second.standing, await bench.generations()], ['unsure', [keys.lease(3)]]);
+  for (let turn = 0; turn < 8; turn++) {
+    bench.nowMs += ttlMs / 4;
+    await second.tick(signal);
+  }
+  assert.equal(second.standing, 'held');
 });
 
 test('of many that come at once one has it', async () => {

@@ -173,23 +173,32 @@ export class SiteLease {
     const generation = await this.#newestGeneration(signal);
     if (generation === 0) return undefined;
     const text = await this.#read(generation, signal);
-    // Gone since it was listed: a newer one has taken its place, and wins against what we would make.
-    return text === undefined ? undefined : { generation, text, note: parseLeaseNote(text) };
+    // It is just being replaced, or a newer one has taken its place, which the next look finds.
+    return text === undefined ? { generation, text: '', note: undefined } : { generation, text, note: parseLeaseNote(text) };
   }
 
-  /** 0 where there is none. */
+  /** 0 where there is none. One that is half there counts: somebody is replacing it, or was killed at that. */
   async #newestGeneration(signal: AbortSignal): Promise<number> {
     let newest = 0;
-    for await (const { generation } of this.#generations(signal)) newest = Math.max(newest, generation);
+    const onIncomplete = (key: string) => (newest = Math.max(newest, this.#generationOf(key) ?? 0));
+    for await (const { generation } of this.#generations(signal, onIncomplete)) newest = Math.max(newest, generation);
     return newest;
   }
 
-  async *#generations(signal: AbortSignal): AsyncGenerator<{ readonly key: string; readonly generation: number }> {
+  async *#generations(
+    signal: AbortSignal,
+    onIncomplete: (key: string) => void = () => {},
+  ): AsyncGenerator<{ readonly key: string; readonly generation: number }> {
     const { store, keys } = this.#deps.catalog;
-    for await (const { key } of store.list(keys.leasePrefix, { signal })) {
-      const name = key.slice(keys.leasePrefix.length);
-      if (/^\d{10}$/.test(name)) yield { key, generation: Number(name) };
+    for await (const { key } of store.list(keys.leasePrefix, { signal, onIncomplete })) {
+      const generation = this.#generationOf(key);
+      if (generation !== undefined) yield { key, generation };
     }
+  }
+
+  #generationOf(key: string): number | undefined {
+    const name = key.slice(this.#deps.catalog.keys.leasePrefix.length);
+    return /^\d{10}$/.test(name) ? Number(name) : undefined;
   }
 
   async #read(generation: number, signal: AbortSignal): Promise<string | undefined> {

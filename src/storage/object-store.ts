@@ -45,7 +45,7 @@ export interface PutOptions extends RequestOptions {
   readonly metadata: Metadata;
   /** Rejects with `object-exists` instead of replacing. */
   readonly createOnly?: boolean;
-  /** It is replaced or deleted before long in normal work, so no lock of the store may be put on it. */
+  /** It is replaced or deleted before long in normal work: no lock of the store may be put on it, and while it is replaced there is always one of the two. */
   readonly isShortLived?: boolean;
 }
 

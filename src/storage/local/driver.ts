@@ -62,11 +62,11 @@ export class LocalStore implements ObjectStore {
 
   async put(key: string, source: ObjectSource, options: PutOptions): Promise<ObjectEntry> {
     const path = this.#pathOf(key);
-    const { metadata, signal } = options;
+    const { metadata, isShortLived, signal } = options;
     signal?.throwIfAborted();
     const now = this.#clock.now();
     return withStoreErrors(`store ${key} in ${this.name}`, async () => {
-      const lastModified = await this.#place(path, { key, source, metadata, signal, now }, options.createOnly ?? false);
+      const lastModified = await this.#place(path, { key, source, metadata, isShortLived, signal, now }, options.createOnly ?? false);
       return { key, size: source.size, lastModified, metadata: { ...metadata } };
     });
   }

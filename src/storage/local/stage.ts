@@ -20,6 +20,8 @@ export interface StageRequest {
   readonly key: string;
   readonly source: ObjectSource;
   readonly metadata: Metadata;
+  /** Without a hash of its content beside it, so that it can be replaced in one step. */
+  readonly isShortLived?: boolean | undefined;
   readonly signal: AbortSignal | undefined;
   readonly now: Date;
 }
@@ -34,7 +36,7 @@ export async function stage(directory: string, request: StageRequest): Promise<S
   try {
     const { file } = request.source;
     const sha256 = file === undefined ? await writeStream(dataPath, request) : await takeFile(file, dataPath, request);
-    const sidecarText = formatSidecar(request.metadata, sha256);
+    const sidecarText = formatSidecar(request.metadata, request.isShortLived ? undefined : sha256);
     await writeDurably(sidecarPath, sidecarText);
     request.signal?.throwIfAborted();
     const { mtime } = await lstat(dataPath);
