@@ -10,7 +10,7 @@ import { storeAnswerOdd } from './store-answer.ts';
 
 /** The login that the options describe, by its `auth_version`. */
 export function loginOf(options: SwiftStorageOptions, http: HttpClient, storeName: string): () => Promise<Access> {
-  const attempt: Attempt = { what: `log in at ${options.auth_url}`, storeName };
+  const attempt: Attempt = { what: `log in at ${withoutSecrets(options.auth_url)}`, storeName };
   const ask: Ask = async (request) => {
     const answer = await askStore(http, request, attempt);
     if (answer.status < 200 || answer.status > 299) throw await refusalOf(answer, attempt);
@@ -18,6 +18,12 @@ export function loginOf(options: SwiftStorageOptions, http: HttpClient, storeNam
   };
   if (options.auth_version === 1) return () => logInV1(options, ask, storeName);
   return options.auth_version === 2 ? () => logInV2(options, ask, storeName) : () => logInV3(options, ask, storeName);
+}
+
+/** An address may have a password before its host, or a token behind its path. */
+export function withoutSecrets(address: string): string {
+  const { origin, pathname } = new URL(address);
+  return `${origin}${pathname}`;
 }
 
 /** TempAuth and its likes, such as Ceph's. */
