@@ -199,7 +199,7 @@ test('a bucket that is missing is made for a site that is new, also where nobody
     const store = absentStore(new MemoryStore());
     const { keeper } = await keeperOf(store);
     await Promise.all([keeper.admit(applicants), keeper.admit(applicants)]);
-    assert.ok(store.there);
+    assert.deepEqual([store.there, store.creations], [true, 1]);
     assert.equal(idOf(keeper), applicants[0]?.systemIdentifier);
   }
 });

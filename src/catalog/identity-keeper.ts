@@ -37,7 +37,7 @@ export class IdentityKeeper {
   readonly #deps: IdentityKeeperDeps;
   #identity: SiteIdentity | undefined;
   #stored: SeenCluster | undefined | null = null;
-  #claims: Promise<unknown> = Promise.resolve();
+  #turns: Promise<unknown> = Promise.resolve();
 
   static async open(deps: IdentityKeeperDeps): Promise<IdentityKeeper> {
     return new IdentityKeeper(deps, await recall(deps));
@@ -86,6 +86,15 @@ export class IdentityKeeper {
       return await readSiteIdentity(this.#deps.catalog, signal);
     } catch (error) {
       if (!isOperatorError(error, 'store-missing')) throw error;
+      return this.#inTurn(() => this.#readOrMake(signal));
+    }
+  }
+
+  async #readOrMake(signal: AbortSignal | undefined): Promise<SiteIdentity | undefined> {
+    try {
+      return await readSiteIdentity(this.#deps.catalog, signal);
+    } catch (error) {
+      if (!isOperatorError(error, 'store-missing')) throw error;
       if (!(await this.#isNew())) throw storeLost(this.#deps, error);
     }
     const { catalog, site, log } = this.#deps;
@@ -95,9 +104,13 @@ export class IdentityKeeper {
   }
 
   #claimInTurn(seen: readonly SeenCluster[], signal: AbortSignal | undefined): Promise<SiteIdentity | undefined> {
-    const claim = this.#claims.then(async () => (await readSiteIdentity(this.#deps.catalog, signal)) ?? this.#claim(seen, signal));
-    this.#claims = claim.catch(() => {});
-    return claim;
+    return this.#inTurn(async () => (await readSiteIdentity(this.#deps.catalog, signal)) ?? this.#claim(seen, signal));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turns.then(work);
+    this.#turns = done.catch(() => {});
+    return done;
   }
 
   async #claim(seen: readonly SeenCluster[], signal: AbortSignal | undefined): Promise<SiteIdentity | undefined> {
