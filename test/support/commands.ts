@@ -8,6 +8,7 @@ export function commandLine(name: CommandName): [string, ...string[]] {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return [
     process.execPath,
+    '--max-semi-space-size=8', // as in bin/launch.sh
     '--disable-warning=ExperimentalWarning',
     fileURLToPath(new URL(`../../src/cli/${name}.${extension}`, import.meta.url)),
   ];
