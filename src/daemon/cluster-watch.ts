@@ -5,7 +5,7 @@ import { connect } from '../postgres/client.ts';
 import { type ConnInfo, resolveConninfo } from '../postgres/conninfo.ts';
 import { readControlFile } from '../postgres/control-file.ts';
 import type { ClusterFacts } from '../wal/wal-source.ts';
-import type { Alerts } from './alerts.ts';
+import type { Alerts } from './alerts/alerts.ts';
 
 export interface ClusterWatchDeps {
   readonly site: SiteConfig;

@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
-import type { Alerts } from './alerts.ts';
+import type { Alerts } from './alerts/alerts.ts';
 import type { ServedFiles } from './served-files.ts';
 
 /** Settings above the sites that a site is made of: one that changes makes all sites anew. */

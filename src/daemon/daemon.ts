@@ -9,7 +9,7 @@ import type { Lifetime } from '../lib/lifetime.ts';
 import type { RootLog } from '../lib/log.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
-import { Alerts } from './alerts.ts';
+import { Alerts } from './alerts/alerts.ts';
 import { BackupLocation } from './backup-location.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';

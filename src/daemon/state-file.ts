@@ -10,7 +10,7 @@ import type { TransferState } from '../transfer/transfer-stats.ts';
 import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Admission } from './admission.ts';
-import type { Alerts } from './alerts.ts';
+import type { Alerts } from './alerts/alerts.ts';
 import type { Ownership } from './ownership.ts';
 import { normalizedBackupTime } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';

@@ -14,7 +14,7 @@ import { Walreceiver } from '../wal/receive/walreceiver.ts';
 import type { WalBeginnings } from '../wal/wal-beginnings.ts';
 import type { ClusterFacts } from '../wal/wal-source.ts';
 import type { Admission } from './admission.ts';
-import type { AlertName } from './alerts.ts';
+import type { AlertName } from './alerts/alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { LeasedReceiver } from './leased-receiver.ts';

@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Log } from '../lib/log.ts';
+import type { Log } from '../../lib/log.ts';
 
 /** The alert files that monitoring built for the original looks for, and ours: `cluster_mismatch`, `store_denied`, `store_empty`, `store_missing`, `wal_gap`. */
 export const alertNames = [

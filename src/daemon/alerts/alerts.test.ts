@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLog } from '../lib/log.ts';
+import { silentLog } from '../../lib/log.ts';
 import { Alerts } from './alerts.ts';
 
 test('an alert file stands as long as one site has the trouble', async (t) => {
