@@ -2,6 +2,7 @@ import type { CodecPool } from '../codec/pool.ts';
 import type { DaemonConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import type { Random } from '../lib/random.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
@@ -31,6 +32,7 @@ export interface DaemonParts {
   readonly walPool: CodecPool;
   readonly uploads: UploadQueue;
   readonly alerts: Alerts;
+  readonly metrics: Metrics;
   readonly servedFiles: ServedFiles;
   /** What the state file of an earlier life tells of a site. */
   readonly previouslyFlushed: (site: string) => RememberedPosition | undefined;

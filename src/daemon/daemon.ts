@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { explain, messageOf } from '../lib/errors.ts';
 import type { Lifetime } from '../lib/lifetime.ts';
 import type { RootLog } from '../lib/log.ts';
+import { noMetrics } from '../lib/metrics.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts/alerts.ts';
@@ -77,7 +78,7 @@ export class Daemon {
     const servedFiles = new ServedFiles(clock);
     const previouslyFlushed = (site: string) => previousFlushed(previousState, site);
     const about = { place: () => this.#location?.name, host: hostname(), version };
-    this.#parts = { pool, walPool, uploads, alerts, servedFiles, previouslyFlushed, log, clock, random, ...about };
+    this.#parts = { pool, walPool, uploads, alerts, metrics: noMetrics, servedFiles, previouslyFlushed, log, clock, random, ...about };
     this.#sites = new SiteSet(this.#parts);
   }
 
