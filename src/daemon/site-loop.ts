@@ -1,28 +1,24 @@
 import { access } from 'node:fs/promises';
-import { takeBasebackup } from '../basebackup/basebackup.ts';
-import type { BasebackupProgress } from '../basebackup/job.ts';
-import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
-import type { Applicant } from '../catalog/identity-keeper.ts';
-import { preservedUntil } from '../catalog/preservation.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
 import { backupViews } from './backup-views.ts';
-import { basebackupJob, readsDataDirectory } from './basebackup-job.ts';
+import { readsDataDirectory } from './basebackup-job.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
-import { nextStep, type Step } from './next-step.ts';
+import { nextStep } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
 import type { Schedule } from './schedule.ts';
+import { SiteBackups } from './site-backups.ts';
+import { type FreshListing, SiteListing } from './site-listing.ts';
 import { SiteRetention } from './site-retention.ts';
 
 const passMs = 5_000;
 /** While passes fail, most often because the store does not answer. */
 const passMsMax = 30_000;
-const listingMsMax = 300_000;
 
 export interface SiteLoopDeps {
   readonly parts: DaemonParts;
@@ -38,50 +34,46 @@ export interface SiteLoopDeps {
   readonly walObstacle: () => string | undefined;
 }
 
-type TakeBasebackup = Extract<Step, { do: 'take-basebackup' }>;
-
 /** What a site does by itself, again and again: observe, decide the next step, act. Nothing that goes wrong in a pass ends it, or touches another site. */
 export class SiteLoop {
   readonly #deps: SiteLoopDeps;
+  readonly #listing: SiteListing;
+  readonly #backups: SiteBackups;
   readonly #retention: SiteRetention;
   readonly #end = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #wake = new AbortController();
-  #listing: BasebackupListing | undefined;
-  #preserved: ReadonlyMap<string, Date> = new Map();
-  #listedAtMs = Number.NEGATIVE_INFINITY;
-  #requested = false;
-  #backup: Promise<void> | undefined;
-  #progress: BasebackupProgress | undefined;
-  #failures = 0;
-  #lastFailure: Date | undefined;
-  #lastActivity: Date | undefined;
   #because = 'just started';
 
   constructor(deps: SiteLoopDeps) {
     this.#deps = deps;
+    this.#listing = new SiteListing({ ...deps, clock: deps.parts.clock });
     this.#retention = new SiteRetention(deps);
+    const onTaken = () => {
+      this.#listing.outdate();
+      this.#retention.basebackupTaken();
+    };
+    this.#backups = new SiteBackups({ ...deps, onTaken, onEnd: () => this.lookAgain() });
   }
 
   /** The base backups as they were listed last; undefined until then. */
   get listing(): BasebackupListing | undefined {
-    return this.#listing;
+    return this.#listing.current;
   }
 
   /** The base backups have changed since they were listed, by what this loop did itself. */
   get isListingOld(): boolean {
-    return this.#listedAtMs === Number.NEGATIVE_INFINITY;
+    return this.#listing.isOld;
   }
 
   /** The base backup of this site that is being taken, or the last one that was; undefined before the first. */
-  get backupActivity(): { readonly running: boolean; readonly latestActivity: Date; readonly progress?: BasebackupProgress } | undefined {
-    if (this.#lastActivity === undefined) return undefined;
-    return { running: this.#backup !== undefined, latestActivity: this.#lastActivity, ...(this.#progress && { progress: this.#progress }) };
+  get backupActivity(): SiteBackups['activity'] {
+    return this.#backups.activity;
   }
 
   /** Until when base backups are preserved, by name. */
   get preserved(): ReadonlyMap<string, Date> {
-    return this.#preserved;
+    return this.#listing.preserved;
   }
 
   /** Why something that retention is to delete is still there. */
@@ -109,24 +101,23 @@ export class SiteLoop {
 
   /** Who becomes the one that prunes looks at what there is by now. */
   ownershipChanged(): void {
-    if (this.#deps.ownership.isHeld) this.#listedAtMs = Number.NEGATIVE_INFINITY;
-    this.#wake.abort();
+    if (this.#deps.ownership.isHeld) this.#listing.outdate();
+    this.lookAgain();
   }
 
   requestBasebackup(): void {
     const { site } = this.#deps;
     if (!site.active) throw new OperatorError('site-inactive', `site ${site.name} is not active: it takes no base backups`);
-    this.#end.signal.throwIfAborted();
     this.#requireOwn();
-    this.#requested = true;
-    this.#wake.abort();
+    this.#backups.request();
+    this.lookAgain();
   }
 
   /** Ends the loop and a base backup that is being taken, of which nothing stays. */
   async stop(): Promise<void> {
     this.#end.abort(shuttingDown(`site ${this.#deps.site.name}`));
     await this.#running;
-    await this.#backup;
+    await this.#backups.stop();
   }
 
   async #run(): Promise<void> {
@@ -153,13 +144,14 @@ export class SiteLoop {
   async #pass(): Promise<void> {
     await this.#deps.cluster.refresh(this.#end.signal);
     if (this.#deps.site.active) await this.#deps.admission.check(this.#end.signal);
-    await this.#refreshListing();
+    const fresh = await this.#listing.refresh(this.#end.signal);
+    if (fresh && this.#mayPrune()) await this.#prune(fresh);
     const { site, parts } = this.#deps;
     const now = parts.clock.now();
     const step = nextStep(await this.#view(), scheduleOf(site), now);
     if (step.because !== this.#because) parts.log.debug({ site: site.name }, step.because);
     this.#because = step.because;
-    if (step.do === 'take-basebackup') this.#startBackup(step, now);
+    if (step.do === 'take-basebackup') this.#backups.begin(step, now);
   }
 
   async #view() {
@@ -169,11 +161,10 @@ export class SiteLoop {
       maintenance: await exists(parts.config.maintenance_mode_file),
       obstacle: this.#obstacle(),
       standby: this.#deps.ownership.hindrance,
-      running: this.#backup !== undefined,
-      requested: this.#requested,
-      backups: this.#listing && backupViews(this.#listing.entries, scheduleOf(site)),
-      failures: this.#failures,
-      lastFailure: this.#lastFailure,
+      running: this.#backups.isRunning,
+      requested: this.#backups.isRequested,
+      backups: this.listing && backupViews(this.listing.entries, scheduleOf(site)),
+      ...this.#backups.failures,
       retriesMax: site.basebackup_mode === 'delta' ? site.basebackup_delta_mode_max_retries : undefined,
     };
   }
@@ -188,95 +179,21 @@ export class SiteLoop {
     return readsDataDirectory(mode) ? this.#deps.cluster.obstacle : undefined;
   }
 
-  async #refreshListing(): Promise<void> {
-    const { parts, catalog, relatives, site, admission, ownership } = this.#deps;
-    if (parts.clock.monotonicMs() - this.#listedAtMs < listingMsMax) return;
-    const catalogs = await relatives(this.#end.signal);
-    const [own, ...moved] = await Promise.all(catalogs.map((each) => each.basebackups(this.#end.signal)));
-    const listing = own ?? { entries: [], unreadable: [] };
-    const all = [listing, ...moved].flatMap(({ entries }) => entries);
-    const entries = all.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
-    this.#listing = { entries, unreadable: listing.unreadable };
-    this.#listedAtMs = parts.clock.monotonicMs();
-    // Pruning asks again, and is the one who complains.
-    this.#preserved = await preservedUntil(catalog, this.#end.signal).catch(() => this.#preserved);
-    if (site.active && admission.obstacle === undefined && ownership.isHeld && this.#backup === undefined)
-      await this.#prune(
-        listing,
-        moved.flatMap((other) => other.entries),
-      );
+  #mayPrune(): boolean {
+    const { site, admission, ownership } = this.#deps;
+    return site.active && admission.obstacle === undefined && ownership.isHeld && !this.#backups.isRunning;
   }
 
-  async #prune(listing: BasebackupListing, elsewhere: readonly BasebackupEntry[]): Promise<void> {
-    const { basebackups, postponed } = await this.#retention.run(listing, elsewhere, this.#end.signal);
-    // Their WAL is gone with them, so nobody must take it for missing.
-    const stays = (entry: BasebackupEntry) => elsewhere.includes(entry) || !basebackups.includes(entry.name);
-    if (basebackups.length > 0 && this.#listing) this.#listing = { ...this.#listing, entries: this.#listing.entries.filter(stays) };
-    if (postponed !== undefined || basebackups.length > 0) this.#listedAtMs = Number.NEGATIVE_INFINITY;
-  }
-
-  #startBackup(step: TakeBasebackup, now: Date): void {
-    this.#requested = false;
-    this.#lastActivity = now;
-    this.#backup = this.#takeBackup(step, now).finally(() => {
-      this.#backup = undefined;
-      this.#progress = undefined;
-      this.#lastActivity = this.#deps.parts.clock.now();
-      this.#wake.abort();
-    });
-  }
-
-  async #takeBackup(step: TakeBasebackup, now: Date): Promise<void> {
-    const { parts, site, catalog, spool, admission, ownership } = this.#deps;
-    const { pool, uploads, log, clock, random } = parts;
-    const admit = async (applicant: Applicant, signal: AbortSignal) => {
-      await ownership.confirm(signal);
-      await admission.admit(applicant, signal);
-    };
-    const onProgress = (progress: BasebackupProgress) => {
-      this.#progress = progress;
-      this.#lastActivity = clock.now();
-    };
-    try {
-      const deps = { catalog, spool, uploads, pool, log: log.child({ site: site.name }), clock, random, admit, onProgress };
-      await takeBasebackup(await this.#job(step, now), deps, AbortSignal.any([this.#end.signal, ownership.lost]));
-      this.#failures = 0;
-      this.#listedAtMs = Number.NEGATIVE_INFINITY;
-      this.#retention.basebackupTaken();
-    } catch (error) {
-      this.#backupFailed(step, error);
-    }
-  }
-
-  async #job({ reason, normalizedTime }: TakeBasebackup, decisionTime: Date) {
-    const { parts, site } = this.#deps;
-    return basebackupJob(parts.config, site, site.basebackup_mode, {
-      decisionTime,
-      reason,
-      normalizedTime: normalizedTime === undefined ? undefined : new Date(normalizedTime),
-      activeMode: site.active_backup_mode,
-      host: parts.host,
-      pghoardVersion: parts.version,
-    });
+  async #prune(fresh: FreshListing): Promise<void> {
+    const { basebackups, postponed } = await this.#retention.run(fresh.own, fresh.elsewhere, this.#end.signal);
+    this.#listing.deleted(basebackups, fresh);
+    if (postponed !== undefined || basebackups.length > 0) this.#listing.outdate();
   }
 
   #requireOwn(): void {
     const { ownership, site } = this.#deps;
     if (ownership.standing !== 'elsewhere') return;
     throw new OperatorError('lease-elsewhere', `site ${site.name}: ${ownership.hindrance}`, { hint: 'Ask that one for a base backup.' });
-  }
-
-  /** What was asked for is still wanted. */
-  #backupFailed(step: TakeBasebackup, error: unknown): void {
-    const { parts, site } = this.#deps;
-    if (this.#end.signal.aborted) {
-      parts.log.info({ site: site.name }, 'the base backup was given up because pghoard stops');
-      return;
-    }
-    this.#failures++;
-    this.#lastFailure = parts.clock.now();
-    this.#requested ||= step.reason === 'requested';
-    parts.log.error({ site: site.name, failures: this.#failures }, `base backup failed: ${explain(error)}`);
   }
 }
 

@@ -1,0 +1,133 @@
+import { takeBasebackup } from '../basebackup/basebackup.ts';
+import type { BasebackupProgress } from '../basebackup/job.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Applicant } from '../catalog/identity-keeper.ts';
+import type { SiteConfig } from '../config/load.ts';
+import { explain } from '../lib/errors.ts';
+import { shuttingDown } from '../lib/shutting-down.ts';
+import type { Spool } from '../transfer/spool.ts';
+import type { Admission } from './admission.ts';
+import { basebackupJob } from './basebackup-job.ts';
+import type { DaemonParts } from './daemon-parts.ts';
+import type { Step } from './next-step.ts';
+import type { Ownership } from './ownership.ts';
+
+export type TakeBasebackup = Extract<Step, { do: 'take-basebackup' }>;
+
+export interface SiteBackupsDeps {
+  readonly parts: DaemonParts;
+  readonly site: SiteConfig;
+  readonly catalog: Catalog;
+  readonly spool: Spool;
+  readonly admission: Admission;
+  readonly ownership: Ownership;
+  /** A base backup is complete. */
+  readonly onTaken: () => void;
+  /** None is being taken any more, whatever became of it. */
+  readonly onEnd: () => void;
+}
+
+/** The base backups that a site takes, one at a time: the one that is running, the one that was asked for, and what failed. */
+export class SiteBackups {
+  readonly #deps: SiteBackupsDeps;
+  readonly #end = new AbortController();
+  #running: Promise<void> | undefined;
+  #progress: BasebackupProgress | undefined;
+  #lastActivity: Date | undefined;
+  #requested = false;
+  #failures = 0;
+  #lastFailure: Date | undefined;
+
+  constructor(deps: SiteBackupsDeps) {
+    this.#deps = deps;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Somebody asked for one, and none has been begun since, or it failed. */
+  get isRequested(): boolean {
+    return this.#requested;
+  }
+
+  /** Since the last success. */
+  get failures(): { readonly failures: number; readonly lastFailure: Date | undefined } {
+    return { failures: this.#failures, lastFailure: this.#lastFailure };
+  }
+
+  /** The base backup that is being taken, or the last one that was; undefined before the first. */
+  get activity(): { readonly running: boolean; readonly latestActivity: Date; readonly progress?: BasebackupProgress } | undefined {
+    if (this.#lastActivity === undefined) return undefined;
+    return { running: this.isRunning, latestActivity: this.#lastActivity, ...(this.#progress && { progress: this.#progress }) };
+  }
+
+  request(): void {
+    this.#end.signal.throwIfAborted();
+    this.#requested = true;
+  }
+
+  /** Begins one; `decisionTime` is stored with it. */
+  begin(step: TakeBasebackup, decisionTime: Date): void {
+    this.#requested = false;
+    this.#lastActivity = decisionTime;
+    this.#running = this.#take(step, decisionTime).finally(() => {
+      this.#running = undefined;
+      this.#progress = undefined;
+      this.#lastActivity = this.#deps.parts.clock.now();
+      this.#deps.onEnd();
+    });
+  }
+
+  /** Gives up the one that is running, of which nothing stays. */
+  async stop(): Promise<void> {
+    this.#end.abort(shuttingDown(`site ${this.#deps.site.name}`));
+    await this.#running;
+  }
+
+  async #take(step: TakeBasebackup, decisionTime: Date): Promise<void> {
+    const { parts, site, catalog, spool, admission, ownership, onTaken } = this.#deps;
+    const { pool, uploads, log, clock, random } = parts;
+    const admit = async (applicant: Applicant, signal: AbortSignal) => {
+      await ownership.confirm(signal);
+      await admission.admit(applicant, signal);
+    };
+    const onProgress = (progress: BasebackupProgress) => {
+      this.#progress = progress;
+      this.#lastActivity = clock.now();
+    };
+    try {
+      const deps = { catalog, spool, uploads, pool, log: log.child({ site: site.name }), clock, random, admit, onProgress };
+      await takeBasebackup(await this.#job(step, decisionTime), deps, AbortSignal.any([this.#end.signal, ownership.lost]));
+      this.#failures = 0;
+      onTaken();
+    } catch (error) {
+      this.#failed(step, error);
+    }
+  }
+
+  async #job({ reason, normalizedTime }: TakeBasebackup, decisionTime: Date) {
+    const { parts, site } = this.#deps;
+    return basebackupJob(parts.config, site, site.basebackup_mode, {
+      decisionTime,
+      reason,
+      normalizedTime: normalizedTime === undefined ? undefined : new Date(normalizedTime),
+      activeMode: site.active_backup_mode,
+      host: parts.host,
+      pghoardVersion: parts.version,
+    });
+  }
+
+  /** What was asked for is still wanted. */
+  #failed(step: TakeBasebackup, error: unknown): void {
+    const { parts, site } = this.#deps;
+    if (this.#end.signal.aborted) {
+      parts.log.info({ site: site.name }, 'the base backup was given up because pghoard stops');
+      return;
+    }
+    this.#failures++;
+    this.#lastFailure = parts.clock.now();
+    this.#requested ||= step.reason === 'requested';
+    parts.log.error({ site: site.name, failures: this.#failures }, `base backup failed: ${explain(error)}`);
+  }
+}
