@@ -14,6 +14,7 @@ import { ask, textOf } from './daemon-request.ts';
 import { interruptible, packageVersion } from './main.ts';
 import { ownPostgresCommand } from './own-postgres-command.ts';
 import { type CommonFlags, configFileOf, parseFlags, withCommonFlags } from './parse-flags.ts';
+import type { SubcommandProgram } from './subcommand-program.ts';
 
 interface Flags extends CommonFlags {
   readonly json?: boolean;
@@ -27,7 +28,9 @@ interface Loaded {
 }
 
 /** `pghoard check`: tells what is not as it should be, and what mends it. */
-export async function check(argv: readonly string[]): Promise<number> {
+export const checkProgram: SubcommandProgram = { describe: describeCommand, run: check };
+
+async function check(argv: readonly string[]): Promise<number> {
   const command = describeCommand();
   const exitCode = parseFlags(command, argv);
   if (exitCode !== undefined) return exitCode;
