@@ -29,7 +29,10 @@ test('the daemon takes its command line as before, a file called "check" include
     );
   }
   assert.match((await runOurs('pghoard', ['--version'], { env })).stdout, /^\d+\.\d+/);
-  assert.match((await runOurs('pghoard', ['--help'], { env })).stdout, /"pghoard check" looks whether everything is set up/);
+  assert.match(
+    (await runOurs('pghoard', ['--help'], { env })).stdout,
+    /^  check +tell whether everything is set up, and what mends what is not$/m,
+  );
 });
 
 for (const [name, text, message] of [
