@@ -14,6 +14,7 @@ import { Alerts } from './alerts/alerts.ts';
 import { BackupLocation } from './backup-location.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
+import { lookAtOwnProcess } from './own-process.ts';
 import { ServedFiles } from './served-files.ts';
 import { SiteSet } from './site-set.ts';
 import { previousFlushed, previousTransfers, readStateFile, writeStateFile } from './state-file.ts';
@@ -199,6 +200,7 @@ export class Daemon {
         compressionThreads: this.#config.compression.thread_count,
         servedFiles,
         alerts,
+        process: lookAtOwnProcess(),
       });
     } catch (error) {
       log.error({ file: this.#config.json_state_file_path }, `cannot write the state file: ${explain(error)}`);

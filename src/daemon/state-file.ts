@@ -11,6 +11,7 @@ import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Admission } from './admission.ts';
 import type { Alerts } from './alerts/alerts.ts';
+import type { OwnProcess } from './own-process.ts';
 import type { Ownership } from './ownership.ts';
 import { normalizedBackupTime } from './schedule.ts';
 import type { ServedFiles } from './served-files.ts';
@@ -39,6 +40,7 @@ export interface DaemonState {
   readonly compressionThreads: number;
   readonly servedFiles: Pick<ServedFiles, 'snapshot'>;
   readonly alerts: Pick<Alerts, 'active'>;
+  readonly process: OwnProcess;
 }
 
 /** The state in the shape that the original's state file has; what is only ours is under `pghoard`. */
@@ -69,6 +71,7 @@ export function describeState(state: DaemonState): Record<string, unknown> {
     pghoard: {
       version: state.version,
       alerts: state.alerts.active,
+      process: describeProcess(state.process),
       wal_receivers: receivers(({ because, waiting, rejected }) => ({ because, waiting, rejected })),
       sites: Object.fromEntries(state.sites.map((site) => [site.name, describeSite(site)])),
     },
@@ -95,6 +98,10 @@ export async function readStateFile(path: string): Promise<Record<string, unknow
 export function previousTransfers(previous: Record<string, unknown> | undefined): unknown {
   const copies = previous?.['transfer_agents'];
   return previous?.['transfer_agent_state'] ?? (Array.isArray(copies) ? copies[0] : undefined);
+}
+
+function describeProcess({ pid, memoryBytes, heapBytes, openFiles, threads, resources }: OwnProcess): Record<string, unknown> {
+  return { pid, memory_bytes: memoryBytes, heap_bytes: heapBytes, open_files: openFiles ?? null, threads: threads ?? null, resources };
 }
 
 function describeSite({ loop, gaps, admission, ownership }: DaemonState['sites'][number]): Record<string, unknown> {

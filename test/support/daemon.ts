@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { SiteKeys } from '../../src/catalog/keys.ts';
 import { createKeyPair } from '../../src/codec/keys.ts';
+import { writeFileAtomic } from '../../src/lib/atomic-file.ts';
 import type { ProgramResult } from '../../src/lib/subprocess.ts';
 import { openStore } from '../../src/storage/drivers.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
@@ -128,7 +129,7 @@ export class TestDaemon implements AsyncDisposable {
     const config = await this.#config();
     const sites = { ...config.backup_sites, ...others, [siteName]: { ...config.backup_sites[siteName], ...site } };
     const changed = { ...config, ...global, backup_sites: sites };
-    await writeFile(this.configFile, JSON.stringify(changed, undefined, 2));
+    await writeFileAtomic(this.configFile, JSON.stringify(changed, undefined, 2), { mode: 0o600 });
     const before = this.#log.length;
     this.#child?.kill('SIGHUP');
     const answer = await waitFor(() => /configuration (not )?reloaded[^]*/.exec(this.#log.slice(before)), {
@@ -138,9 +139,9 @@ export class TestDaemon implements AsyncDisposable {
     assert.equal(answer[1], undefined, answer[0]);
   }
 
-  /** The site's part of the configuration. */
-  async siteConfig(): Promise<Record<string, unknown>> {
-    return (await this.#config()).backup_sites[siteName] ?? {};
+  /** The part of the configuration that is a site's. */
+  async siteConfig(site = siteName): Promise<Record<string, unknown>> {
+    return (await this.#config()).backup_sites[site] ?? {};
   }
 
   /** What the store has, asked past the daemon. */

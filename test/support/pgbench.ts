@@ -9,23 +9,26 @@ const transactionsPerSecond = 100;
 export class Pgbench {
   readonly #postgres: TestPostgres;
   readonly #program: string;
+  readonly #seconds: number;
   #child: ChildProcess | undefined;
 
-  static async begin(postgres: TestPostgres): Promise<Pgbench> {
+  /** `seconds` is when it ends by itself. */
+  static async begin(postgres: TestPostgres, seconds = 3600): Promise<Pgbench> {
     await runClientProgram('pgbench', '15', [...connectionFlags(postgres), '--initialize', '--quiet', 'postgres']);
-    const pgbench = new Pgbench(postgres, await clientProgram('pgbench', '15'));
+    const pgbench = new Pgbench(postgres, await clientProgram('pgbench', '15'), seconds);
     pgbench.resume();
     return pgbench;
   }
 
-  private constructor(postgres: TestPostgres, program: string) {
+  private constructor(postgres: TestPostgres, program: string, seconds: number) {
     this.#postgres = postgres;
     this.#program = program;
+    this.#seconds = seconds;
   }
 
   resume(): void {
     this.#child?.kill('SIGKILL');
-    const flags = ['--client=2', '--time=3600', `--rate=${transactionsPerSecond}`, '--no-vacuum', 'postgres'];
+    const flags = ['--client=2', `--time=${this.#seconds}`, `--rate=${transactionsPerSecond}`, '--no-vacuum', 'postgres'];
     this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', this.#program, ...connectionFlags(this.#postgres), ...flags], {
       ...systemUser(),
       cwd: '/',

@@ -1,0 +1,32 @@
+import { judgeFlat, type Verdict } from './judge-flat.ts';
+import { type FigureName, figureNames, type Sample } from './sample.ts';
+
+/** What may be more after an hour. */
+const limitsPerHour: Readonly<Record<FigureName, number>> = {
+  memory: 12,
+  heap: 6,
+  'open files': 4,
+  threads: 1,
+  timers: 4,
+  'other handles': 4,
+  children: 1,
+};
+
+export type Judged = Verdict & { readonly name: FigureName; readonly limitPerHour: number };
+
+export function judgeSamples(samples: readonly Sample[]): Judged[] {
+  return figureNames.map((name) => {
+    const points = samples.map(({ hours, figures }) => ({ hours, value: figures[name] }));
+    return { name, limitPerHour: limitsPerHour[name], ...judgeFlat(points, limitsPerHour[name]) };
+  });
+}
+
+export function renderJudged(judged: readonly Judged[]): string {
+  const head = ['figure'.padEnd(14), ...['1st quarter', '2nd', '3rd', '4th', 'growth/h', 'limit/h'].map((title) => title.padStart(11))];
+  const lines = judged.map(({ name, quarters, slopePerHour, limitPerHour, isFlat }) => [
+    name.padEnd(14),
+    ...[...quarters, slopePerHour, limitPerHour].map((value) => value.toFixed(1).padStart(11)),
+    isFlat ? 'flat' : 'GROWS',
+  ]);
+  return [head, ...lines].map((cells) => cells.join('  ')).join('\n');
+}
