@@ -1,0 +1,38 @@
+import type { Findings } from './findings.ts';
+import type { ServerSample } from './server-samples.ts';
+
+/** How far what can be restored is behind the server. */
+export interface WalLag {
+  readonly bytes?: number;
+  /** From the newest moment of which all WAL is stored until now. 0 where the server has written nothing since. */
+  readonly seconds?: number;
+  readonly because: string;
+}
+
+/** A server that was not asked for so long may be anywhere. */
+const freshMsMax = 60_000;
+
+export function walLagOf(findings: Findings): WalLag {
+  const { view, line, restorability } = findings;
+  if (view.wal === undefined) return { because: `this daemon archives no WAL (active_backup_mode: ${view.walMode})` };
+  const { samples, sampledMsAgo } = view.servers;
+  const newest = samples.at(-1);
+  if (newest === undefined || sampledMsAgo === undefined || sampledMsAgo > freshMsMax) return { because: serverUnknown(findings) };
+  if (typeof view.wal.archive === 'string') return { because: `it is not known which WAL is stored: ${view.wal.archive}` };
+  const stretch = restorability?.windows.at(-1)?.stretch ?? line?.stretches.at(-1);
+  if (line === undefined || stretch === undefined) return { because: 'no WAL is stored yet' };
+  if (!line.includes(newest)) return { because: timelineUnknown(newest) };
+  if (newest.lsn <= stretch.endLsn) return { bytes: 0, seconds: 0, because: 'all WAL is stored that the server has written' };
+  const covered = samples.findLast((sample) => line.covers(stretch, sample));
+  const seconds = covered && { seconds: Math.round((newest.time.getTime() - covered.time.getTime() + sampledMsAgo) / 1000) };
+  return { bytes: Number(newest.lsn - stretch.endLsn), ...seconds, because: 'the server has written WAL that is not stored yet' };
+}
+
+export function serverUnknown({ view }: Findings): string {
+  return `nobody knows how far the server is: ${view.servers.obstacle ?? 'it was not asked lately'}`;
+}
+
+/** What the server writes now belongs to no line that is stored. */
+export function timelineUnknown({ timeline }: ServerSample): string {
+  return `the server is on timeline ${timeline}, to which what is stored does not lead`;
+}
