@@ -8,6 +8,7 @@ import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Alerts } from './alerts/alerts.ts';
 import type { ServedFiles } from './served-files.ts';
+import type { ServerProbe } from './servers/server-probe.ts';
 
 /** Settings above the sites that a site is made of: one that changes makes all sites anew. */
 export const settingsForSites = [
@@ -34,6 +35,8 @@ export interface DaemonParts {
   readonly alerts: Alerts;
   readonly metrics: Metrics;
   readonly servedFiles: ServedFiles;
+  /** For one site. */
+  readonly openServerProbe: () => ServerProbe;
   /** What the state file of an earlier life tells of a site. */
   readonly previouslyFlushed: (site: string) => RememberedPosition | undefined;
   readonly log: Log;

@@ -16,6 +16,8 @@ import type { DaemonParts } from './daemon-parts.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
 import { lookAtOwnProcess } from './own-process.ts';
 import { ServedFiles } from './served-files.ts';
+import { PostgresProbe } from './servers/postgres-probe.ts';
+import type { ServerProbe } from './servers/server-probe.ts';
 import { SiteSet } from './site-set.ts';
 import { previousFlushed, previousTransfers, readStateFile, writeStateFile } from './state-file.ts';
 
@@ -26,6 +28,8 @@ export interface DaemonDeps {
   readonly version: string;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** What the servers of a site are asked with. */
+  readonly openServerProbe?: () => ServerProbe;
 }
 
 /** The whole process: builds everything from the configuration, and ends everything in order. */
@@ -77,9 +81,23 @@ export class Daemon {
     this.#deps = deps;
     this.#startupTime = clock.now();
     const servedFiles = new ServedFiles(clock);
+    const openServerProbe = deps.openServerProbe ?? (() => new PostgresProbe());
     const previouslyFlushed = (site: string) => previousFlushed(previousState, site);
     const about = { place: () => this.#location?.name, host: hostname(), version };
-    this.#parts = { pool, walPool, uploads, alerts, metrics: noMetrics, servedFiles, previouslyFlushed, log, clock, random, ...about };
+    this.#parts = {
+      pool,
+      walPool,
+      uploads,
+      alerts,
+      metrics: noMetrics,
+      servedFiles,
+      openServerProbe,
+      previouslyFlushed,
+      log,
+      clock,
+      random,
+      ...about,
+    };
     this.#sites = new SiteSet(this.#parts);
   }
 

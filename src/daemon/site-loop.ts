@@ -142,7 +142,7 @@ export class SiteLoop {
   }
 
   async #pass(): Promise<void> {
-    await this.#deps.cluster.refresh(this.#end.signal);
+    await this.#deps.cluster.readDataDirectory();
     if (this.#deps.site.active) await this.#deps.admission.check(this.#end.signal);
     const fresh = await this.#listing.refresh(this.#end.signal);
     if (fresh && this.#mayPrune()) await this.#prune(fresh);

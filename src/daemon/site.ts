@@ -16,12 +16,15 @@ import type { WalSource } from '../wal/stored-wal.ts';
 import { WalBeginnings } from '../wal/wal-beginnings.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
 import { Admission } from './admission.ts';
+import { SharedAlerts } from './alerts/shared-alerts.ts';
 import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteServices } from './http/site-services.ts';
 import type { LeasedReceiver } from './leased-receiver.ts';
 import { Ownership } from './ownership.ts';
+import { openServerWatch } from './servers/open-server-watch.ts';
+import type { ServerWatch } from './servers/server-watch.ts';
 import { sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
 import { catalogsOfOneCluster, openSources, type SiteSources, withClusters } from './site-sources.ts';
@@ -50,6 +53,8 @@ export class Site implements SiteServices {
   readonly receiver: LeasedReceiver | undefined;
   /** Where its WAL is archived. */
   readonly gaps: WalGaps | undefined;
+  /** Who its servers are. */
+  readonly servers: ServerWatch;
   /** What may come into the store. */
   readonly admission: Admission;
   /** Whether it is for this daemon to work on the site; undefined where it is not active. */
@@ -91,7 +96,13 @@ export class Site implements SiteServices {
     this.#parts = parts;
     this.#stop = stop;
     this.#sources = sources;
-    this.#cluster = new ClusterWatch({ site, alerts, log });
+    const shared = new SharedAlerts(alerts);
+    this.servers = openServerWatch(parts, site, {
+      expected: () => keeper.identity ?? this.#cluster.identity,
+      alerts: shared.from('servers'),
+      onChange: () => this.loop.lookAgain(),
+    });
+    this.#cluster = new ClusterWatch({ directory: site.pg_data_directory, serverVersion: () => this.servers.pgVersion });
     this.admission = new Admission({ site: site.name, keeper, cluster: this.#cluster, alerts, clock, log });
     this.config = site;
     this.catalogs = [catalog, ...moved.map((source) => source.catalog)];
@@ -147,6 +158,7 @@ export class Site implements SiteServices {
     const onHole: ReceiverParts['onHole'] = (hole) => gaps?.report(hole);
     this.#receiverParts = {
       parts,
+      alerts: shared.from('receiver'),
       site,
       catalog,
       relatives,
@@ -168,6 +180,7 @@ export class Site implements SiteServices {
 
   /** Begins what the site does by itself. */
   start(): void {
+    this.servers.start();
     this.ownership?.start();
     this.loop.start();
     this.gaps?.start();
@@ -196,7 +209,7 @@ export class Site implements SiteServices {
   async drain(): Promise<void> {
     this.#readyAhead?.stop();
     await Promise.all([this.loop.stop(), this.gaps?.stop(), this.receiver?.stop()]);
-    await Promise.all([this.ownership?.stop(), this.#walArchiver.settled()]);
+    await Promise.all([this.ownership?.stop(), this.#walArchiver.settled(), this.servers.stop()]);
   }
 
   /** Lets go of everything. What had not been stored waits in the spool. */
@@ -204,7 +217,7 @@ export class Site implements SiteServices {
     this.#stop.abort(shuttingDown(`site ${this.name}`));
     this.#readyAhead?.stop();
     await Promise.all([this.loop.stop(), this.gaps?.stop(), this.receiver?.stop()]);
-    await Promise.all([this.ownership?.stop(), this.#walArchiver.settled()]);
+    await Promise.all([this.ownership?.stop(), this.#walArchiver.settled(), this.servers.stop()]);
     await this.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
   }

@@ -14,7 +14,7 @@ import { Walreceiver } from '../wal/receive/walreceiver.ts';
 import type { WalBeginnings } from '../wal/wal-beginnings.ts';
 import type { ClusterFacts } from '../wal/wal-source.ts';
 import type { Admission } from './admission.ts';
-import type { AlertName } from './alerts/alerts.ts';
+import type { AlertName, Alerts } from './alerts/alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { LeasedReceiver } from './leased-receiver.ts';
@@ -23,6 +23,7 @@ import type { SiteLoop } from './site-loop.ts';
 
 export interface ReceiverParts {
   readonly parts: DaemonParts;
+  readonly alerts: Pick<Alerts, 'raise' | 'clear'>;
   readonly site: SiteConfig;
   readonly catalog: Catalog;
   /** See `SiteServices`. */
@@ -102,8 +103,7 @@ function wayOfReceiving(own: ReceiverParts, mode: ReceiverStatus['mode'], durabi
 }
 
 function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
-  const { site, loop } = own;
-  const { alerts } = own.parts;
+  const { site, loop, alerts } = own;
   const tell = tellOf(own);
   return {
     ...incomingDeps(own),
@@ -141,6 +141,6 @@ function alertOf(error: OperatorError): AlertName {
   return isOperatorError(error, 'program-too-old') ? 'version_mismatch_error' : 'configuration_error';
 }
 
-async function clearAll({ parts, site }: ReceiverParts): Promise<void> {
-  for (const name of connectionAlerts) await parts.alerts.clear(name, site.name);
+async function clearAll({ alerts, site }: ReceiverParts): Promise<void> {
+  for (const name of connectionAlerts) await alerts.clear(name, site.name);
 }

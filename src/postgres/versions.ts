@@ -16,3 +16,14 @@ export function majorOf(version: number): string {
   const first = Math.floor(version / 10_000);
   return first >= 10 ? String(first) : `${first}.${Math.floor(version / 100) % 100}`;
 }
+
+/** What pghoard can back up. */
+export const majorsSupported = { oldest: 13, newest: 18 } as const;
+
+/** Why a server of this version cannot be relied on; undefined where it can. */
+export function unsupportedBecause(version: number): string | undefined {
+  const major = Math.floor(version / 10_000);
+  const { oldest, newest } = majorsSupported;
+  if (major >= oldest && major <= newest) return undefined;
+  return `PostgreSQL ${majorOf(version)} is ${major < oldest ? 'older' : 'newer'} than what this version of pghoard supports (${oldest} to ${newest})`;
+}

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 
-/** The alert files that monitoring built for the original looks for, and ours: `cluster_mismatch`, `store_denied`, `store_empty`, `store_missing`, `wal_gap`. */
+/** The alert files that monitoring built for the original looks for, and ours: `cluster_mismatch`, `store_denied`, `store_empty`, `store_missing`, `two_primaries`, `wal_gap`, `wrong_server`. */
 export const alertNames = [
   'authentication_error',
   'cluster_mismatch',
@@ -10,10 +10,12 @@ export const alertNames = [
   'store_denied',
   'store_empty',
   'store_missing',
+  'two_primaries',
   'upload_retries_warning',
   'version_mismatch_error',
   'version_unsupported_error',
   'wal_gap',
+  'wrong_server',
 ] as const;
 export type AlertName = (typeof alertNames)[number];
 

@@ -1,0 +1,51 @@
+import type { Lsn } from '../../postgres/lsn.ts';
+
+/** What a server says of itself. */
+export interface ServerAnswer {
+  readonly role: 'primary' | 'standby';
+  /** `server_version_num`, such as 150018. */
+  readonly pgVersion: number;
+  readonly systemIdentifier: bigint;
+  /** WAL segment size in bytes. */
+  readonly segmentBytes: number;
+  /** Of a standby: that of its last restart point, or later. */
+  readonly timeline: number;
+  /** Up to where its WAL is flushed; of a standby, up to where it is replayed. */
+  readonly lsn: Lsn;
+  /** Of a standby that let us ask by SQL. */
+  readonly replay?: Replay;
+  /** Tells servers apart that have the same system identifier; absent where we could not ask by SQL. */
+  readonly postmaster?: Postmaster;
+}
+
+/** How a standby follows. */
+export interface Replay {
+  /** What streaming replication brought; undefined where it has brought nothing since the start. */
+  readonly receivedLsn: Lsn | undefined;
+  readonly isPaused: boolean;
+  /** Since the commit that was replayed last, by the clocks of both servers; undefined where none was. On an idle cluster this grows without any lag. */
+  readonly lastCommitSeconds: number | undefined;
+}
+
+export interface Postmaster {
+  readonly port: number;
+  /** Seconds since 1970, with fractions. */
+  readonly startedSeconds: number;
+}
+
+export interface ServerSample extends ServerAnswer {
+  /** When the question was asked, by our clock: whatever was committed before lies before `lsn`. */
+  readonly sampledAt: Date;
+}
+
+/** A server of a site as it is known now. */
+export interface NodeView {
+  /** Its place in `nodes`. */
+  readonly index: number;
+  /** For people; never holds a secret. */
+  readonly label: string;
+  /** What it said last, even if it does not answer any more. */
+  readonly sample: ServerSample | undefined;
+  /** Why it cannot be used now; undefined while it answers. */
+  readonly obstacle: string | undefined;
+}
