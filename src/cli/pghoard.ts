@@ -1,11 +1,16 @@
-import { Daemon } from '../daemon/daemon.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Daemon } from '../daemon/daemon.ts';
+import { takeServiceManagerFrom } from '../daemon/lifecycle/service-manager.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { lifetimeOfProcess } from '../lib/lifetime.ts';
-import { createLog } from '../lib/log.ts';
+import { aborted, type Lifetime, lifetimeOfProcess } from '../lib/lifetime.ts';
+import { createLog, type RootLog } from '../lib/log.ts';
 import { packageVersion, runCommand } from './main.ts';
 import { parseFlags } from './parse-flags.ts';
 import { type DaemonFlags, describePghoard } from './pghoard-flags.ts';
 import { subcommandNamed } from './subcommands.ts';
+
+/** How long a start that was begun may go on after somebody asked to stop. */
+const startMsMax = 5_000;
 
 /** `pghoard`: the daemon. */
 async function main(argv: string[]): Promise<number> {
@@ -18,12 +23,33 @@ async function main(argv: string[]): Promise<number> {
     throw new OperatorError('config-missing', 'config file path must be given with --config or via env PGHOARD_CONFIG');
   }
   const log = createLog({ level: options.debug ? 'DEBUG' : 'INFO', format: options.shortLog ? 'short' : 'text' });
-  const lifetime = lifetimeOfProcess({ drain: ['SIGTERM', 'SIGINT'], force: [] });
-  let daemon: Daemon | undefined;
-  process.on('SIGHUP', () => void daemon?.reload());
-  daemon = await Daemon.start(configFile, { log: options.debug ? { ...log, setLevel: () => {} } : log, version: packageVersion() });
-  await daemon.run(lifetime);
+  const lifetime = lifetimeOfProcess({ drain: ['SIGTERM'], force: ['SIGINT'] });
+  const starting = start(configFile, options.debug ? { ...log, setLevel: () => {} } : log);
+  // One that comes before there is anything to reload is not lost: what was read by then may be older than the signal.
+  process.on(
+    'SIGHUP',
+    () =>
+      void starting.then(
+        (daemon) => daemon.reload(),
+        () => {},
+      ),
+  );
+  const daemon = await Promise.race([starting, givenUp(lifetime)]);
+  if (daemon === undefined) log.info({}, 'stopped before it was up');
+  await daemon?.run(lifetime);
   return 0;
+}
+
+/** Signals are heeded before all the rest is loaded, which takes a moment. */
+async function start(configFile: string, log: RootLog): Promise<Daemon> {
+  const { Daemon } = await import('../daemon/daemon.ts');
+  return Daemon.start(configFile, { log, version: packageVersion(), manager: takeServiceManagerFrom(process.env, log) });
+}
+
+/** Nothing has been begun yet that would have to be finished, but a start that hangs must not hold up the end. */
+async function givenUp({ draining, forced }: Lifetime): Promise<undefined> {
+  await aborted(draining);
+  await Promise.race([aborted(forced), delay(startMsMax)]);
 }
 
 const [first, ...others] = process.argv.slice(2);

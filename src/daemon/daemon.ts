@@ -5,7 +5,7 @@ import { CodecPool } from '../codec/pool.ts';
 import { type DaemonConfig, loadConfig } from '../config/load.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { explain, messageOf } from '../lib/errors.ts';
-import type { Lifetime } from '../lib/lifetime.ts';
+import { aborted, type Lifetime } from '../lib/lifetime.ts';
 import type { RootLog } from '../lib/log.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
@@ -14,6 +14,9 @@ import { Alerts } from './alerts/alerts.ts';
 import { BackupLocation } from './backup-location.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
+import { ServiceBeat } from './lifecycle/service-beat.ts';
+import { ServiceManager } from './lifecycle/service-manager.ts';
+import { serviceStatus } from './lifecycle/service-status.ts';
 import { lookAtOwnProcess } from './own-process.ts';
 import { ServedFiles } from './served-files.ts';
 import { PostgresProbe } from './servers/postgres-probe.ts';
@@ -22,10 +25,14 @@ import { SiteSet } from './site-set.ts';
 import { previousFlushed, previousTransfers, readStateFile, writeStateFile } from './state-file.ts';
 
 const stateMs = 5_000;
+/** For letting go of what is not waited for any more. */
+const closeMsMax = 10_000;
 
 export interface DaemonDeps {
   readonly log: RootLog;
   readonly version: string;
+  /** Who started this process, if it wants to know how it is. */
+  readonly manager?: ServiceManager;
   readonly clock?: Clock;
   readonly random?: Random;
   /** What the servers of a site are asked with. */
@@ -38,7 +45,9 @@ export class Daemon {
   readonly #deps: DaemonDeps;
   readonly #sites: SiteSet;
   readonly #startupTime: Date;
+  readonly #beat: ServiceBeat;
   readonly #end = new AbortController();
+  #isEnding = false;
   #config: DaemonConfig;
   #location: BackupLocation | undefined;
   #http: HttpServer | undefined;
@@ -99,6 +108,8 @@ export class Daemon {
       ...about,
     };
     this.#sites = new SiteSet(this.#parts);
+    const manager = deps.manager ?? new ServiceManager({ socket: undefined, watchdogMs: undefined, log });
+    this.#beat = new ServiceBeat({ manager, status: () => this.#status, hanging: () => undefined, clock, log });
   }
 
   /** Where the HTTP API listens. */
@@ -108,18 +119,30 @@ export class Daemon {
 
   /** Runs until the lifetime ends: first drains, within the limits of the configuration, then stops. */
   async run(lifetime: Lifetime): Promise<void> {
+    const { log } = this.#deps;
     await aborted(lifetime.draining);
-    this.#deps.log.info({}, 'stopping: no new work, uploads that are under way are finished');
+    this.#isEnding = true;
+    const stopping = this.#beat.drain();
+    if (lifetime.forced.aborted) log.info({}, 'stopping at once');
+    else log.info({}, 'stopping: no new work, uploads that are under way are finished');
     await this.#drain(lifetime.forced);
-    await this.#close();
-    this.#deps.log.info({}, 'stopped');
+    const isClosed = await isOverWithin(closeMsMax, this.#close());
+    await stopping;
+    await this.#beat.stop();
+    if (isClosed) log.info({}, 'stopped');
+    else log.warn({}, `stopped, although not all work has let go within ${closeMsMax / 1000} s; nothing of it counts as done`);
   }
 
   /** Reads the configuration again. A bad one is refused, and the old one stays. Never rejects. */
   reload(): Promise<void> {
+    const { log } = this.#deps;
+    if (this.#isEnding) {
+      log.info({}, 'the configuration is not read again, because pghoard stops');
+      return Promise.resolve();
+    }
     this.#reloading = this.#reloading
-      .then(() => this.#reload())
-      .catch((error: unknown) => this.#deps.log.error({}, `configuration not reloaded, the old one stays: ${explain(error)}`));
+      .then(() => this.#beat.whileReloading(() => this.#reload()))
+      .catch((error: unknown) => log.error({}, `configuration not reloaded, the old one stays: ${explain(error)}`));
     return this.#reloading;
   }
 
@@ -139,6 +162,18 @@ export class Daemon {
     this.#deps.log.info({ address, port: this.#http.port, sites: [...this.#sites.byName.keys()].join(',') }, 'pghoard is up');
     for (const site of this.#sites.all) site.start();
     this.#stateWriting = this.#keepWritingState();
+    await this.#beat.start();
+  }
+
+  /** For systemd. */
+  get #status(): string {
+    const sites = this.#sites.all.map(({ name, config, loop }) => ({
+      name,
+      isActive: config.active,
+      newest: loop.listing === undefined ? null : loop.listing.entries.at(-1)?.startTime,
+      isTakingBackup: loop.backupActivity?.running === true,
+    }));
+    return serviceStatus(sites, this.#parts.alerts.active);
   }
 
   async #reload(): Promise<void> {
@@ -177,7 +212,8 @@ export class Daemon {
   async #drain(forced: AbortSignal): Promise<void> {
     const { graceful_shutdown_compression_timeout: compression, graceful_shutdown_upload_timeout: upload } = this.#config;
     const limit = AbortSignal.any([forced, AbortSignal.timeout((compression + upload) * 1000)]);
-    const drained = Promise.all([this.#http?.close(), ...this.#sites.all.map((site) => site.drain())]);
+    // A reload that is under way still opens and closes sites.
+    const drained = Promise.all([this.#http?.close(), this.#reloading.then(() => this.#sites.drain())]);
     await Promise.race([drained, aborted(limit)]);
     if (limit.aborted)
       this.#deps.log.warn({ uploads: this.#parts.uploads.pending }, 'not waiting any longer; what is left is stored after the next start');
@@ -241,7 +277,13 @@ const restartKeys = [
   'alert_file_dir',
 ] as const;
 
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+async function isOverWithin(ms: number, work: Promise<void>): Promise<boolean> {
+  const limit = new AbortController();
+  const over = systemClock.sleep(ms, limit.signal).then(
+    () => false,
+    () => false,
+  );
+  const isOver = await Promise.race([work.then(() => true), over]);
+  limit.abort();
+  return isOver;
 }

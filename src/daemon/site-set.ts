@@ -40,6 +40,10 @@ export class SiteSet {
     }
   }
 
+  async drain(): Promise<void> {
+    await Promise.all(this.all.map((site) => site.drain()));
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.all.map((site) => site.close()));
   }

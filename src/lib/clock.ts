@@ -21,3 +21,8 @@ export const systemClock: Clock = {
     }
   },
 };
+
+/** Microseconds of the machine's monotonic clock (`CLOCK_MONOTONIC`), which all processes share. */
+export function bootUsec(): bigint {
+  return process.hrtime.bigint() / 1000n;
+}

@@ -26,3 +26,9 @@ export function lifetimeOfProcess(signals: LifetimeSignals): Lifetime {
   for (const signal of signals.force) process.on(signal, stopNow);
   return { draining: drain.signal, forced: force.signal };
 }
+
+/** Resolves once the signal is aborted. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -58,10 +58,12 @@ async function stuckUpload(): Promise<string> {
   return name;
 }
 
-test('SIGTERM lets an upload that is under way finish, and then ends with 0', async () => {
+test('SIGTERM lets an upload that is under way finish, whatever SIGHUP wants meanwhile, and then ends with 0', async () => {
   const name = await stuckUpload();
   send('SIGTERM');
   await logged(/stopping: no new work/);
+  send('SIGHUP');
+  await logged(/the configuration is not read again, because pghoard stops/);
   await limitFileSize(site.daemon.pid ?? 0, 'unlimited');
   assert.equal(await site.daemon.ended(), 0, log());
   assert.doesNotMatch(log(), /not waiting any longer/);
@@ -86,17 +88,53 @@ test('a second SIGTERM ends it at once; what waited in the spool is stored after
   await site.check();
 });
 
-test('SIGTERM gives a running base backup up, of which nothing stays', async () => {
-  const { basebackups } = await site.check();
-  await site.beginBasebackup();
-  await site.spooledPart(1);
-  assert.equal(await site.daemon.stop(), 0, log());
-  assert.match(log(), /the base backup was given up because pghoard stops/);
-  assert.deepEqual(await site.chunks(), []);
-  assert.deepEqual(await site.spooled(), []);
+for (const [signal, words] of [
+  ['SIGTERM', /stopping: no new work/],
+  ['SIGINT', /stopping at once/],
+] as const) {
+  test(`${signal} gives a running base backup up, of which nothing stays`, async () => {
+    const { basebackups } = await site.check();
+    await site.beginBasebackup();
+    await site.spooledPart(1);
+    assert.equal(await site.daemon.stop(signal), 0, log());
+    assert.match(log(), words);
+    assert.match(log(), /the base backup was given up because pghoard stops/);
+    assert.deepEqual(await site.chunks(), []);
+    assert.deepEqual(await site.spooled(), []);
+    await site.daemon.launch();
+    await site.settle();
+    assert.deepEqual((await site.check()).basebackups, basebackups);
+  });
+}
+
+test('SIGHUP, then SIGTERM before it is done, while WAL comes in and goes out: no answer is wrong, and nothing is lost', async () => {
+  const stored = (await readdir(site.storedWalDirectory)).find((file) => /^[0-9A-F]{24}$/.test(file));
+  await site.addSegments(6);
+  const good = await readFile(site.daemon.configFile, 'utf8');
+  await rewriteConfig((config) => ({ ...config, compression: { algorithm: 'snappy', thread_count: 2 } }));
+  const archiving = site.archiveAllAtOnce();
+  const headers = { accept: 'application/octet-stream' };
+  const fetching = Array.from(
+    { length: 20 },
+    async () => (await site.daemon.request('GET', `/${siteName}/archive/${stored}`, headers)).status,
+  );
+  send('SIGHUP');
+  send('SIGTERM');
+  const answers = await Promise.allSettled([...fetching, archiving]);
+  assert.equal(await site.daemon.ended(), 0, log());
+  const statuses = answers.flatMap((answer) => (answer.status === 'fulfilled' && typeof answer.value === 'number' ? [answer.value] : []));
+  // 404 would end a recovery.
+  assert(
+    statuses.every((status) => status === 200 || status >= 500),
+    String(statuses),
+  );
+  assert.match(log(), /configuration reloaded[^]*stopped/);
   await site.daemon.launch();
   await site.settle();
-  assert.deepEqual((await site.check()).basebackups, basebackups);
+  await site.check();
+  await writeFile(site.daemon.configFile, good);
+  send('SIGHUP');
+  await waitFor(() => log().split('configuration reloaded').length === 3, { withinMs: 30_000, what: 'the old configuration is back' });
 });
 
 type ConfigFile = Record<string, unknown> & { readonly backup_sites: Record<string, Record<string, unknown>> };

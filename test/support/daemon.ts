@@ -32,6 +32,8 @@ export interface TestDaemonOptions {
   readonly global?: Readonly<Record<string, unknown>>;
   /** Where it is to listen; otherwise any free port. */
   readonly port?: number;
+  /** Added to the environment that it is started in. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** What a test changes in a configuration that is in force; undefined takes a setting out. */
@@ -53,6 +55,7 @@ export class TestDaemon implements AsyncDisposable {
   readonly port: number;
   /** Opened past the daemon, by their configuration. */
   readonly #stores = new Map<string, Promise<ObjectStore>>();
+  readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
   #log = '';
 
@@ -70,15 +73,16 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Only writes the configuration. */
   static async prepare(options: TestDaemonOptions): Promise<TestDaemon> {
-    const daemon = new TestDaemon(options.directory, options.port ?? (await freePort()));
+    const daemon = new TestDaemon(options.directory, options.port ?? (await freePort()), options.env ?? {});
     await mkdir(options.directory, { recursive: true });
     await writeFile(daemon.configFile, JSON.stringify(await configOf(options, daemon.port), undefined, 2), { mode: 0o600 });
     return daemon;
   }
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, port: number, env: NodeJS.ProcessEnv) {
     this.directory = directory;
     this.port = port;
+    this.#env = env;
     this.configFile = join(directory, 'pghoard.json');
   }
 
@@ -105,11 +109,7 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   async launch(): Promise<void> {
-    const [program, ...args] = commandLine('pghoard');
-    const wrapped = ['--pdeathsig', 'KILL', '--', program, ...args, '--config', this.configFile];
-    const child = spawn('setpriv', wrapped, { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
-    this.#child = child;
+    const child = this.spawn();
     const isUp = async () => {
       if (child.exitCode !== null) return 'ended';
       const { status } = await this.request('GET', '/status');
@@ -118,6 +118,16 @@ export class TestDaemon implements AsyncDisposable {
     };
     const state = await waitFor(isUp, { withinMs: upWithinMs, what: () => `the daemon answers:\n${this.#log}` });
     if (state === 'ended') throw new Error(`the daemon ended with ${child.exitCode}:\n${this.#log}`);
+  }
+
+  /** Starts it without waiting until it is up. */
+  spawn(): ChildProcess {
+    const [program, ...args] = commandLine('pghoard');
+    const wrapped = ['--pdeathsig', 'KILL', '--', program, ...args, '--config', this.configFile];
+    const child = spawn('setpriv', wrapped, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.#env } });
+    child.stderr.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
+    this.#child = child;
+    return child;
   }
 
   async request(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {

@@ -8,6 +8,10 @@ export interface Unit {
   readonly enabled: string;
   /** `always`, `no`, … */
   readonly restart: string;
+  /** `simple`, `notify`, … */
+  readonly type: string;
+  /** Which of its processes may tell systemd something: `none`, `main`, `exec`, `all`. */
+  readonly notifyAccess: string;
   /** Empty: root. */
   readonly user: string;
   /** The words of each of its commands. */
@@ -25,6 +29,8 @@ export function parseUnits(text: string): Unit[] {
       active: properties.get('ActiveState')?.[0] ?? '',
       enabled: properties.get('UnitFileState')?.[0] ?? '',
       restart: properties.get('Restart')?.[0] ?? 'no',
+      type: properties.get('Type')?.[0] ?? 'simple',
+      notifyAccess: properties.get('NotifyAccess')?.[0] ?? 'none',
       user: properties.get('User')?.[0] ?? '',
       commands: (properties.get('ExecStart') ?? []).map(wordsOf),
     }));

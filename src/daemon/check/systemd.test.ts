@@ -11,6 +11,8 @@ function block(changes: Record<string, string> = {}): string {
     NRestarts: '0',
     ExecStart:
       '{ path=/opt/pghoard/bin/pghoard ; argv[]=/opt/pghoard/bin/pghoard --config /etc/pghoard.json ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }',
+    Type: 'notify',
+    NotifyAccess: 'all',
     User: 'postgres',
     Id: 'pghoard.service',
     ActiveState: 'active',
@@ -45,6 +47,15 @@ test('a unit that does not run, is not enabled, is not started again, and runs a
     'unit-restart warning pghoard.service: Restart=always',
     'unit-user note pghoard.service: User=postgres',
   ]);
+});
+
+test('a unit of the original, which waits for a word of the main process alone', () => {
+  const notify = (changes: Record<string, string>) => judged(block(changes)).filter((text) => text.startsWith('unit-notify'));
+  const failure = ['unit-notify failure pghoard.service: NotifyAccess=all'];
+  assert.deepEqual(notify({ NotifyAccess: 'main' }), failure);
+  assert.deepEqual(notify({ Type: 'notify-reload', NotifyAccess: 'none' }), failure);
+  assert.deepEqual(notify({ Type: 'simple', NotifyAccess: 'none' }), []);
+  assert.deepEqual(notify({ NotifyAccess: 'main', User: '' }), []);
 });
 
 test('the configuration file may be given in every way that the daemon takes it', () => {

@@ -26,7 +26,7 @@ export async function checkSystemd(request: UnitRequest, signal: AbortSignal): P
       note('unit', 'systemd does not run here: see that the daemon is started at boot, and again when it ends', ...unitFile(request)),
     ];
   try {
-    const names = 'Id,ActiveState,UnitFileState,Restart,User,ExecStart,NRestarts';
+    const names = 'Id,ActiveState,UnitFileState,Restart,Type,NotifyAccess,User,ExecStart,NRestarts';
     const run = (limited: AbortSignal) =>
       runProgram('systemctl', ['show', '--no-pager', `--property=${names}`, '*.service', 'pghoard.service'], {
         signal: limited,
@@ -62,7 +62,8 @@ export function judgeUnits(units: readonly Unit[], request: UnitRequest): Findin
   ];
 }
 
-function judgeUnit({ name, active, enabled, restart, user }: Unit, request: UnitRequest): Finding[] {
+function judgeUnit(unit: Unit, request: UnitRequest): Finding[] {
+  const { name, active, enabled, restart, user } = unit;
   return [
     active === 'active'
       ? ok('unit', 'runs pghoard with this configuration')
@@ -78,9 +79,23 @@ function judgeUnit({ name, active, enabled, restart, user }: Unit, request: Unit
           'Restart=always',
           `in [Service]: systemctl edit ${name}`,
         ),
+    ...judgeNotifying(unit),
     ...(user === '' || user === 'root'
       ? [note('unit-user', `runs pghoard as root, who may do more than it needs`, `User=${request.user}`)]
       : []),
+  ];
+}
+
+/** The daemon speaks to systemd through `systemd-notify`, a child process. As root it may speak in its parent's name. */
+function judgeNotifying({ name, type, notifyAccess, user }: Unit): Finding[] {
+  if (!type.startsWith('notify') || notifyAccess === 'all' || user === '' || user === 'root') return [];
+  return [
+    failure(
+      'unit-notify',
+      `does not hear that pghoard is up, and ends it again: Type=${type} with NotifyAccess=${notifyAccess}`,
+      'NotifyAccess=all',
+      `in [Service]: systemctl edit ${name}`,
+    ),
   ];
 }
 
@@ -101,9 +116,13 @@ function unitFile({ configFile, program, user }: UnitRequest): string[] {
     '  Description=PostgreSQL backups',
     '  After=network-online.target postgresql.service',
     '  [Service]',
+    '  Type=notify',
+    '  NotifyAccess=all',
+    '  WatchdogSec=3min',
     `  User=${user}`,
     `  ExecStart=${program} --config ${configFile}`,
     '  ExecReload=kill -HUP $MAINPID',
+    '  KillMode=mixed',
     '  Restart=always',
     '  [Install]',
     '  WantedBy=multi-user.target',
