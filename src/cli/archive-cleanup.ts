@@ -1,4 +1,3 @@
-import { Command } from 'commander';
 import { Catalog } from '../catalog/catalog.ts';
 import { SiteKeys } from '../catalog/keys.ts';
 import type { SiteConfig } from '../config/config.ts';
@@ -7,23 +6,20 @@ import { relatedSites } from '../daemon/site-keys.ts';
 import { cleanUpWal } from '../retention/clean-up.ts';
 import type { LockedSummary } from '../storage/delete-many.ts';
 import { openStore } from '../storage/drivers.ts';
+import { type CleanupFlags, describeArchiveCleanup } from './archive-cleanup-flags.ts';
 import { interruptible, runCommand } from './main.ts';
-import { type CommonFlags, configFileOf, parseFlags, withCommonFlags } from './parse-flags.ts';
-
-interface Flags extends CommonFlags {
-  readonly dryRun?: boolean;
-}
+import { configFileOf, parseFlags } from './parse-flags.ts';
 
 /** Deletes WAL that lies before every base backup. */
 async function main(argv: string[]): Promise<number> {
-  const command = describeCommand();
+  const command = describeArchiveCleanup();
   const exitCode = parseFlags(command, argv);
   if (exitCode !== undefined) return exitCode;
-  await interruptible((signal) => cleanUp(command.opts<Flags>(), signal));
+  await interruptible((signal) => cleanUp(command.opts<CleanupFlags>(), signal));
   return 0;
 }
 
-async function cleanUp(flags: Flags, signal: AbortSignal): Promise<void> {
+async function cleanUp(flags: CleanupFlags, signal: AbortSignal): Promise<void> {
   const { dryRun = false } = flags;
   const config = await loadConfig(configFileOf(flags));
   const [own, ...moved] = relatedSites(config, selectSite(config, flags.site));
@@ -41,12 +37,6 @@ async function cleanUp(flags: Flags, signal: AbortSignal): Promise<void> {
 
 function until({ until: moment }: LockedSummary): string {
   return moment === undefined ? '' : ` until ${moment.toISOString()}`;
-}
-
-function describeCommand(): Command {
-  return withCommonFlags(new Command('pghoard_archive_cleanup'), process.env)
-    .description('Delete archived WAL that lies before every base backup, such as what gaps in the archive have left behind.')
-    .option('--dry-run', 'only list what would be deleted');
 }
 
 async function openCatalog({ object_storage, prefix }: SiteConfig, stores: AsyncDisposableStack): Promise<Catalog> {

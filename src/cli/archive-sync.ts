@@ -1,32 +1,24 @@
-import { Command, InvalidArgumentError } from 'commander';
 import type { SiteConfig } from '../config/config.ts';
 import { loadConfig, selectSite } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
 import { findMissingWal, type SyncDeps, type SyncFailure, syncWal } from '../wal/sync.ts';
 import { lookAtCluster, type SyncCluster } from '../wal/sync-cluster.ts';
 import { requiredBackup } from '../wal/sync-plan.ts';
+import { describeArchiveSync, type SyncFlags } from './archive-sync-flags.ts';
 import { DaemonArchive } from './daemon-archive.ts';
 import { DaemonClient, daemonAddressOf } from './daemon-client.ts';
 import { basebackupsOverHttp } from './http-basebackups.ts';
 import { interruptible, runCommand } from './main.ts';
-import { type CommonFlags, configFileOf, parseFlags, withCommonFlags } from './parse-flags.ts';
+import { configFileOf, parseFlags } from './parse-flags.ts';
 
-interface Flags extends CommonFlags {
-  readonly verify: boolean;
-  readonly createNewBackupOnFailure?: boolean;
-  readonly maxHashChecks: number;
-  readonly debug?: boolean;
-}
-
-const hashChecksDefault = 100;
 const namesShownMax = 20;
 
 /** Has archived what the WAL directory has and the archive lacks, and verifies that nothing is missing since the newest base backup. */
 async function main(argv: string[]): Promise<number> {
-  const command = describeCommand();
+  const command = describeArchiveSync();
   const exitCode = parseFlags(command, argv);
   if (exitCode !== undefined) return exitCode;
-  const flags = command.opts<Flags>();
+  const flags = command.opts<SyncFlags>();
   try {
     await interruptible((signal) => synchronise(flags, signal));
     return 0;
@@ -36,7 +28,7 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-async function synchronise(flags: Flags, signal: AbortSignal): Promise<void> {
+async function synchronise(flags: SyncFlags, signal: AbortSignal): Promise<void> {
   const config = await loadConfig(configFileOf(flags));
   const site = selectSite(config, flags.site);
   const daemon = new DaemonClient(daemonAddressOf(config), signal);
@@ -102,20 +94,6 @@ function whereItIs({ name, nodes, pg_data_directory: dataDirectory }: SiteConfig
   const missing = nodes.length === 0 ? 'nodes' : 'pg_data_directory';
   if (nodes.length > 0 && dataDirectory !== null) return [nodes.map((node) => node.conninfo), dataDirectory] as const;
   throw new OperatorError('config-invalid', `backup_sites.${name}.${missing} is missing: without it there is no WAL to look at`);
-}
-
-function describeCommand(): Command {
-  return withCommonFlags(new Command('pghoard_archive_sync'), process.env)
-    .description('Archive what the WAL directory of the server still has and the archive lacks, and verify the archive.')
-    .option('-D, --debug', 'show where errors come from')
-    .option('--no-verify', 'do not verify that all WAL since the newest base backup is archived')
-    .option('--create-new-backup-on-failure', 'ask for a new base backup if that is not so')
-    .option('--max-hash-checks <count>', 'compare the content of at most so many files; negative: of all', parseCount, hashChecksDefault);
-}
-
-function parseCount(text: string): number {
-  if (/^-?\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a number.');
 }
 
 function warn(message: string): void {

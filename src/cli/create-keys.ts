@@ -1,51 +1,28 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { Command } from 'commander';
-import { createKeyPair, keyBitsDefault } from '../codec/keys.ts';
+import { createKeyPair } from '../codec/keys.ts';
 import { JsonSyntaxError, parseJson } from '../config/json.ts';
 import { writeFileAtomicWith } from '../lib/atomic-file.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { describeCreateKeys, type KeyFlags } from './create-keys-flags.ts';
 import { formatConfig, keySnippet, type NewKey, siteForKey, withKey } from './key-config.ts';
-import { packageVersion, runCommand } from './main.ts';
+import { runCommand } from './main.ts';
 import { parseFlags } from './parse-flags.ts';
-
-interface Flags {
-  readonly site?: string;
-  readonly keyId: string;
-  readonly bits: string;
-  readonly config?: string;
-}
 
 const otherReaders = 0o077;
 
 /** Creates an encryption key and puts it into the configuration file, or shows what belongs there. */
 async function main(argv: string[]): Promise<number> {
-  const command = describeCommand();
+  const command = describeCreateKeys();
   const exitCode = parseFlags(command, argv);
   if (exitCode !== undefined) return exitCode;
-  const flags = command.opts<Flags>();
+  const flags = command.opts<KeyFlags>();
   checkKeyId(flags.keyId);
   if (flags.config === undefined) await showKey(flags);
   else await saveKey(flags, await realFile(flags.config));
   return 0;
 }
 
-function describeCommand(): Command {
-  return new Command('pghoard_create_keys')
-    .description('Create an RSA key pair for encrypting the backups of a site.')
-    .version(packageVersion())
-    .option('-D, --debug', 'accepted for compatibility')
-    .option('--site <site>', 'backup site; can be left out if the configuration file has only one')
-    .requiredOption('--key-id <id>', 'name of the new key, for example a year; objects say by it which key opens them')
-    .option('--bits <bits>', 'length of the key', String(keyBitsDefault))
-    .option(
-      '--config <file>',
-      'configuration file to put the key into (default: $PGHOARD_CONFIG; without it the key is shown)',
-      process.env['PGHOARD_CONFIG'] || undefined,
-    )
-    .allowExcessArguments(false);
-}
-
-async function showKey(flags: Flags): Promise<void> {
+async function showKey(flags: KeyFlags): Promise<void> {
   if (flags.site === undefined) {
     throw new OperatorError('site-missing', 'there is neither a site nor a configuration file to put the key into', {
       hint: 'Give --site to see what belongs into the configuration, or --config to have it changed.',
@@ -54,7 +31,7 @@ async function showKey(flags: Flags): Promise<void> {
   process.stdout.write(formatConfig(keySnippet(flags.site, await createKey(flags))));
 }
 
-async function saveKey(flags: Flags, path: string): Promise<void> {
+async function saveKey(flags: KeyFlags, path: string): Promise<void> {
   const site = siteForKey(await readConfig(path), flags.site, flags.keyId);
   const key = await createKey(flags);
   // Read again: making the key takes a while.
@@ -73,7 +50,7 @@ async function saveKey(flags: Flags, path: string): Promise<void> {
   }
 }
 
-async function createKey(flags: Flags): Promise<NewKey> {
+async function createKey(flags: KeyFlags): Promise<NewKey> {
   return { id: flags.keyId, ...(await createKeyPair(Number(flags.bits))) };
 }
 

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { packageVersion } from './main.ts';
-import { subcommandList } from './subcommands.ts';
 
 export interface DaemonFlags {
   readonly config?: string;
@@ -15,6 +14,5 @@ export function describePghoard(): Command {
     .option('-s, --short-log', 'log without times, for systems that add their own')
     .option('-D, --debug', 'log everything')
     .option('--config <file>', 'configuration file (default: $PGHOARD_CONFIG)')
-    .argument('[config_file]', 'configuration file, as older versions took it')
-    .addHelpText('after', `\n${subcommandList()}`);
+    .argument('[config_file]', 'configuration file, as older versions took it');
 }

@@ -7,14 +7,14 @@ import { createLog, type RootLog } from '../lib/log.ts';
 import { packageVersion, runCommand } from './main.ts';
 import { parseFlags } from './parse-flags.ts';
 import { type DaemonFlags, describePghoard } from './pghoard-flags.ts';
-import { subcommandNamed } from './subcommands.ts';
+import { subcommandList, subcommandNamed } from './subcommands.ts';
 
 /** How long a start that was begun may go on after somebody asked to stop. */
 const startMsMax = 5_000;
 
 /** `pghoard`: the daemon. */
 async function main(argv: string[]): Promise<number> {
-  const command = describePghoard();
+  const command = describePghoard().addHelpText('after', `\n${subcommandList()}`);
   const exitCode = parseFlags(command, argv);
   if (exitCode !== undefined) return exitCode;
   const options = command.opts<DaemonFlags>();

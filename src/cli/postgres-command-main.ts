@@ -4,7 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask, bodyOf, ConnectionError, isFromPghoard, textOf } from './daemon-request.ts';
 import { packageVersion, runCommand } from './main.ts';
-import { type ParsedCommand, type PostgresCommandOptions, parseCommand, UsageError, usage } from './postgres-command-options.ts';
+import {
+  type ParsedCommand,
+  type PostgresCommandOptions,
+  parseCommand,
+  postgresCommandUsage,
+  UsageError,
+} from './postgres-command-options.ts';
 import { ContentError, type PromisedContent, writeOutput } from './postgres-command-output.ts';
 
 /**
@@ -31,7 +37,7 @@ export function startPostgresCommand(): void {
 async function main(argv: string[]): Promise<number> {
   const command = parse(argv);
   if (command === undefined) return exitCode.abort;
-  if (command.do === 'show-help') return print(usage.trimEnd());
+  if (command.do === 'show-help') return print(postgresCommandUsage());
   if (command.do === 'show-version') return print(`${name} ${packageVersion()}`);
   const { options } = command;
   const unexpected = options.mode === 'archive' ? exitCode.unexpected : abortCode(options.xlog);

@@ -24,41 +24,49 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export const usage = `usage: pghoard_postgres_command --site SITE --xlog NAME --mode archive|restore [--output PATH]
-         [--host HOST] [--port PORT] [--username NAME] [--password PASSWORD] [--retry-interval SECONDS]
+/** The flags as `parseArgs` takes them, with what there is to tell about each. */
+export const postgresCommandFlags = {
+  mode: { type: 'string', value: 'MODE', choices: ['archive', 'restore'], required: true, about: 'archive or restore' },
+  site: { type: 'string', value: 'SITE', required: true, about: 'backup site' },
+  xlog: { type: 'string', value: 'NAME', required: true, about: 'name of the WAL file (%f)' },
+  output: { type: 'string', value: 'PATH', about: 'restore: where to put it (%p); without it only whether it is stored is asked' },
+  host: { type: 'string', value: 'HOST', about: 'where pghoard listens (127.0.0.1)' },
+  port: { type: 'string', value: 'PORT', about: 'where pghoard listens (16000)' },
+  username: { type: 'string', value: 'NAME', about: 'webserver_username of that pghoard; rather give it as PGHOARD_USERNAME' },
+  password: {
+    type: 'string',
+    value: 'PASSWORD',
+    about: 'its webserver_password; rather give it as PGHOARD_PASSWORD, which others do not see',
+  },
+  'retry-interval': {
+    type: 'string',
+    value: 'SECONDS',
+    about: 'restore: wait between its 3 attempts (5.0, or PGHOARD_RETRY_INTERVAL)',
+  },
+  version: { type: 'boolean', about: 'print the version' },
+  help: { type: 'boolean', short: 'h', about: 'print this' },
+} as const;
 
-For postgresql.conf:
+export const postgresCommandNotes = `For postgresql.conf:
   archive_command = 'pghoard_postgres_command --mode archive --site SITE --xlog %f'
   restore_command = 'pghoard_postgres_command --mode restore --site SITE --xlog %f --output %p'
 
-  --host HOST               where pghoard listens (127.0.0.1)
-  --port PORT               (16000)
-  --username, --password    for a pghoard with webserver_username and webserver_password; rather give them in the environment as
-                            PGHOARD_USERNAME and PGHOARD_PASSWORD, where other users of this machine do not see them
-  --site SITE               backup site
-  --xlog NAME               name of the WAL file (%f)
-  --output PATH             restore: where to put it (%p); without it only whether it is stored is asked
-  --mode MODE               archive or restore
-  --retry-interval SECONDS  restore: wait between its 3 attempts (5.0, or PGHOARD_RETRY_INTERVAL)
-  --version, --help
+Exit codes: 0 done; 2, 3 not archived, PostgreSQL keeps the file and tries again; 4 not stored; 255 cannot tell, PostgreSQL stops recovery;
+5 cannot tell, on a standby (standby.signal), which goes on trying.`;
 
-exit codes: 0 done; 2, 3 not archived, PostgreSQL keeps the file and tries again; 4 not stored; 255 cannot tell, PostgreSQL stops recovery;
-            5 cannot tell, on a standby (standby.signal), which goes on trying
-`;
-
-const flags = {
-  version: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-  host: { type: 'string' },
-  port: { type: 'string' },
-  username: { type: 'string' },
-  password: { type: 'string' },
-  site: { type: 'string' },
-  xlog: { type: 'string' },
-  output: { type: 'string' },
-  mode: { type: 'string' },
-  'retry-interval': { type: 'string' },
-} as const;
+export function postgresCommandUsage(): string {
+  const rows = Object.entries(postgresCommandFlags).map(([name, flag]) => {
+    const written = 'value' in flag ? `--${name} ${flag.value}` : `--${name}`;
+    return `  ${written.padEnd(26)}${flag.about}`;
+  });
+  return [
+    'usage: pghoard_postgres_command --site SITE --xlog NAME --mode archive|restore [option…]',
+    '',
+    ...rows,
+    '',
+    postgresCommandNotes,
+  ].join('\n');
+}
 
 /** Throws {@link UsageError}. */
 export function parseCommand(argv: readonly string[], env: NodeJS.ProcessEnv): ParsedCommand {
@@ -86,7 +94,7 @@ export function parseCommand(argv: readonly string[], env: NodeJS.ProcessEnv): P
 
 function parseFlags(args: string[]) {
   try {
-    return parseArgs({ args, options: flags, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args, options: postgresCommandFlags, strict: true, allowPositionals: false }).values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
@@ -95,7 +103,7 @@ function parseFlags(args: string[]) {
 /** The original's Go variant of this command writes its flags with one dash. */
 function withTwoDashes(argument: string): string {
   const name = /^-([a-z-]{2,})(=|$)/.exec(argument)?.[1];
-  return name !== undefined && Object.hasOwn(flags, name) ? `-${argument}` : argument;
+  return name !== undefined && Object.hasOwn(postgresCommandFlags, name) ? `-${argument}` : argument;
 }
 
 function parsePort(text: string): number {

@@ -53,6 +53,11 @@ export type RestoreCommand =
 const targetActions: readonly TargetAction[] = ['pause', 'promote', 'shutdown'];
 const usageExitCode = 2;
 
+/** The command line alone, for whoever wants to tell of it. */
+export function describeRestore(): Command {
+  return describeProgram(process.env, () => {});
+}
+
 /** Reads a command line as the original took it. `--config`, `--site` and `--verbose` may also stand before the sub-command. */
 export function parseRestoreFlags(argv: readonly string[], env: NodeJS.ProcessEnv): RestoreCommand {
   let chosen: RestoreCommand | undefined;
