@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import type { AlertOptions } from '../daemon/alerts/options.ts';
 import type { StorageOptions } from '../storage/options.ts';
 import type { Config, SiteConfig } from './config.ts';
 import type { GlobalOptions, SiteOptions } from './schema.ts';
@@ -16,6 +17,7 @@ export function completeConfig(file: string, options: GlobalOptions, sites: Read
     file,
     backup_location: backupLocation,
     backup_sites: Object.fromEntries(entries),
+    alerts: completeAlerts(options.alerts),
     alert_file_dir: resolve(options.alert_file_dir ?? backupLocation ?? '.'),
     json_state_file_path: resolve(options.json_state_file_path),
     maintenance_mode_file: resolve(options.maintenance_mode_file),
@@ -30,6 +32,7 @@ function completeSite(name: string, site: SiteOptions, options: GlobalOptions, b
   return {
     ...site,
     name,
+    alerts: site.alerts && completeAlerts(site.alerts),
     prefix: normalisePrefix(prefix),
     object_storage: completeStorage(site.object_storage ?? defaultStorage(backupLocation), prefix.startsWith('/')),
     basebackup_minute: site.basebackup_hour === null ? null : (site.basebackup_minute ?? 0),
@@ -38,6 +41,10 @@ function completeSite(name: string, site: SiteOptions, options: GlobalOptions, b
     pg_basebackup_path: program(site.pg_basebackup_path),
     pg_receivexlog_path: program(site.pg_receivexlog_path),
   };
+}
+
+function completeAlerts({ webhook, ...rest }: AlertOptions): AlertOptions {
+  return { ...rest, webhook: webhook && { ...webhook, secret_file: absolute(webhook.secret_file), ca_file: absolute(webhook.ca_file) } };
 }
 
 function defaultStorage(backupLocation: string | null): StorageOptions {

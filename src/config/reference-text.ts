@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { compressionOptions, encryptionKeyOptions } from '../codec/options.ts';
+import { alertOptions } from '../daemon/alerts/options.ts';
 import { metricsGlobalOptions } from '../daemon/metrics/options.ts';
 import { storageOptionsByType } from '../storage/options.ts';
 import { transferOptions } from '../transfer/options.ts';
@@ -15,6 +16,8 @@ export function configReference(): string {
     section('Top level', optionTable(fileOptions.shape)),
     section('`compression`', optionTable(compressionOptions.shape)),
     section('`transfer`', optionTable(transferOptions.shape)),
+    section('`alerts`', optionTable(alertOptions.shape)),
+    section('`alerts.webhook`', optionTable(shapeOfGroup(alertOptions.shape.webhook))),
     section('`statsd`', optionTable(shapeOfGroup(statsd))),
     section('`prometheus`', optionTable(shapeOfGroup(prometheus))),
     section('`pushgateway`', optionTable(shapeOfGroup(pushgateway))),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { basebackupSiteOptions } from '../basebackup/options.ts';
 import { catalogGlobalOptions, catalogSiteOptions } from '../catalog/options.ts';
 import { codecGlobalOptions, codecSiteOptions } from '../codec/options.ts';
+import { alertGlobalOptions, alertSiteOptions } from '../daemon/alerts/options.ts';
 import { httpGlobalOptions } from '../daemon/http/options.ts';
 import { metricsGlobalOptions } from '../daemon/metrics/options.ts';
 import { daemonGlobalOptions, daemonSiteOptions } from '../daemon/options.ts';
@@ -15,6 +16,7 @@ import { walGlobalOptions, walSiteOptions } from '../wal/options.ts';
 
 const siteShape = {
   ...daemonSiteOptions.shape,
+  ...alertSiteOptions.shape,
   ...postgresSiteOptions.shape,
   ...walSiteOptions.shape,
   ...basebackupSiteOptions.shape,
@@ -30,6 +32,7 @@ const globalShape = {
   ...codecGlobalOptions.shape,
   ...httpGlobalOptions.shape,
   ...daemonGlobalOptions.shape,
+  ...alertGlobalOptions.shape,
   ...walGlobalOptions.shape,
   ...restoreGlobalOptions.shape,
   ...metricsGlobalOptions.shape,

@@ -7,7 +7,8 @@ import { differenceOf } from '../postgres/seen-cluster.ts';
 import { majorOf } from '../postgres/versions.ts';
 import { untilAborted } from '../wal/until-aborted.ts';
 import type { ClusterFacts } from '../wal/wal-source.ts';
-import type { AlertName, Alerts } from './alerts/alerts.ts';
+import type { AlertName } from './alerts/alert-catalogue.ts';
+import type { Alerts } from './alerts/alerts.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 
 export interface AdmissionDeps {

@@ -72,14 +72,14 @@ export class Daemon {
 
   private constructor(config: DaemonConfig, deps: DaemonDeps, previousState: Record<string, unknown> | undefined) {
     const { log, version, clock = systemClock, random = systemRandom } = deps;
-    const alerts = new Alerts(config.alert_file_dir, log);
+    const alerts = new Alerts({ directory: config.alert_file_dir, host: hostname(), version, clock, random, log });
     const uploads = new UploadQueue({
       threads: config.transfer.thread_count,
       log,
       warningLimit: config.upload_retries_warning_limit,
       onTrouble: (site, key, failures, error) =>
-        this.#tell(alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${messageOf(error)}`)),
-      onRecovered: (site) => this.#tell(alerts.clear('upload_retries_warning', site)),
+        void alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${messageOf(error)}`),
+      onRecovered: (site) => void alerts.clear('upload_retries_warning', site),
       previousStats: previousTransfers(previousState),
       clock,
       random,
@@ -151,6 +151,7 @@ export class Daemon {
     // Opening a site clears its spool of what a dead process left. A living one must not come to harm by that.
     await checkAddress({ address, port });
     this.#location = await this.#occupy(this.#config);
+    await this.#parts.alerts.begin(this.#config);
     await this.#sites.open(this.#config);
     const readStatus = () => readFile(this.#config.json_state_file_path);
     await this.#writeState();
@@ -182,6 +183,7 @@ export class Daemon {
     for (const warning of config.warnings) if (!old.warnings.includes(warning)) this.#deps.log.warn({}, warning);
     await this.#move(old, config);
     this.#config = config;
+    await this.#parts.alerts.follow(config);
     this.#deps.log.setLevel(config.log_level);
     this.#deps.log.info({ sites: [...this.#sites.byName.keys()].join(',') }, 'configuration reloaded');
     const needRestart = restartKeys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(config[key]));
@@ -224,6 +226,7 @@ export class Daemon {
     await this.#reloading;
     await this.#http?.close(0);
     await this.#sites.close();
+    await this.#parts.alerts.close();
     await this.#stateWriting;
     // Where the place belongs to another daemon, so does the state file.
     if (this.#location) await this.#writeState();
@@ -260,10 +263,6 @@ export class Daemon {
       log.error({ file: this.#config.json_state_file_path }, `cannot write the state file: ${explain(error)}`);
     }
   }
-
-  #tell(alerting: Promise<void>): void {
-    alerting.catch((error: unknown) => this.#deps.log.error({}, `cannot write an alert file: ${explain(error)}`));
-  }
 }
 
 /** Settings of things that are made once, at the start. */
@@ -274,7 +273,6 @@ const restartKeys = [
   'webserver_password',
   'transfer',
   'upload_retries_warning_limit',
-  'alert_file_dir',
 ] as const;
 
 async function isOverWithin(ms: number, work: Promise<void>): Promise<boolean> {

@@ -1,5 +1,6 @@
-import type { DaemonConfig } from '../config/load.ts';
+import type { DaemonConfig, SiteConfig } from '../config/load.ts';
 import { explain } from '../lib/errors.ts';
+import { alertSiteOptions } from './alerts/options.ts';
 import { type DaemonParts, settingsForSites } from './daemon-parts.ts';
 import { Site } from './site.ts';
 
@@ -75,9 +76,15 @@ export class SiteSet {
     const site = await Site.open({ ...this.#parts, config }, siteConfig);
     this.#sites.set(name, site);
     this.#settings.set(name, settingsOf(config, name) ?? '');
-    if (siteConfig.active) await this.#parts.alerts.clear('upload_retries_warning', name);
+    await this.#parts.alerts.clear('upload_retries_warning', name);
+    this.#parts.alerts.doubt(name);
     return site;
   }
+}
+
+/** Who is told of a site takes effect without disturbing it. */
+function withoutTellers(site: SiteConfig): Partial<SiteConfig> {
+  return Object.fromEntries(Object.entries(site).filter(([key]) => !Object.hasOwn(alertSiteOptions.shape, key)));
 }
 
 /** What a site is made of, as text to compare; undefined where there is no such site. */
@@ -85,5 +92,5 @@ function settingsOf(config: DaemonConfig, name: string): string | undefined {
   const { backup_sites: sites } = config;
   const globals = settingsForSites.map((key) => config[key]);
   const related = sites[name]?.moved_from.map((other) => sites[other]);
-  return sites[name] === undefined ? undefined : JSON.stringify([globals, sites[name], related]);
+  return sites[name] === undefined ? undefined : JSON.stringify([globals, withoutTellers(sites[name]), related]);
 }

@@ -16,7 +16,6 @@ import type { WalSource } from '../wal/stored-wal.ts';
 import { WalBeginnings } from '../wal/wal-beginnings.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
 import { Admission } from './admission.ts';
-import { SharedAlerts } from './alerts/shared-alerts.ts';
 import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -96,10 +95,9 @@ export class Site implements SiteServices {
     this.#parts = parts;
     this.#stop = stop;
     this.#sources = sources;
-    const shared = new SharedAlerts(alerts);
     this.servers = openServerWatch(parts, site, {
       expected: () => keeper.identity ?? this.#cluster.identity,
-      alerts: shared.from('servers'),
+      alerts: alerts.from('servers'),
       onChange: () => this.loop.lookAgain(),
     });
     this.#cluster = new ClusterWatch({ directory: site.pg_data_directory, serverVersion: () => this.servers.pgVersion });
@@ -158,7 +156,7 @@ export class Site implements SiteServices {
     const onHole: ReceiverParts['onHole'] = (hole) => gaps?.report(hole);
     this.#receiverParts = {
       parts,
-      alerts: shared.from('receiver'),
+      alerts: alerts.from('receiver'),
       site,
       catalog,
       relatives,

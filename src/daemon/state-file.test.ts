@@ -14,7 +14,7 @@ const nothing: DaemonState = {
   sealing: {},
   compressionThreads: 3,
   servedFiles: { snapshot: () => ({}) },
-  alerts: { active: [] },
+  alerts: { active: [], view: { channels: [], files: null } },
   process: { pid: 1, memoryBytes: 0, heapBytes: 0, openFiles: undefined, threads: undefined, resources: {} },
 };
 

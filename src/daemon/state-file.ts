@@ -39,7 +39,7 @@ export interface DaemonState {
   readonly sealing: SealingState;
   readonly compressionThreads: number;
   readonly servedFiles: Pick<ServedFiles, 'snapshot'>;
-  readonly alerts: Pick<Alerts, 'active'>;
+  readonly alerts: Pick<Alerts, 'active' | 'view'>;
   readonly process: OwnProcess;
 }
 
@@ -71,6 +71,7 @@ export function describeState(state: DaemonState): Record<string, unknown> {
     pghoard: {
       version: state.version,
       alerts: state.alerts.active,
+      alerting: state.alerts.view,
       process: describeProcess(state.process),
       wal_receivers: receivers(({ because, waiting, rejected }) => ({ because, waiting, rejected })),
       sites: Object.fromEntries(state.sites.map((site) => [site.name, describeSite(site)])),

@@ -12,7 +12,7 @@ export interface SiteState {
 
 export interface DaemonState {
   readonly version: string;
-  readonly alerts: readonly { readonly name: string; readonly site: string; readonly because: string }[];
+  readonly alerts: readonly { readonly name: string; readonly site: string | null; readonly because: string }[];
   readonly sites: ReadonlyMap<string, SiteState>;
 }
 
@@ -67,7 +67,7 @@ export function judgeState(
     state.version === version
       ? ok('running', `pghoard ${version} answers at ${where}`)
       : warning('running', `pghoard ${state.version} answers at ${where}, but this is ${version}`, 'systemctl restart pghoard');
-  const alerts = state.alerts.filter(({ site }) => sites.includes(site)).map(judgeAlert);
+  const alerts = state.alerts.filter(({ site }) => site === null || sites.includes(site)).map(judgeAlert);
   return [
     running,
     ...(alerts.length > 0 ? alerts : [ok('alerts', 'no alert is active')]),
@@ -76,7 +76,8 @@ export function judgeState(
 }
 
 function judgeAlert({ name, site, because }: DaemonState['alerts'][number]): Finding {
-  return about(`site ${site}`, failure('alerts', `${name}: ${because}`, 'docs/guide.md, "When something is wrong"'));
+  const finding = failure('alerts', `${name}: ${because}`, `docs/alerts.md, "${name}"`);
+  return site === null ? finding : about(`site ${site}`, finding);
 }
 
 function judgeSite(name: string, site: SiteState | undefined): Finding[] {
@@ -119,7 +120,7 @@ function parseState(text: string): DaemonState | undefined {
   if (typeof ours['version'] !== 'string') return undefined;
   const alerts = listOf(ours['alerts']).map((alert) => ({
     name: textOf(alert['name']),
-    site: textOf(alert['site']),
+    site: alert['site'] === null ? null : textOf(alert['site']),
     because: textOf(alert['because']),
   }));
   const sites = Object.entries(objectOf(ours['sites'])).map(([name, site]): [string, SiteState] => [name, parseSite(objectOf(site))]);

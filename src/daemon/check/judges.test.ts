@@ -193,6 +193,7 @@ test('the daemon: version, alerts, lease, holes, and a site that it does not kno
   const alerts = [
     { name: 'wal_gap', site: 'main', because: 'WAL is missing' },
     { name: 'wal_gap', site: 'another', because: 'of no interest' },
+    { name: 'worker_crashed', site: null, because: 'of the daemon as a whole' },
   ];
   const holes = [
     { status: 'open', because: 'a hole' },
@@ -207,6 +208,7 @@ test('the daemon: version, alerts, lease, holes, and a site that it does not kno
     [
       ['running', 'warning', undefined],
       ['alerts', 'failure', 'site main'],
+      ['alerts', 'failure', undefined],
       ['lease', 'note', 'site main'],
       ['holes', 'failure', 'site main'],
       ['site', 'ok', 'site main'],

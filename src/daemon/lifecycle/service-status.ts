@@ -9,7 +9,8 @@ export interface SiteInBrief {
 
 export interface AlertInBrief {
   readonly name: string;
-  readonly site: string;
+  /** Null: the daemon as a whole. */
+  readonly site: string | null;
 }
 
 /** More than that and the line is no line any more. */
@@ -17,7 +18,10 @@ const shownMax = 4;
 
 /** One line: what is wrong first, then the newest base backup of each site, the oldest of them first. Times, not ages, so that it changes only with what it tells. */
 export function serviceStatus(sites: readonly SiteInBrief[], alerts: readonly AlertInBrief[]): string {
-  const trouble = alerts.length === 0 ? 'no alerts' : `ALERTS: ${shortened(alerts.map(({ name, site }) => `${name} (${site})`))}`;
+  const trouble =
+    alerts.length === 0
+      ? 'no alerts'
+      : `ALERTS: ${shortened(alerts.map(({ name, site }) => (site === null ? name : `${name} (${site})`)))}`;
   const worstFirst = sites.toSorted((a, b) => timeOf(a) - timeOf(b));
   return `${trouble}; ${sites.length === 0 ? 'no sites' : shortened(worstFirst.map(inWords))}`;
 }

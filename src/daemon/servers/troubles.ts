@@ -1,7 +1,7 @@
 import { explain, isOperatorError } from '../../lib/errors.ts';
 import { differenceOf, type SeenCluster, siteOfItsOwn } from '../../postgres/seen-cluster.ts';
 import { unsupportedBecause } from '../../postgres/versions.ts';
-import type { AlertName } from '../alerts/alerts.ts';
+import type { AlertName } from '../alerts/alert-catalogue.ts';
 import type { NodeFailure } from './node-watch.ts';
 import type { NodeView, ServerSample } from './server-sample.ts';
 
