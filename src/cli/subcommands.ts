@@ -13,6 +13,10 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'tell whether everything is set up, and what mends what is not',
     load: async () => (await import('./check.ts')).checkProgram,
   },
+  retention: {
+    summary: 'tell what is kept, why, and when it goes; confirm a large deletion',
+    load: async () => (await import('./retention.ts')).retentionProgram,
+  },
 };
 
 /** Who has a configuration file of that name can write ./check. */

@@ -6,6 +6,8 @@ import type { GlobalOptions, SiteOptions } from './schema.ts';
 
 /** Where backups of a site without `object_storage` go, in `backup_location`. */
 const defaultStoreName = 'object_storage';
+/** How many base backups are kept where nothing says. */
+const countDefault = 2;
 
 /** Fills in defaults that depend on other keys, and takes relative paths from the working directory. */
 export function completeConfig(file: string, options: GlobalOptions, sites: ReadonlyMap<string, SiteOptions>): Config {
@@ -35,6 +37,7 @@ function completeSite(name: string, site: SiteOptions, options: GlobalOptions, b
     alerts: site.alerts && completeAlerts(site.alerts),
     prefix: normalisePrefix(prefix),
     object_storage: completeStorage(site.object_storage ?? defaultStorage(backupLocation), prefix.startsWith('/')),
+    basebackup_count: site.basebackup_count === undefined ? defaultCount(site) : site.basebackup_count,
     basebackup_minute: site.basebackup_hour === null ? null : (site.basebackup_minute ?? 0),
     pg_data_directory: absolute(site.pg_data_directory),
     pg_bin_directory: absolute(site.pg_bin_directory),
@@ -45,6 +48,11 @@ function completeSite(name: string, site: SiteOptions, options: GlobalOptions, b
 
 function completeAlerts({ webhook, ...rest }: AlertOptions): AlertOptions {
   return { ...rest, webhook: webhook && { ...webhook, secret_file: absolute(webhook.secret_file), ca_file: absolute(webhook.ca_file) } };
+}
+
+/** Where something else says what is kept, a default nobody wrote must not be what deletes. */
+function defaultCount({ recovery_window_days: windowDays, keep }: SiteOptions): number | null {
+  return windowDays === null && keep === null ? countDefault : null;
 }
 
 function defaultStorage(backupLocation: string | null): StorageOptions {

@@ -2,8 +2,10 @@ import type { StorageOptions } from '../storage/options.ts';
 import type { GlobalOptions, SiteOptions } from './schema.ts';
 
 /** A site with all defaults filled in and all paths absolute. */
-export type SiteConfig = Readonly<Omit<SiteOptions, 'prefix' | 'object_storage'>> & {
+export type SiteConfig = Readonly<Omit<SiteOptions, 'prefix' | 'object_storage' | 'basebackup_count'>> & {
   readonly name: string;
+  /** Null: any number. */
+  readonly basebackup_count: number | null;
   /** What the keys of its objects begin with; no slash at either end. May be empty. */
   readonly prefix: string;
   readonly object_storage: StorageOptions;

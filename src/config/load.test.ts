@@ -84,12 +84,24 @@ test('a site has the defaults of the newest release', async () => {
     basebackup_count: 2,
     basebackup_count_min: 2,
     basebackup_age_days_max: null,
+    recovery_window_days: null,
+    keep: null,
+    retention_confirmation: true,
     prefix: 'main',
     moved_from: [],
     encryption_key_id: null,
     encryption_keys: null,
     object_storage: { storage_type: 'local', directory: '/backups', prefix: null, statsd_info: null, notifier: null },
   });
+});
+
+test('a count that nobody wrote does not delete where something else says what is kept', async () => {
+  const count = async (given: object) => (await onlySite({ object_storage: local, ...given })).basebackup_count;
+  assert.equal(await count({ recovery_window_days: 7 }), null);
+  assert.equal(await count({ keep: { monthly: 12 } }), null);
+  assert.equal(await count({ recovery_window_days: 7, basebackup_count: 3 }), 3);
+  assert.equal(await count({ basebackup_count: null }), null);
+  assert.equal(await count({ basebackup_age_days_max: 7 }), 2);
 });
 
 test('a site without object_storage keeps its backups in backup_location, with a warning', async () => {

@@ -31,6 +31,7 @@ interface SiteRule {
 const rules: readonly SiteRule[] = [
   { about: ['basebackup_hour', 'basebackup_minute', 'basebackup_interval_hours'], check: checkSchedule },
   { about: ['basebackup_count', 'basebackup_count_min'], check: checkCounts },
+  { about: ['keep'], check: checkKeep },
   { about: ['basebackup_format', 'basebackup_mode'], check: checkFormat },
   { about: ['active', 'active_backup_mode', 'basebackup_mode'], check: checkWal },
   { about: ['active_backup_mode', 'wal_durability'], check: checkDurability },
@@ -82,8 +83,14 @@ function checkSchedule({ options }: SiteInFile, problem: Problem): void {
 /** The default of one against the value of the other is no contradiction. */
 function checkCounts({ options, isGiven }: SiteInFile, problem: Problem): void {
   const { basebackup_count: count, basebackup_count_min: min } = options;
-  if (!isGiven('basebackup_count') || !isGiven('basebackup_count_min') || count === null) return;
+  if (!isGiven('basebackup_count_min') || count === null || count === undefined) return;
   if (min > count) problem(['basebackup_count_min'], `is ${min}, more than basebackup_count ${count} ever keeps`);
+}
+
+/** Whoever writes that wants something kept. */
+function checkKeep({ options: { keep } }: SiteInFile, problem: Problem): void {
+  if (keep === null || Object.values(keep).some((periods) => periods > 0)) return;
+  problem(['keep'], 'keeps nothing: give daily, weekly, monthly or yearly a number above 0, or leave it out');
 }
 
 function checkFormat({ options }: SiteInFile, problem: Problem): void {

@@ -2,8 +2,8 @@ import { access } from 'node:fs/promises';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
-import { countFailure } from '../lib/metrics.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
+import type { PendingConfirmation } from '../retention/confirmation.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
 import { backupViews } from './backup-views.ts';
@@ -82,6 +82,16 @@ export class SiteLoop {
     return this.#retention.postponed;
   }
 
+  /** What retention deletes only if somebody says that it is meant. */
+  get pendingDeletion(): PendingConfirmation | undefined {
+    return this.#retention.pending;
+  }
+
+  /** Base backups that are only kept for themselves, see `SiteRetention`. */
+  get keptAlone(): ReadonlySet<string> {
+    return this.listing === undefined ? new Set() : this.#retention.keptAlone(this.listing);
+  }
+
   get schedule(): Schedule {
     return scheduleOf(this.#deps.site);
   }
@@ -109,8 +119,16 @@ export class SiteLoop {
   requestBasebackup(): void {
     const { site } = this.#deps;
     if (!site.active) throw new OperatorError('site-inactive', `site ${site.name} is not active: it takes no base backups`);
-    this.#requireOwn();
+    this.#requireOwn('Ask that one for a base backup.');
     this.#backups.request();
+    this.lookAgain();
+  }
+
+  /** Throws `retention-not-pending` where the deletion with this digest does not wait for it. */
+  confirmDeletion(digest: string): void {
+    this.#requireOwn('Confirm it there.');
+    this.#retention.confirm(digest);
+    this.#listing.outdate();
     this.lookAgain();
   }
 
@@ -122,7 +140,7 @@ export class SiteLoop {
   }
 
   async #run(): Promise<void> {
-    const { clock, metrics, log } = this.#deps.parts;
+    const { clock, log } = this.#deps.parts;
     let failures = 0;
     let told: string | undefined;
     while (!this.#end.signal.aborted) {
@@ -132,7 +150,6 @@ export class SiteLoop {
         told = undefined;
       } catch (error) {
         failures++;
-        if (!this.#end.signal.aborted) countFailure(metrics, 'pghoard_run', error);
         const text = `a pass over the site failed: ${explain(error)}`;
         if (!this.#end.signal.aborted && text !== told) log.error({ site: this.#deps.site.name }, text);
         told = text;
@@ -148,6 +165,7 @@ export class SiteLoop {
     if (this.#deps.site.active) await this.#deps.admission.check(this.#end.signal);
     const fresh = await this.#listing.refresh(this.#end.signal);
     if (fresh && this.#mayPrune()) await this.#prune(fresh);
+    if (!this.#deps.site.active || this.#deps.ownership.standing === 'elsewhere') await this.#retention.standDown();
     const { site, parts } = this.#deps;
     const now = parts.clock.now();
     const step = nextStep(await this.#view(), scheduleOf(site), now);
@@ -187,15 +205,15 @@ export class SiteLoop {
   }
 
   async #prune(fresh: FreshListing): Promise<void> {
-    const { basebackups, postponed } = await this.#retention.run(fresh.own, fresh.elsewhere, this.#end.signal);
+    const { basebackups } = await this.#retention.run(fresh.own, fresh.elsewhere, this.#end.signal);
     this.#listing.deleted(basebackups, fresh);
-    if (postponed !== undefined || basebackups.length > 0) this.#listing.outdate();
+    if (this.#retention.isWaitingForWal || basebackups.length > 0) this.#listing.outdate();
   }
 
-  #requireOwn(): void {
+  #requireOwn(hint: string): void {
     const { ownership, site } = this.#deps;
     if (ownership.standing !== 'elsewhere') return;
-    throw new OperatorError('lease-elsewhere', `site ${site.name}: ${ownership.hindrance}`, { hint: 'Ask that one for a base backup.' });
+    throw new OperatorError('lease-elsewhere', `site ${site.name}: ${ownership.hindrance}`, { hint });
   }
 }
 

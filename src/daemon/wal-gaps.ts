@@ -16,7 +16,7 @@ import type { SiteLoop } from './site-loop.ts';
 export interface WalGapsDeps {
   readonly parts: Pick<DaemonParts, 'alerts' | 'clock' | 'log'>;
   readonly site: Pick<SiteConfig, 'name' | 'basebackup_interval_hours' | 'basebackup_after_wal_gap'>;
-  readonly loop: Pick<SiteLoop, 'listing' | 'isListingOld' | 'requestBasebackup' | 'backupActivity'>;
+  readonly loop: Pick<SiteLoop, 'listing' | 'isListingOld' | 'keptAlone' | 'requestBasebackup' | 'backupActivity'>;
   readonly map: ArchiveMap;
   readonly watch: ArchiveWatch;
   readonly mending: MendDeps;
@@ -156,7 +156,7 @@ export class WalGaps {
     const { listing } = loop;
     if (typeof view === 'string' || listing === undefined) return undefined;
     if (this.#gaps === undefined || this.#found?.version !== version || this.#found.listing !== listing) {
-      this.#gaps = findGaps(view, needyBackups(listing.entries, view.segmentBytes));
+      this.#gaps = findGaps(view, needyBackups(listing.entries, view.segmentBytes, loop.keptAlone));
       this.#troubles = troublesOf(this.#gaps);
       this.#found = { version, listing };
       this.#reported = undefined;

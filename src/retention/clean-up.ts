@@ -1,7 +1,11 @@
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { oldestPosition } from './decide.ts';
+import { decideRetention, type RetentionRules } from './decide.ts';
 import { type PrunedWal, pruneWal, type WalPruneOptions } from './prune-wal.ts';
+import { retainable } from './retainable.ts';
+import type { WalNeeds } from './wal-need.ts';
+
+const keepAll: RetentionRules = { countMax: undefined, ageDaysMax: undefined, countMin: 1, intervalHours: 0 };
 
 /**
  * Deletes the WAL that lies before every base backup there is, such as what gaps and failed deletions of older versions left behind.
@@ -15,7 +19,7 @@ export async function cleanUpWal(catalog: Catalog, movedFrom: readonly Catalog[]
   return pruneWal(catalog, walNeededByAll(listings, catalog.store.name), options);
 }
 
-function walNeededByAll(listings: readonly BasebackupListing[], storeName: string): string {
+function walNeededByAll(listings: readonly BasebackupListing[], storeName: string): WalNeeds {
   const unreadable = listings.flatMap((listing) => listing.unreadable);
   if (unreadable.length > 0) {
     throw new OperatorError(
@@ -27,8 +31,9 @@ function walNeededByAll(listings: readonly BasebackupListing[], storeName: strin
       },
     );
   }
-  const position = oldestPosition(listings.flatMap((listing) => listing.entries));
-  if (position !== undefined) return position;
+  const backups = listings.flatMap(({ entries }) => entries.map((entry) => retainable(entry)));
+  const { wal } = decideRetention(backups, keepAll, new Date(0));
+  if (wal !== undefined) return wal;
   throw new OperatorError('basebackup-missing', `nothing is deleted: there is no base backup in ${storeName}`, {
     hint: 'Without one it cannot be known which WAL a running base backup will need. Take one first.',
   });

@@ -1,14 +1,26 @@
+import { byPosition, inOrder, type Placed } from './backup-order.ts';
+import { type KeepRule, keptByPeriod } from './keep-periods.ts';
+import { inOrderOfBeginning, positionOf, type WalNeed, type WalNeeds } from './wal-need.ts';
+
 /** What the decision needs to know of a base backup. */
 export interface RetainableBackup {
   readonly name: string;
   readonly startTime: Date;
+  readonly endTime?: Date | undefined;
+  /** When its last object was stored. */
+  readonly completed: Date;
   /** 24 hex digits. */
   readonly startWalSegment: string;
-  /** Undefined: not preserved. */
-  readonly preservedUntil: Date | undefined;
+  /** Unknown for those taken on a standby, and by old versions. */
+  readonly endWalSegment?: string | undefined;
+  /** It can be restored without any stored WAL. */
+  readonly holdsItsWal?: boolean;
+  readonly preservedUntil?: Date | undefined;
+  /** Why it cannot be restored, such as WAL that is missing: then it is no reason to let another one go. */
+  readonly flaw?: string | undefined;
 }
 
-/** How many and how old; names and meaning as in the configuration. */
+/** Which base backups stay; names and meaning as in the configuration. */
 export interface RetentionRules {
   /** Undefined: any number. */
   readonly countMax: number | undefined;
@@ -17,58 +29,163 @@ export interface RetentionRules {
   /** Age never leaves fewer than these; 0 switches the rule of age off. */
   readonly countMin: number;
   readonly intervalHours: number;
+  /** Any second of so many days can be restored. */
+  readonly windowDays?: number | undefined;
+  readonly keep?: KeepRule | undefined;
+  /** In which the days, weeks, months and years of `keep` begin. */
+  readonly timeZone?: string;
 }
 
-export interface Doomed {
+export interface BackupVerdict {
   readonly name: string;
+  readonly stays: boolean;
   readonly because: string;
+  /** Which WAL stays for it: all that follows its start, or only what makes it consistent. */
+  readonly wal: 'onwards' | 'its own' | 'none';
 }
 
 export interface RetentionDecision {
-  /** Oldest first. Never all there are. */
-  readonly doomed: readonly Doomed[];
-  /** The position (last 16 hex digits of a WAL name) before which no kept backup needs WAL; undefined: all WAL stays. */
-  readonly walNeededFrom: string | undefined;
+  /** Oldest first. */
+  readonly backups: readonly BackupVerdict[];
+  /** Those that go, oldest first. Never all there are. */
+  readonly doomed: readonly BackupVerdict[];
+  /** Undefined: all WAL stays. */
+  readonly wal: WalNeeds | undefined;
 }
 
-const dayMs = 86_400_000;
+interface Candidate extends Placed<RetainableBackup> {
+  /** Newer ones that can be restored. */
+  readonly newer: number;
+}
 
-/** Decides which backups go. The oldest go first; a preserved one stays and does not protect the others; the newest always stays. */
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** A base backup of which it is not known where it ends has its WAL stored so long after it was complete. */
+const lateWalMs = dayMs;
+/** So long before the newest base backup a timeline may have been left that none leads to. */
+const strandedMs = 7 * dayMs;
+
+/**
+ * Decides which base backups go and which WAL they leave needed. A backup stays as long as any rule wants it. No clock, no store: the same
+ * backups give the same decision, in whatever order they come.
+ */
 export function decideRetention(backups: readonly RetainableBackup[], rules: RetentionRules, now: Date): RetentionDecision {
-  const ascending = backups.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
-  const candidates = ascending.slice(0, -1).filter((backup) => (backup.preservedUntil ?? now) <= now);
-  const doomed: Doomed[] = [];
-  for (const backup of candidates) {
-    const because = reasonToGo(backup, ascending.length - doomed.length, rules, now);
-    if (because === undefined) break;
-    doomed.push({ name: backup.name, because });
-  }
-  const gone = new Set(doomed.map((backup) => backup.name));
-  return { doomed, walNeededFrom: oldestPosition(ascending.filter((backup) => !gone.has(backup.name))) };
+  const order = inOrder(backups);
+  const time = believedTime(order, now);
+  const candidates = order.map((each, index) => ({ ...each, newer: order.slice(index + 1).filter(isGood).length }));
+  const newest = newestOnes(order);
+  const window = windowOf(order, rules, time);
+  const periods = periodsOf(order, rules);
+  const verdicts = candidates.map((candidate): BackupVerdict => {
+    const { backup } = candidate;
+    const { name, preservedUntil } = backup;
+    const reasons = [
+      ...(newest.has(name) ? ['it is the newest'] : []),
+      ...(preservedUntil !== undefined && preservedUntil > time ? [`it is preserved until ${preservedUntil.toISOString()}`] : []),
+      ...(window.has(name) ? [window.get(name) ?? ''] : []),
+    ];
+    const limit = limitFor(candidate, rules, time);
+    if (limit.stays) reasons.push(limit.because);
+    const kept = periods.get(name) ?? [];
+    const because = [...reasons, ...(kept.length === 0 ? [] : [`it is the last of ${kept.join(', ')} (keep)`])];
+    if (because.length === 0) return { name, stays: false, because: limit.because, wal: 'none' };
+    const wal = reasons.length > 0 ? 'onwards' : backup.holdsItsWal ? 'none' : 'its own';
+    return { name, stays: true, because: because.join('; '), wal };
+  });
+  return { backups: verdicts, doomed: verdicts.filter(({ stays }) => !stays), wal: walNeedsOf(order, verdicts) };
 }
 
 /**
- * Whether a kept backup may need this WAL segment. Positions grow along every timeline, so a segment below the start of
- * every kept backup is of no use to any of them, whatever its timeline.
+ * The clock, but not ahead of the newest base backup: without new ones nothing grows old. So one that is wrong by a year, or a host that has
+ * slept for a month, lets nothing go.
  */
-export function isWalNeeded(segment: string, walNeededFrom: string): boolean {
-  return positionOf(segment) >= walNeededFrom;
+function believedTime(order: readonly Placed<RetainableBackup>[], now: Date): Date {
+  const newestMs = Math.max(...order.map(({ backup, time }) => Math.max(time.getTime(), backup.completed.getTime())));
+  return new Date(Math.min(now.getTime(), newestMs));
 }
 
-function reasonToGo(backup: RetainableBackup, left: number, rules: RetentionRules, now: Date): string | undefined {
-  if (rules.countMax !== undefined && left > rules.countMax)
-    return `there are ${left} base backups, ${rules.countMax} are kept (basebackup_count)`;
-  if (rules.ageDaysMax === undefined || rules.countMin === 0 || left <= rules.countMin) return undefined;
-  const ageDays = (now.getTime() - backup.startTime.getTime() - rules.intervalHours * 3_600_000) / dayMs;
-  if (ageDays <= rules.ageDaysMax) return undefined;
-  return `it is ${ageDays.toFixed(1)} days old, ${rules.ageDaysMax} are kept (basebackup_age_days_max)`;
+/** Of those that can be restored the newest, by every way to tell: they stay whatever a rule or a clock says. And those behind them. */
+function newestOnes(order: readonly Placed<RetainableBackup>[]): ReadonlySet<string> {
+  const good = order.filter(isGood).map(({ backup }) => backup);
+  const behind = order.slice(order.findLastIndex(isGood) + 1).map(({ backup }) => backup);
+  const byTime = good.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
+  const found = [good.at(-1), byTime.at(-1), good.toSorted(byPosition).at(-1), ...behind];
+  return new Set(found.flatMap((backup) => (backup === undefined ? [] : [backup.name])));
 }
 
-/** The position before which none of these backups needs WAL; undefined where there are none. */
-export function oldestPosition(kept: readonly Pick<RetainableBackup, 'startWalSegment'>[]): string | undefined {
-  return kept.map((backup) => positionOf(backup.startWalSegment)).toSorted()[0];
+/** What count and age say. Where a window or `keep` is set, and neither count nor age, what is outside of those goes. */
+function limitFor({ time, newer }: Candidate, rules: RetentionRules, now: Date): { stays: boolean; because: string } {
+  const { countMax, ageDaysMax, countMin, intervalHours } = rules;
+  if (countMax !== undefined && newer >= countMax) {
+    return { stays: false, because: `${countMax} newer ones are kept (basebackup_count)` };
+  }
+  const hasAge = ageDaysMax !== undefined && countMin > 0;
+  if (hasAge && newer >= countMin) {
+    const ageDays = (now.getTime() - time.getTime() - intervalHours * hourMs) / dayMs;
+    if (ageDays <= ageDaysMax) return { stays: true, because: `it is not older than ${ageDaysMax} days (basebackup_age_days_max)` };
+    return { stays: false, because: `it is ${ageDays.toFixed(1)} days old, ${ageDaysMax} are kept (basebackup_age_days_max)` };
+  }
+  if (countMax !== undefined) return { stays: true, because: `it is one of the newest ${countMax} (basebackup_count)` };
+  if (!hasAge && rules.windowDays === undefined && rules.keep === undefined) {
+    return { stays: true, because: 'nothing limits how many are kept' };
+  }
+  const least = Math.max(countMin, 1);
+  if (newer < least) return { stays: true, because: `it is one of the newest ${least} (basebackup_count_min)` };
+  return { stays: false, because: `neither ${wishesOf(rules)} needs it` };
 }
 
-function positionOf(segment: string): string {
-  return segment.slice(8, 24);
+function wishesOf({ windowDays, keep }: RetentionRules): string {
+  return [...(windowDays === undefined ? [] : ['recovery_window_days']), ...(keep === undefined ? [] : ['keep'])].join(' nor ');
+}
+
+/** The newest base backup that had ended when the window begins, and all that follow; where none had, all. Values are reasons. */
+function windowOf(order: readonly Placed<RetainableBackup>[], rules: RetentionRules, now: Date): ReadonlyMap<string, string> {
+  const { windowDays } = rules;
+  if (windowDays === undefined) return new Map();
+  const begin = new Date(now.getTime() - windowDays * dayMs);
+  const first = order.findLastIndex((each, index) => isGood(each) && endOf(each, order[index + 1]) <= begin);
+  const because = `the last ${windowDays} days begin with it (recovery_window_days)`;
+  const inside = `it lies within the last ${windowDays} days (recovery_window_days)`;
+  const kept = order.slice(Math.max(first, 0));
+  return new Map(kept.map(({ backup: { name } }, index) => [name, index === 0 && first >= 0 ? because : inside]));
+}
+
+/** When it had ended at the latest. */
+function endOf({ backup, time }: Placed<RetainableBackup>, next: Placed<RetainableBackup> | undefined): Date {
+  const known = backup.endTime ?? (next !== undefined && next.time < backup.completed ? next.time : backup.completed);
+  return known > time ? known : time;
+}
+
+function periodsOf(order: readonly Placed<RetainableBackup>[], { keep, timeZone = 'UTC' }: RetentionRules) {
+  if (keep === undefined) return new Map<string, readonly string[]>();
+  return keptByPeriod(
+    order.filter(isGood).map(({ backup: { name }, time }) => ({ name, time })),
+    keep,
+    timeZone,
+  );
+}
+
+function walNeedsOf(order: readonly Placed<RetainableBackup>[], verdicts: readonly BackupVerdict[]): WalNeeds | undefined {
+  const kept = order.filter((_, index) => verdicts[index]?.stays).map(({ backup }) => backup);
+  const newest = order.at(-1);
+  if (newest === undefined) return undefined;
+  const kinds = new Map(verdicts.map(({ name, wal }) => [name, wal]));
+  return {
+    needs: inOrderOfBeginning(kept.flatMap((backup) => needOf(backup, kinds.get(backup.name)))),
+    newestTimeline: kept.map(({ startWalSegment }) => startWalSegment.slice(0, 8)).reduce((a, b) => (a > b ? a : b), ''),
+    strandedSince: new Date(newest.time.getTime() - strandedMs),
+  };
+}
+
+function needOf(backup: RetainableBackup, kind: BackupVerdict['wal'] | undefined): WalNeed[] {
+  const { name: by, startWalSegment, endWalSegment, completed } = backup;
+  const from = positionOf(startWalSegment);
+  if (kind === 'onwards') return [{ by, from }];
+  if (kind !== 'its own') return [];
+  if (endWalSegment !== undefined) return [{ by, from, until: positionOf(endWalSegment) }];
+  return [{ by, from, storedUntil: new Date(completed.getTime() + lateWalMs) }];
+}
+
+function isGood({ backup }: Placed<RetainableBackup>): boolean {
+  return backup.flaw === undefined;
 }

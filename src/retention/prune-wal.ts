@@ -1,10 +1,9 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import { parseBeginningName } from '../catalog/wal-beginning.ts';
 import { inBatches } from '../lib/in-batches.ts';
-import { classifyWalFile } from '../postgres/wal-name.ts';
 import { addLocked, type LockedSummary, noneLocked, summaryOfLocked } from '../storage/delete-many.ts';
 import { deleteManyMax, type ObjectInfo } from '../storage/object-store.ts';
-import { isWalNeeded } from './decide.ts';
+import { storedWal, verdictOn } from './survey-wal.ts';
+import type { WalNeeds } from './wal-need.ts';
 
 export interface WalPruneOptions {
   readonly signal: AbortSignal;
@@ -22,14 +21,11 @@ export interface PrunedWal {
   readonly locked: LockedSummary;
 }
 
-/**
- * Deletes segments, partial segments and beginnings of segments below a position (as `decideRetention` tells it), on every timeline. History files stay: they are tiny
- * and tell where timelines meet. What is no WAL file by its name is not touched. Can be interrupted and repeated.
- */
-export async function pruneWal(catalog: Catalog, walNeededFrom: string, options: WalPruneOptions): Promise<PrunedWal> {
+/** Deletes segments, partial segments and beginnings of segments that nothing needs, on every timeline. Can be interrupted and repeated. */
+export async function pruneWal(catalog: Catalog, needs: WalNeeds, options: WalPruneOptions): Promise<PrunedWal> {
   const { signal, dryRun = false, onFile = () => {} } = options;
   let pruned: PrunedWal = { files: 0, bytes: 0, locked: noneLocked };
-  for await (const batch of inBatches(unneededWal(catalog, walNeededFrom, signal), deleteManyMax)) {
+  for await (const batch of inBatches(unneededWal(catalog, needs, signal), deleteManyMax)) {
     for (const file of batch) onFile(file);
     const keys = batch.map(({ key }) => key);
     const locked = dryRun ? [] : await catalog.store.deleteMany(keys, { signal });
@@ -41,17 +37,6 @@ export async function pruneWal(catalog: Catalog, walNeededFrom: string, options:
   return pruned;
 }
 
-async function* unneededWal(catalog: Catalog, walNeededFrom: string, signal: AbortSignal): AsyncGenerator<ObjectInfo> {
-  for (const prefix of [catalog.keys.walPrefix, catalog.keys.walPartialPrefix]) {
-    for await (const file of catalog.store.list(prefix, { signal })) {
-      const segment = segmentOf(file.key.slice(prefix.length));
-      if (segment !== undefined && !isWalNeeded(segment, walNeededFrom)) yield file;
-    }
-  }
-}
-
-/** Of what is stored the segment that it is, or a part of it; undefined for anything else. */
-function segmentOf(name: string): string | undefined {
-  const kind = classifyWalFile(name);
-  return kind === 'segment' || kind === 'partial' ? name.slice(0, 24) : parseBeginningName(name)?.segment;
+async function* unneededWal(catalog: Catalog, needs: WalNeeds, signal: AbortSignal): AsyncGenerator<ObjectInfo> {
+  for await (const file of storedWal(catalog, signal)) if (!verdictOn(file, needs).stays) yield file;
 }

@@ -68,9 +68,10 @@ test('a preserved backup stays with its WAL until the request is cancelled', asy
   const catalog = await makeStoredSite(three, wal);
   const request = [catalog, catalog.keys.basebackupMain('2026-11-20_0'), new Date('2026-12-01T00:00:00Z')] as const;
   await requestPreservation(...request);
-  assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-21_0'], walFiles: 1 });
+  assert.deepEqual(await pruneNow(catalog), { basebackups: [], walFiles: 1 });
   await cancelPreservation(...request);
   assert.deepEqual([...(await preservedUntil(catalog))], []);
+  assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-20_0'], walFiles: 3 });
 });
 
 test('nothing goes until the last WAL that the newest backup needs is stored: it may never come', async () => {
@@ -129,6 +130,6 @@ test('WAL that a backup of a site moved from needs stays', async () => {
   const catalog = await makeStoredSite(three, wal);
   const old = await makeStoredSite({ '2026-11-19_0': '000000010000000000000004' }, []);
   const { entries } = await old.basebackups();
-  const result = await prune(await catalog.basebackups(), rules, now, { catalog, log: silentLog, signal }, 'always', entries);
+  const result = await prune(await catalog.basebackups(), rules, now, { catalog, log: silentLog, signal }, { elsewhere: entries });
   assert.deepEqual(result, { basebackups: ['2026-11-20_0'], walFiles: 1 });
 });

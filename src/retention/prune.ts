@@ -1,18 +1,26 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing } from '../catalog/catalog.ts';
-import { preservedUntil } from '../catalog/preservation.ts';
 import { lockedUntil } from '../storage/delete-many.ts';
-import { type Doomed, decideRetention, oldestPosition, type RetentionRules } from './decide.ts';
+import type { PendingConfirmation } from './confirmation.ts';
+import type { BackupVerdict, RetentionRules } from './decide.ts';
 import { isDelta } from './delta-references.ts';
 import { Locks } from './locks.ts';
-import { missingWalOf } from './missing-wal.ts';
+import { isAnythingDoomed, needOfAll, planRetention, unfinishedMs, withNeeds } from './plan.ts';
+import { pruneHistories } from './prune-histories.ts';
 import { pruneWal } from './prune-wal.ts';
 import { releasedBy, type SweepDeps, sweepDeltaFiles } from './sweep-delta-files.ts';
-
-/** Chunks without a main object may for so long belong to a backup that is being taken on another host. */
-const orphanMsMin = 7 * 86_400_000;
+import type { WalNeeds } from './wal-need.ts';
 
 export type PruneDeps = SweepDeps;
+
+export interface PruneOptions {
+  /** Looking for unneeded WAL, or for unneeded files of delta backups, lists all of it; between two backups there is seldom any. */
+  readonly walPruning?: 'always' | 'if-a-backup-goes';
+  /** Base backups of sites that this one was moved from, which need WAL of it. */
+  readonly elsewhere?: readonly BasebackupEntry[];
+  /** Whether somebody has said that this deletion is meant. */
+  readonly isConfirmed?: (deletion: PendingConfirmation) => boolean;
+}
 
 export interface PruneResult {
   /** Names of the base backups that went. */
@@ -21,50 +29,61 @@ export interface PruneResult {
   readonly walFiles: number;
   /** Why nothing went now although something is to go. */
   readonly postponed?: string;
+  /** Nothing went because this has to be confirmed. */
+  readonly confirmation?: PendingConfirmation;
   /** What locks of the store keep although it is to go, and until when. */
   readonly locked?: string;
 }
 
-/** Looking for unneeded WAL, or for unneeded files of delta backups, lists all of it; between two backups there is seldom any. */
-export type WalPruning = 'always' | 'if-a-backup-goes';
-
 /**
  * Deletes the base backups that the rules let go and the WAL that no kept one needs. Can be interrupted and repeated at any point.
  * A backup that a lock of the store keeps stays whole, with all that it needs; other things that locks keep are left for a later pass.
- * Nothing goes as long as the newest backup cannot be restored for want of WAL: the older ones may be the last that can.
- * WAL stays as long as there is an object among the base backups whose needs cannot be read, and as backups `elsewhere` (of sites that this
- * one was moved from) need it.
+ * A backup that cannot be restored for want of WAL is no reason to let an older one go, and as long as that is the newest one, nothing goes. WAL stays as long as there is an object among the base
+ * backups whose needs cannot be read.
  */
 export async function prune(
   listing: BasebackupListing,
   rules: RetentionRules,
   now: Date,
   deps: PruneDeps,
-  walPruning: WalPruning = 'always',
-  elsewhere: readonly BasebackupEntry[] = [],
+  { walPruning = 'always', elsewhere = [], isConfirmed = () => true }: PruneOptions = {},
 ): Promise<PruneResult> {
-  const { doomed, walNeededFrom } = await decide(listing.entries, rules, now, deps);
-  const postponed = doomed.length > 0 ? await whyNotYet(listing.entries, deps) : undefined;
-  if (postponed !== undefined) return { basebackups: [], walFiles: 0, postponed };
-  const doomedEntries = listing.entries.filter(({ name }) => doomed.some((backup) => backup.name === name));
-  const released = await releasedBy(doomedEntries, deps);
+  const request = { listing, elsewhere, rules, now };
+  if (walPruning !== 'always' && !(await isAnythingDoomed(request, deps))) return { basebackups: [], walFiles: 0 };
+  const plan = await planRetention(request, deps);
+  const { decision, needs, survey, waitsFor, confirmation } = plan;
+  if (waitsFor !== undefined) return { basebackups: [], walFiles: 0, postponed: waitsFor };
+  if (confirmation !== undefined && !isConfirmed(confirmation)) return { basebackups: [], walFiles: 0, confirmation };
   const locks = new Locks();
-  const going = await forget(doomedEntries, doomed, locks, deps);
-  const basebackups = going.map(({ name }) => name);
-  if (walPruning === 'always') await removeOrphanChunks(now, locks, deps);
-  if (walPruning === 'always' || going.some(isDelta)) locks.add((await sweepDeltaFiles({ gone: basebackups, released, now }, deps)).locked);
-  const walMayGo = listing.unreadable.length === 0 && (walPruning === 'always' || basebackups.length > 0);
-  const neededFrom =
-    walNeededFrom === undefined ? undefined : earliest(walNeededFrom, oldestPosition([...locks.basebackups, ...elsewhere]));
-  const walFiles = neededFrom !== undefined && walMayGo ? await removeWal(neededFrom, locks, deps) : 0;
+  const basebackups = await removeBackups(listing, decision.doomed, { walPruning, now }, locks, deps);
+  const goes = survey.some(({ stays }) => !stays);
+  const walFiles = goes ? await removeWal(withNeeds(needs, locks.basebackups.map(needOfAll)), locks, deps) : 0;
+  await pruneHistories(plan, deps);
   const { text: locked } = locks;
   return { basebackups, walFiles, ...(locked !== undefined && { locked }) };
+}
+
+/** With all that only they needed. Resolves to the names of those that went. */
+async function removeBackups(
+  { entries }: BasebackupListing,
+  doomed: readonly BackupVerdict[],
+  { walPruning, now }: { readonly walPruning: PruneOptions['walPruning']; readonly now: Date },
+  locks: Locks,
+  deps: PruneDeps,
+): Promise<string[]> {
+  const doomedEntries = entries.filter(({ name }) => doomed.some((backup) => backup.name === name));
+  const released = await releasedBy(doomedEntries, deps);
+  const going = await forget(doomedEntries, doomed, locks, deps);
+  const gone = going.map(({ name }) => name);
+  if (walPruning === 'always') await removeOrphanChunks(now, locks, deps);
+  if (walPruning === 'always' || going.some(isDelta)) locks.add((await sweepDeltaFiles({ gone, released, now }, deps)).locked);
+  return gone;
 }
 
 /** Resolves to those that went. */
 async function forget(
   entries: readonly BasebackupEntry[],
-  doomed: readonly Doomed[],
+  doomed: readonly BackupVerdict[],
   locks: Locks,
   { catalog, log, signal }: PruneDeps,
 ): Promise<BasebackupEntry[]> {
@@ -83,41 +102,20 @@ async function forget(
   return going;
 }
 
-async function removeWal(neededFrom: string, locks: Locks, { catalog, log, signal }: PruneDeps): Promise<number> {
-  const { files, bytes, locked } = await pruneWal(catalog, neededFrom, { signal });
-  if (files > 0) log.info({ walFiles: files, bytes, neededFrom }, 'deleted WAL that no base backup needs');
+async function removeWal(needs: WalNeeds | undefined, locks: Locks, { catalog, log, signal }: PruneDeps): Promise<number> {
+  if (needs === undefined) return 0;
+  const { files, bytes, locked } = await pruneWal(catalog, needs, { signal });
+  if (files > 0) log.info({ walFiles: files, bytes, neededFrom: needs.needs[0]?.from }, 'deleted WAL that no base backup needs');
   locks.add(locked);
   return files;
 }
 
-function earliest(position: string, other: string | undefined): string {
-  return other !== undefined && other < position ? other : position;
-}
-
-async function whyNotYet(entries: readonly BasebackupEntry[], { catalog, signal }: PruneDeps): Promise<string | undefined> {
-  const newest = entries.at(-1);
-  const missing = newest && (await missingWalOf(newest, catalog, signal));
-  if (missing === undefined) return undefined;
-  return `no base backup is deleted before the newest one, ${newest?.name}, can be restored: it needs WAL ${missing}, which is not stored (yet)`;
-}
-
 /** Chunks whose backup is gone or never became complete, once nobody can be busy with them any more, here or on another host. */
 async function removeOrphanChunks(now: Date, locks: Locks, { catalog, log, signal }: PruneDeps): Promise<void> {
-  const untouchedSince = new Date(now.getTime() - orphanMsMin);
+  const untouchedSince = new Date(now.getTime() - unfinishedMs);
   for await (const name of catalog.orphanChunks({ running: new Set(), untouchedSince, signal })) {
     const locked = await catalog.removeChunks(name, signal);
     locks.add(locked);
     if (locked.objects === 0) log.info({ basebackup: name }, 'deleted chunks without a base backup, left by an interruption');
   }
-}
-
-async function decide(entries: readonly BasebackupEntry[], rules: RetentionRules, now: Date, deps: PruneDeps) {
-  const preserved = await preservedUntil(deps.catalog, deps.signal);
-  const backups = entries.map((entry) => ({
-    name: entry.name,
-    startTime: entry.startTime,
-    startWalSegment: entry.startWalSegment,
-    preservedUntil: preserved.get(entry.name),
-  }));
-  return decideRetention(backups, rules, now);
 }

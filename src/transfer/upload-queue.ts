@@ -2,7 +2,6 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { isOperatorError, messageOf } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { Metrics } from '../lib/metrics.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
 import type { Urgency } from '../lib/urgency.ts';
@@ -11,7 +10,6 @@ import type { UploadFileType } from './file-type.ts';
 import { SealingStats } from './sealing-stats.ts';
 import { TransferStats } from './transfer-stats.ts';
 import { TroubleWatch } from './trouble-watch.ts';
-import { UploadMetrics } from './upload-metrics.ts';
 
 /** Never gives up: an object that waits here is in no store yet. */
 export const uploadRetryPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 500, delayMsMax: 20_000 };
@@ -20,7 +18,6 @@ export interface UploadQueueOptions {
   /** Uploads at once. */
   readonly threads: number;
   readonly log: Log;
-  readonly metrics: Metrics;
   readonly retry?: RetryPolicy;
   /** After more failures than this in a row {@link onTrouble} is told of each. */
   readonly warningLimit: number;
@@ -65,7 +62,6 @@ export class UploadQueue {
   readonly #limiter: Limiter;
   readonly #clock: Clock;
   readonly #trouble: TroubleWatch;
-  readonly #metrics: UploadMetrics;
   readonly #pending = new Set<Promise<unknown>>();
 
   constructor(options: UploadQueueOptions) {
@@ -75,7 +71,6 @@ export class UploadQueue {
     this.#limiter = new Limiter(options.threads);
     this.#trouble = new TroubleWatch(options);
     this.stats = new TransferStats(options.previousStats, this.#clock);
-    this.#metrics = new UploadMetrics(options.metrics, this.stats);
   }
 
   /** Uploads that have not ended. */
@@ -100,13 +95,10 @@ export class UploadQueue {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
   }
 
-  #countSealed(request: UploadRequest): void {
-    const { site, fileType, metadata, source, isLeftover = false } = request;
+  #countSealed({ site, fileType, metadata, source, isLeftover = false }: UploadRequest): void {
     if (isLeftover) return;
-    const told = Number(metadata['original-file-size']);
-    const plainBytes = Number.isSafeInteger(told) ? told : source.size;
-    this.sealing.count(site, fileType, plainBytes, source.size);
-    this.#metrics.sealed(request, plainBytes);
+    const plainBytes = Number(metadata['original-file-size']);
+    this.sealing.count(site, fileType, Number.isSafeInteger(plainBytes) ? plainBytes : source.size, source.size);
   }
 
   async #repeat(request: UploadRequest): Promise<ObjectEntry> {
@@ -114,18 +106,10 @@ export class UploadQueue {
     const upload = this.#trouble.begin(site, key);
     const { retry: repeating = uploadRetryPolicy, random = systemRandom, log } = this.#options;
     const policy = isRepeated ? repeating : { ...repeating, attemptsMax: 1 };
-    let failures = 0;
-    const onRetry = (error: unknown, attempt: number, delayMs: number) => {
+    const onRetry = (error: unknown, attempt: number, delayMs: number) =>
       log.warn({ site, key, attempt, delayMs: Math.round(delayMs), error: messageOf(error) }, 'upload failed, will be repeated');
-      this.#metrics.repeated(request);
-    };
-    const onFailure = (error: unknown) => {
-      this.stats.failed(site, 'upload', request.fileType);
-      this.#metrics.failed(request, error, failures++ === 0);
-      if (isRepeated && isOperatorError(error) && error.retryable) upload.failed(error);
-    };
     try {
-      const work = () => this.#limiter.run(() => this.#attempt(request, onFailure), signal, urgency);
+      const work = () => this.#limiter.run(() => this.#attempt(request, upload), signal, urgency);
       const entry = await retry(work, policy, { signal, clock: this.#clock, random, onRetry });
       upload.succeeded();
       return entry;
@@ -135,18 +119,20 @@ export class UploadQueue {
     }
   }
 
-  async #attempt(request: UploadRequest, onFailure: (error: unknown) => void): Promise<ObjectEntry> {
-    const { site, store, key, source, metadata, createOnly = false, isShortLived = false, fileType, signal } = request;
+  async #attempt(request: UploadRequest, upload: ReturnType<TroubleWatch['begin']>): Promise<ObjectEntry> {
+    const { site, store, key, source, metadata, createOnly = false, isShortLived = false, fileType, signal, isRepeated = true } = request;
     const startMs = this.#clock.monotonicMs();
     try {
       const entry = await store.put(key, source, { metadata, createOnly, isShortLived, signal });
       const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
       const filename = key.slice(key.lastIndexOf('/') + 1);
       this.stats.succeeded({ site, operation: 'upload', fileType, filename, bytes: entry.size, seconds });
-      this.#metrics.succeeded(request, entry);
       return entry;
     } catch (error) {
-      if (!isOrdinary(error, signal)) onFailure(error);
+      if (!isOrdinary(error, signal)) {
+        this.stats.failed(site, 'upload', fileType);
+        if (isRepeated && isOperatorError(error) && error.retryable) upload.failed(error);
+      }
       throw error;
     }
   }

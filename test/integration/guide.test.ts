@@ -41,6 +41,9 @@ test('what the guide says, done in its order, ends in restored clusters', async 
   await waitFor(async () => /\d MB/.test(await sh(list, scratch.path)), { withinMs: 60_000, what: 'the first base backup is listed' });
   for (const [, curl = ''] of here(guide).matchAll(/`(curl [^`]*)`/g)) await sh(curl, scratch.path);
 
+  const retention = /### What is kept[^]*?```sh\n([^]*?)```/.exec(guide)?.[1] ?? '';
+  for (const command of here(retention).trim().split('\n')) assert.match(await sh(command, scratch.path), /Site main/, command);
+
   await assertChecked(here(checkCommand()), scratch.path);
 
   await postgres.query('CREATE TABLE kept AS SELECT generate_series(1, 100) AS id');

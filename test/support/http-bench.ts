@@ -43,6 +43,8 @@ export async function startHttpBench(pool: CodecPool, options: HttpBenchOptions 
     fetcher: site.fetcher,
     catalogs: [site.catalog],
     relatives: async () => [site.catalog],
+    retention: { pending: undefined, postponed: undefined },
+    confirmDeletion: () => {},
     requestBasebackup: () => void requested.push('main'),
     walDirectory: () => findWalDirectory(join(site.directory, 'pgdata')),
     ...options.services,

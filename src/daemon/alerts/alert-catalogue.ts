@@ -41,6 +41,10 @@ const catalogue = {
     severity: 'critical',
     hint: 'Whatever was written since cannot be restored yet. Look for other alerts of the site, and at archive_timeout.',
   },
+  retention_confirmation: {
+    severity: 'warning',
+    hint: 'See what would go with "pghoard retention --dry-run". Mend the setting or the clock, or say that it is meant: "pghoard retention --confirm" (guide, section 4).',
+  },
   store_denied: {
     severity: 'critical',
     hint: 'Renew the credentials in object_storage, or their rights. WAL waits, and everything goes on without a restart.',

@@ -13,6 +13,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'wal-conflict': 409,
   'site-inactive': 409,
   'lease-elsewhere': 409,
+  'retention-not-pending': 409,
   'wal-invalid': 412,
   'cluster-mismatch': 412,
   'target-not-reserved': 417,

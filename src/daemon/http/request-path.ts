@@ -15,6 +15,6 @@ export function parseRequestPath(url: string): readonly string[] {
 
 export function invalidPath(url: string): OperatorError {
   return new OperatorError('request-invalid', `Invalid path ${JSON.stringify(url.slice(0, 200))}`, {
-    hint: 'Known are /status, /metrics, /SITE/basebackup and /SITE/archive/FILE.',
+    hint: 'Known are /status, /metrics, /SITE/basebackup, /SITE/archive/FILE and /SITE/retention.',
   });
 }

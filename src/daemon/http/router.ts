@@ -7,6 +7,7 @@ import { putArchive } from './archive-put.ts';
 import { listBasebackups } from './basebackup-list.ts';
 import { bytesReply, createdReply, type Reply } from './reply.ts';
 import { invalidPath, parseRequestPath } from './request-path.ts';
+import { answerRetention } from './retention.ts';
 import type { DaemonServices, SiteServices } from './site-services.ts';
 
 /** Kinds of WAL files under each path; what does not belong there is refused. */
@@ -41,6 +42,7 @@ async function answerSite(
   if (what === 'metrics')
     throw new OperatorError('request-invalid', 'Invalid metrics request: metrics are those of the whole daemon, at /metrics');
   if (what === 'basebackup' && rest.length === 0) return answerBasebackup(site, request, services);
+  if (what === 'retention') return answerRetention(site, rest, request);
   const kinds = Object.hasOwn(kindsByFolder, what) ? kindsByFolder[what] : undefined;
   if (kinds === undefined) throw invalidPath(request.url);
   const [name] = rest;
@@ -78,11 +80,10 @@ async function answerStatus(extra: string | undefined, services: DaemonServices)
 }
 
 /** `GET /metrics`, where Prometheus is configured. */
-function answerMetrics(extra: string | undefined, services: DaemonServices): Reply {
+async function answerMetrics(extra: string | undefined, services: DaemonServices): Promise<Reply> {
   if (extra !== undefined) throw new OperatorError('request-invalid', 'Invalid metrics request');
-  const body = services.metrics?.();
-  if (body === undefined) throw notImplemented('There is no "prometheus" section in the configuration');
-  return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body };
+  if (!services.metrics) throw notImplemented('There is no "prometheus" section in the configuration');
+  return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: await services.metrics() };
 }
 
 function notImplemented(what: string): OperatorError {

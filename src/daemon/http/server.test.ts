@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { askServer, startHttpBench } from '../../../test/support/http-bench.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { CodecPool } from '../../codec/pool.ts';
-import { isOperatorError } from '../../lib/errors.ts';
+import { isOperatorError, OperatorError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
 import { sourceOfBytes } from '../../storage/object-source.ts';
 import { type HttpServer, type HttpServerDeps, startHttpServer } from './server.ts';
@@ -74,6 +74,26 @@ test('base backups: listed with their metadata, requested under both paths', asy
   );
   assert.equal(bench.requested.length, 2);
   assert.equal((await bench.ask('GET', '/main/archive/basebackup', bytesWanted)).status, 400);
+});
+
+test('retention: what waits for a confirmation is told, and confirmed by its digest alone', async () => {
+  const pending = { digest: '3f9a2c', because: '3 of 4 base backups would be deleted', doomed: ['a', 'b', 'c'], wal: '' };
+  const confirmed: string[] = [];
+  const confirmDeletion = (digest: string) => {
+    if (digest !== pending.digest) throw new OperatorError('retention-not-pending', `not ${digest}`);
+    confirmed.push(digest);
+  };
+  await using bench = await startHttpBench(pool, { services: { retention: { pending, postponed: 'it waits' }, confirmDeletion } });
+  const { status, text } = await bench.ask('GET', '/main/retention');
+  const { digest, because, doomed: basebackups } = pending;
+  assert.deepEqual([status, JSON.parse(text)], [200, { confirmation: { digest, because, basebackups }, postponed: 'it waits' }]);
+  const put = async (path: string) => (await bench.ask('PUT', `/main/retention${path}`)).status;
+  assert.deepEqual(
+    [await put('/confirm/other'), await put(''), await put('/confirm'), await put('/confirm/3f9a2c/x')],
+    [409, 400, 400, 400],
+  );
+  assert.equal((await bench.ask('GET', '/main/retention/confirm/3f9a2c')).status, 400);
+  assert.deepEqual([await put('/confirm/3f9a2c'), confirmed], [201, ['3f9a2c']]);
 });
 
 test('credentials: every request needs exactly these', async () => {

@@ -1,4 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { PendingConfirmation } from '../../retention/confirmation.ts';
 import type { WalArchiver } from '../../wal/archive.ts';
 import type { WalFetcher } from '../../wal/fetch.ts';
 
@@ -13,6 +14,10 @@ export interface SiteServices {
   relatives(signal: AbortSignal): Promise<readonly Catalog[]>;
   /** Asks for a base backup as soon as may be. May reject with an OperatorError, where the site takes none. */
   requestBasebackup(): void | Promise<void>;
+  /** What retention deletes only if somebody says that it is meant, and why something that is to go is still there. */
+  readonly retention: { readonly pending: PendingConfirmation | undefined; readonly postponed: string | undefined };
+  /** Has deleted what waits for it under this digest. Throws `retention-not-pending` where that is not so. */
+  confirmDeletion(digest: string): void;
   /** The configured data directory's `pg_wal` or `pg_xlog` (see `findWalDirectory`); `undefined` where there is none on this host. */
   walDirectory(): Promise<string | undefined>;
 }
@@ -23,8 +28,8 @@ export interface DaemonServices {
   readonly sites: ReadonlyMap<string, SiteServices>;
   /** The state file as it is. */
   readonly readStatus: () => Promise<string | Uint8Array>;
-  /** Text in Prometheus' format; undefined where no `prometheus` section is configured. */
-  readonly metrics?: () => string | undefined;
+  /** Text in Prometheus' format, where a `prometheus` section is configured. */
+  readonly metrics?: () => string | Promise<string>;
   readonly limits: WaitLimits;
 }
 

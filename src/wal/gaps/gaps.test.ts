@@ -15,7 +15,7 @@ interface Case {
   readonly stored: Readonly<Record<number, string>>;
   /** By timeline: ancestors with the position where each was left; null: cannot be read. */
   readonly histories?: Readonly<Record<number, readonly (readonly [timeline: number, switchLsn: string])[] | null>>;
-  /** `timeline:start` or `timeline:start-end`, oldest first. */
+  /** `timeline:start` or `timeline:start-end`, oldest first; `alone` in front where one is only kept for itself. */
   readonly backups: readonly string[];
   /** By timeline: the first segment that is not known to be finished. */
   readonly reached?: Readonly<Record<number, number>>;
@@ -56,6 +56,14 @@ const cases: readonly [
     { stored: { 1: '2-4' }, backups: ['1:2-2', '1:8-8'], reached: { 1: 7 } },
     ['open 1:5-6', 'open end 1:7-8'],
   ],
+  [
+    'WAL between backups that are only kept for themselves',
+    { stored: { 1: '2-3 6-7 10-12' }, backups: ['alone 1:2-3', 'alone 1:6-7', '1:10-10'] },
+    [],
+  ],
+  ['a hole within one of them', { stored: { 1: '2 4 10-12' }, backups: ['alone 1:2-4', '1:10-10'] }, ['past 1:3']],
+  ['the end of one of them', { stored: { 1: '2 10-12' }, backups: ['alone 1:2-3', '1:10-10'] }, ['past 1:3']],
+  ['a hole behind them', { stored: { 1: '2-3 10 12' }, backups: ['alone 1:2-3', '1:10-10'] }, ['open 1:11']],
   ['names that go over 4 GiB', { stored: { 1: '254 257' }, backups: ['1:254-254'], segmentBytes: 16 * mebibyte }, ['open 1:255-256']],
   ['segments of 1 GiB', { stored: { 1: '2 4 8' }, backups: ['1:2-2'], segmentBytes: 1024 * mebibyte }, ['open 1:3', 'open 1:5-7']],
 
@@ -213,10 +221,11 @@ function viewOf({ stored, histories = {}, reached = {}, segmentBytes = mebibyte 
 
 function backupOf(text: string, index = 0): NeedyBackup {
   const startTime = new Date(early.getTime() + index);
-  const [timeline, numbers = ''] = text.split(':');
+  const [timeline, numbers = ''] = text.replace('alone ', '').split(':');
   const [start, end] = numbers.split('-');
   const at = (number: string): WalSegment => ({ timeline: Number(timeline), number: BigInt(number) });
-  return { name: text, start: at(start as string), end: end === undefined ? undefined : at(end), startTime, completed: early };
+  const span = { start: at(start as string), end: end === undefined ? undefined : at(end) };
+  return { name: text, ...span, startTime, completed: early, isAlone: text.startsWith('alone ') };
 }
 
 function holesOf({ holes }: Gaps, segmentBytes = mebibyte): string[] {

@@ -36,6 +36,8 @@ export interface NeedyBackup {
   readonly end: WalSegment | undefined;
   readonly startTime: Date;
   readonly completed: Date;
+  /** It is only kept to be restored to the moment it ended: WAL behind it is not missed. */
+  readonly isAlone?: boolean;
 }
 
 /** WAL that a base backup needs to be restored to the end of its line of timelines, and that is not stored. */
@@ -176,17 +178,17 @@ function lineTo(timeline: number, { segmentBytes, ranges, histories, reached }: 
 
 /** Open or not is not known yet. */
 function holesOn(on: Line, placed: readonly Placed[], { ranges }: WalArchiveView): Hole[] {
-  const backups = placed.filter((each) => each.on === on).map(({ backup }) => backup);
+  const all = placed.filter((each) => each.on === on).map(({ backup }) => backup);
+  const backups = all.filter(({ isAlone }) => isAlone !== true);
   const [first] = backups;
-  if (first === undefined) return [];
   const { line, evidenceEnd, evidenceSince } = on;
-  const holes: Hole[] = [];
-  let next = least(backups.map(({ start }) => start.number));
-  for (const run of runsOn(line, ranges)) {
-    if (run.last < next) continue;
-    if (run.first > next) holes.push({ line, first: next, last: run.first - 1n, since: run.since, kind: 'inside', isOpen: false });
-    next = run.last + 1n;
-  }
+  const runs = runsOn(line, ranges);
+  const alone = all.filter(({ isAlone, start }) => isAlone === true && backups.every((other) => start.number < other.start.number));
+  const holes = alone.flatMap(({ start, end = start }) => holesBefore(end.number + 1n, holesFrom(start.number, line, runs).holes));
+  if (first === undefined) return holes;
+  const behind = holesFrom(least(backups.map(({ start }) => start.number)), line, runs);
+  holes.push(...behind.holes);
+  let { next } = behind;
   if (next < evidenceEnd) {
     holes.push({ line, first: next, last: evidenceEnd - 1n, since: evidenceSince, kind: 'inside', isOpen: false });
     next = evidenceEnd;
@@ -196,6 +198,22 @@ function holesOn(on: Line, placed: readonly Placed[], { ranges }: WalArchiveView
     holes.push({ line, first: next, last: line.current.number - 1n, since, kind: 'end', isOpen: false });
   }
   return holes;
+}
+
+/** Between the first segment and the last that is stored, behind which `next` lies. */
+function holesFrom(first: bigint, line: TimelineLine, runs: readonly TimelineRange[]): { readonly holes: Hole[]; readonly next: bigint } {
+  const holes: Hole[] = [];
+  let next = first;
+  for (const run of runs) {
+    if (run.last < next) continue;
+    if (run.first > next) holes.push({ line, first: next, last: run.first - 1n, since: run.since, kind: 'inside', isOpen: false });
+    next = run.last + 1n;
+  }
+  return { holes, next };
+}
+
+function holesBefore(end: bigint, holes: readonly Hole[]): Hole[] {
+  return holes.filter(({ first }) => first < end).map((hole) => (hole.last < end ? hole : { ...hole, last: end - 1n }));
 }
 
 /** 0 where there are none. */

@@ -2,8 +2,15 @@ import type { BasebackupEntry } from '../../catalog/basebackup-entry.ts';
 import { parseWalName, type WalSegment } from '../../postgres/wal-name.ts';
 import type { NeedyBackup } from './gaps.ts';
 
-/** The base backups that need WAL of the archive; one that carries its own needs none, and of one with other segments nothing is known. */
-export function needyBackups(entries: readonly BasebackupEntry[], segmentBytes: number): readonly NeedyBackup[] {
+/**
+ * The base backups that need WAL of the archive; one that carries its own needs none, and of one with other segments nothing is known.
+ * `alone`: names of those that are only kept to be restored to the moment they ended.
+ */
+export function needyBackups(
+  entries: readonly BasebackupEntry[],
+  segmentBytes: number,
+  alone: ReadonlySet<string> = new Set(),
+): readonly NeedyBackup[] {
   const parse = (name: string | undefined): WalSegment | undefined => {
     try {
       return name === undefined ? undefined : parseWalName(name, segmentBytes);
@@ -14,6 +21,6 @@ export function needyBackups(entries: readonly BasebackupEntry[], segmentBytes: 
   return entries.flatMap(({ name, startTime, startWalSegment, endWalSegment, lastModified: completed, metadata }) => {
     const start = parse(startWalSegment);
     if (start === undefined || metadata['active-backup-mode'] === 'standalone_hot_backup') return [];
-    return [{ name, start, end: parse(endWalSegment), startTime, completed }];
+    return [{ name, start, end: parse(endWalSegment), startTime, completed, isAlone: alone.has(name) }];
   });
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import { explain, isOperatorError, messageOf, OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { countFailure, type Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import { backoffMs } from '../../lib/retry.ts';
 import { classifyWalFile } from '../../postgres/wal-name.ts';
@@ -23,7 +22,6 @@ export interface IncomingWalDeps {
   readonly onStored?: ((name: string) => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
-  readonly metrics: Metrics;
   readonly log: Log;
   /** Ends everything; what is not stored stays where it is. */
   readonly signal: AbortSignal;
@@ -119,11 +117,8 @@ export class IncomingWal {
   }
 
   async #lookSafely(signal?: AbortSignal): Promise<void> {
-    const { site, metrics, log } = this.#deps;
-    await this.look(signal).catch((error: unknown) => {
-      log.error({ site }, `cannot look for received WAL: ${explain(error)}`);
-      countFailure(metrics, 'wal_file_deleter_run', error);
-    });
+    const { site, log } = this.#deps;
+    await this.look(signal).catch((error: unknown) => log.error({ site }, `cannot look for received WAL: ${explain(error)}`));
   }
 
   get #rejectedDirectory(): string {
@@ -173,7 +168,7 @@ export class IncomingWal {
 
   async #inTurn(remove: () => Promise<void>): Promise<void> {
     const removed = this.#removing.then(remove);
-    this.#removing = removed.catch((error: unknown) => countFailure(this.#deps.metrics, 'wal_file_deleter_delete_unneeded_files', error));
+    this.#removing = removed.catch(() => {});
     await removed;
   }
 

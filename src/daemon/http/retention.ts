@@ -1,0 +1,21 @@
+import type { ApiRequest } from './api-request.ts';
+import { createdReply, jsonReply, type Reply } from './reply.ts';
+import { invalidPath } from './request-path.ts';
+import type { SiteServices } from './site-services.ts';
+
+/**
+ * `GET /SITE/retention`: what waits for somebody to say that its deletion is meant. `PUT /SITE/retention/confirm/DIGEST` says so; the digest names just
+ * that deletion, so that nothing else is confirmed.
+ */
+export function answerRetention(site: SiteServices, rest: readonly string[], { method, url }: ApiRequest): Reply {
+  const [verb, digest, ...more] = rest;
+  if (verb === undefined && method !== 'PUT') return jsonReply(describe(site.retention));
+  if (verb !== 'confirm' || digest === undefined || more.length > 0 || method !== 'PUT') throw invalidPath(url);
+  site.confirmDeletion(digest);
+  return createdReply();
+}
+
+function describe({ pending, postponed }: SiteServices['retention']): Record<string, unknown> {
+  const confirmation = pending && { digest: pending.digest, because: pending.because, basebackups: pending.doomed };
+  return { postponed: postponed ?? null, confirmation: confirmation ?? null };
+}
