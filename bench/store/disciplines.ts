@@ -3,6 +3,7 @@ import { CodecPool } from '../../src/codec/pool.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { OperatorError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { noMetrics } from '../../src/lib/metrics.ts';
 import { chooseBasebackup } from '../../src/restore/choose.ts';
 import { prune } from '../../src/retention/prune.ts';
 import { WalFetcher } from '../../src/wal/fetch.ts';
@@ -53,6 +54,7 @@ async function startRestore(directory: string): Promise<string> {
     directory: join(directory, '..', 'prefetch'),
     segmentsAhead: { start: 4, max: 4 },
     transfersMax: 4,
+    metrics: noMetrics,
     log: silentLog,
   });
   try {

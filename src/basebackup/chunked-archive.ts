@@ -31,16 +31,21 @@ export async function archiveInChunks(
   session: BackupSession,
   progress: ProgressCount,
 ): Promise<MainObject> {
-  const { job, directory, signal } = backup;
+  const { job, deps, directory, signal } = backup;
   await using manifest = await ManifestWriter.create(join(directory, 'manifest.json'));
-  await using stats = job.mode === 'local-tar-delta-stats' ? await DeltaStats.create(join(directory, 'hashes')) : undefined;
+  await using stats = job.mode === 'local-tar-delta-stats' ? await DeltaStats.create(statsPlaces(backup)) : undefined;
   await copyInChunks({ ...backup, signal: AbortSignal.any([signal, session.lost]) }, source, { manifest, stats, progress });
+  await stats?.tell(deps.metrics, job.site);
   progress.enter('finishing');
   return await finishArchive(backup, source, session, {
     format: 'pghoard-bb-v2',
     manifest,
     finishManifest: (head, span) => manifest.finish(head, span, stats?.text()),
   });
+}
+
+function statsPlaces({ deps, directory }: RunningBackup) {
+  return { list: join(directory, 'hashes'), remembered: deps.spool.deltaHashesFile };
 }
 
 interface Notes {

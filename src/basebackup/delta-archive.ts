@@ -1,12 +1,13 @@
 import { lstat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deltaIndexMetadata, deltaIndexText, requireDeltaFiles } from '../catalog/delta-files.ts';
+import { deltaFiles, deltaIndexMetadata, deltaIndexText, requireDeltaFiles } from '../catalog/delta-files.ts';
 import { Limiter } from '../lib/limiter.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
 import type { ClusterSource } from './cluster-source.ts';
 import { copyUnits } from './copy-units.ts';
 import { type ClusterAttributes, DeltaManifest } from './delta-manifest.ts';
 import { DeltaStorer } from './delta-storer.ts';
+import { DeltaTally } from './delta-tally.ts';
 import { splitIntoDeltaUnits } from './delta-units.ts';
 import { finishArchive } from './finish-archive.ts';
 import type { RunningBackup } from './job.ts';
@@ -31,7 +32,9 @@ export async function archiveAsDelta(
   const { deps, directory, signal } = backup;
   const attributes = await findAttributes(source.dataDirectory);
   await using manifest = await DeltaManifest.create(directory, deps.clock.now());
-  await copyAsDelta({ ...backup, signal: AbortSignal.any([signal, session.lost]) }, source, { manifest, attributes, progress });
+  const tally = new DeltaTally();
+  const isFirst = await isFirstDelta(backup);
+  await copyAsDelta({ ...backup, signal: AbortSignal.any([signal, session.lost]) }, source, { manifest, attributes, tally, progress });
   const copied = deps.clock.now();
   progress.enter('finishing');
   const main = await finishArchive(backup, source, session, {
@@ -42,7 +45,14 @@ export async function archiveAsDelta(
   await storeIndex(backup, manifest);
   // Last of all: from here on the index protects what this backup shares with earlier ones.
   await requireDeltaFiles(deps.catalog, manifest.digests, signal);
+  tally.tell(deps.metrics, { prefix: 'pghoard.delta_backup', remained: 'remained_data_size' }, { site: backup.job.site }, isFirst);
   return main;
+}
+
+/** No earlier one has stored a file. */
+async function isFirstDelta({ deps, signal }: RunningBackup): Promise<boolean> {
+  for await (const _ of deltaFiles(deps.catalog, signal)) return false;
+  return true;
 }
 
 /**
@@ -60,7 +70,12 @@ async function findAttributes(dataDirectory: string): Promise<ClusterAttributes>
 async function copyAsDelta(
   backup: RunningBackup,
   source: ClusterSource,
-  notes: { readonly manifest: DeltaManifest; readonly attributes: ClusterAttributes; readonly progress: ProgressCount },
+  notes: {
+    readonly manifest: DeltaManifest;
+    readonly attributes: ClusterAttributes;
+    readonly tally: DeltaTally;
+    readonly progress: ProgressCount;
+  },
 ): Promise<void> {
   const { job, deps } = backup;
   const threads = chunkThreads({ threads: job.threads, poolThreads: deps.pool.threads, chunksInProgress: job.chunksInProgress });

@@ -9,6 +9,7 @@ import type { Limiter } from '../lib/limiter.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
 import type { ObjectEntry } from '../storage/object-store.ts';
 import type { DeltaManifest } from './delta-manifest.ts';
+import type { DeltaTally } from './delta-tally.ts';
 import { bundleMember, type DeltaUnit, pathOfBundleMember } from './delta-units.ts';
 import { sealKeys } from './facts.ts';
 import type { RunningBackup } from './job.ts';
@@ -23,6 +24,7 @@ import type { FoundEntry } from './walk.ts';
 
 export interface DeltaStorerTools {
   readonly manifest: DeltaManifest;
+  readonly tally: DeltaTally;
   readonly progress: ProgressCount;
   readonly shortfall: ShortfallNotes;
   /** Lets as many objects be made at once as there are threads for it; further ones may be on their way to the store. */
@@ -89,6 +91,7 @@ export class DeltaStorer {
     const { job, deps } = this.#backup;
     if (isShareable(known, read.size, job.seal)) {
       this.#shared++;
+      this.#tools.tally.shared(read.size);
       return this.#noteStored(entry, read, read.hexdigest, known.size);
     }
     deps.log.debug({ key: known.key, path: entry.path }, 'has the same content but cannot be shared; the file goes into a bundle');
@@ -118,12 +121,13 @@ export class DeltaStorer {
     }
     newDeltaFiles.add(read.hexdigest);
     this.#stored++;
+    this.#tools.tally.stored(read.size);
     await this.#noteStored(entry, read, read.hexdigest, storedBytes);
   }
 
   async #storeBundle(members: readonly FoundEntry[], signal: AbortSignal): Promise<void> {
     const { job, deps, name, directory } = this.#backup;
-    const { making, manifest, shortfall, progress } = this.#tools;
+    const { making, manifest, tally, shortfall, progress } = this.#tools;
     const filename = chunkFilename(name, ++this.#bundles);
     const target = join(directory, basename(filename));
     const input = { members, target, seal: sealOptionsOf(job.seal), pack: { list: true } };
@@ -142,6 +146,7 @@ export class DeltaStorer {
     const files = made.files.map(({ path }) => path);
     await manifest.addBundle({ chunkFilename: filename, inputBytes: plainBytes, storedBytes, storedSha256: made.sealedSha256, files });
     for (const { path: member, size, mtimeNs } of made.files) {
+      tally.stored(size);
       const path = pathOfBundleMember(member);
       if (path !== undefined) await manifest.addFile({ path, size, mtimeNs, content: { in: 'bundle' } });
     }
@@ -164,6 +169,7 @@ export class DeltaStorer {
     if ('gone' in read) this.#tools.shortfall.skipped({ path: source, why: read.gone });
     else if ('base64' in read) {
       const { size, mtimeNs, base64 } = read;
+      this.#tools.tally.stored(size);
       await this.#tools.manifest.addFile({ path, size, mtimeNs, content: { in: 'manifest', base64 } });
     }
   }

@@ -5,6 +5,7 @@ import type { CodecPool } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { DigestSet } from '../lib/digest-set.ts';
 import type { Log } from '../lib/log.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import type { Random } from '../lib/random.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
 import type { Spool } from '../transfer/spool.ts';
@@ -87,6 +88,7 @@ export interface BasebackupDeps {
   readonly spool: Spool;
   readonly uploads: UploadQueue;
   readonly pool: CodecPool;
+  readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { explain, isOperatorError } from '../lib/errors.ts';
 
+const lastWordsMsMax = 2_000;
+
 /** Ctrl-C came; the work was stopped cleanly. */
 export class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
@@ -15,6 +17,13 @@ export function runCommand(name: string, main: (argv: string[]) => Promise<numbe
     (code) => leave(code),
     (error: unknown) => leave(report(name, error)),
   );
+}
+
+/** For what nobody caught. `lastWords` are waited for, but not for long. */
+export function leaveAfterBug(name: string, error: unknown, lastWords: () => Promise<void>): void {
+  const code = report(name, error);
+  const limit = new Promise<void>((resolve) => setTimeout(resolve, lastWordsMsMax));
+  void Promise.race([limit, lastWords()]).finally(() => leave(code));
 }
 
 /** Aborted by Ctrl-C or a plain kill; the second one ends the process at once. */

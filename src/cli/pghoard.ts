@@ -4,7 +4,7 @@ import { takeServiceManagerFrom } from '../daemon/lifecycle/service-manager.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { aborted, type Lifetime, lifetimeOfProcess } from '../lib/lifetime.ts';
 import { createLog, type RootLog } from '../lib/log.ts';
-import { packageVersion, runCommand } from './main.ts';
+import { leaveAfterBug, packageVersion, runCommand } from './main.ts';
 import { parseFlags } from './parse-flags.ts';
 import { type DaemonFlags, describePghoard } from './pghoard-flags.ts';
 import { subcommandList, subcommandNamed } from './subcommands.ts';
@@ -43,7 +43,9 @@ async function main(argv: string[]): Promise<number> {
 /** Signals are heeded before all the rest is loaded, which takes a moment. */
 async function start(configFile: string, log: RootLog): Promise<Daemon> {
   const { Daemon } = await import('../daemon/daemon.ts');
-  return Daemon.start(configFile, { log, version: packageVersion(), manager: takeServiceManagerFrom(process.env, log) });
+  const daemon = await Daemon.start(configFile, { log, version: packageVersion(), manager: takeServiceManagerFrom(process.env, log) });
+  process.on('uncaughtException', (error) => leaveAfterBug('pghoard', error, () => daemon.failed()));
+  return daemon;
 }
 
 /** Nothing has been begun yet that would have to be finished, but a start that hangs must not hold up the end. */

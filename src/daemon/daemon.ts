@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { explain, messageOf } from '../lib/errors.ts';
 import { aborted, type Lifetime } from '../lib/lifetime.ts';
 import type { RootLog } from '../lib/log.ts';
-import { noMetrics } from '../lib/metrics.ts';
+import { countFailure } from '../lib/metrics.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts/alerts.ts';
@@ -17,6 +17,7 @@ import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts
 import { ServiceBeat } from './lifecycle/service-beat.ts';
 import { ServiceManager } from './lifecycle/service-manager.ts';
 import { serviceStatus } from './lifecycle/service-status.ts';
+import { DaemonMetrics, type MeasuredDaemon } from './metrics/daemon-metrics.ts';
 import { lookAtOwnProcess } from './own-process.ts';
 import { ServedFiles } from './served-files.ts';
 import { PostgresProbe } from './servers/postgres-probe.ts';
@@ -44,6 +45,7 @@ export class Daemon {
   readonly #parts: Omit<DaemonParts, 'config'>;
   readonly #deps: DaemonDeps;
   readonly #sites: SiteSet;
+  readonly #metrics: DaemonMetrics;
   readonly #startupTime: Date;
   readonly #beat: ServiceBeat;
   readonly #end = new AbortController();
@@ -60,7 +62,10 @@ export class Daemon {
     deps.log.setLevel(config.log_level);
     for (const warning of config.warnings) deps.log.warn({}, warning);
     await mkdir(dirname(config.json_state_file_path), { recursive: true });
-    const daemon = new Daemon(config, deps, await readStateFile(config.json_state_file_path));
+    const damaged: unknown[] = [];
+    const previousState = await readStateFile(config.json_state_file_path, (error) => damaged.push(error));
+    const daemon = new Daemon(config, deps, previousState);
+    for (const error of damaged) countFailure(daemon.#metrics.metrics, 'read_persisted_progress', error);
     try {
       await daemon.#begin();
     } catch (error) {
@@ -73,9 +78,14 @@ export class Daemon {
   private constructor(config: DaemonConfig, deps: DaemonDeps, previousState: Record<string, unknown> | undefined) {
     const { log, version, clock = systemClock, random = systemRandom } = deps;
     const alerts = new Alerts({ directory: config.alert_file_dir, host: hostname(), version, clock, random, log });
+    const startTime = clock.now();
+    const measured = { startTime, version, host: hostname(), clock, log };
+    this.#metrics = new DaemonMetrics({ ...measured, daemon: () => this.#measured() });
+    const { metrics } = this.#metrics;
     const uploads = new UploadQueue({
       threads: config.transfer.thread_count,
       log,
+      metrics,
       warningLimit: config.upload_retries_warning_limit,
       onTrouble: (site, key, failures, error) =>
         void alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${messageOf(error)}`),
@@ -88,7 +98,7 @@ export class Daemon {
     const walPool = new CodecPool(config.compression.thread_count);
     this.#config = config;
     this.#deps = deps;
-    this.#startupTime = clock.now();
+    this.#startupTime = startTime;
     const servedFiles = new ServedFiles(clock);
     const openServerProbe = deps.openServerProbe ?? (() => new PostgresProbe());
     const previouslyFlushed = (site: string) => previousFlushed(previousState, site);
@@ -98,7 +108,7 @@ export class Daemon {
       walPool,
       uploads,
       alerts,
-      metrics: noMetrics,
+      metrics,
       servedFiles,
       openServerProbe,
       previouslyFlushed,
@@ -142,8 +152,18 @@ export class Daemon {
     }
     this.#reloading = this.#reloading
       .then(() => this.#beat.whileReloading(() => this.#reload()))
-      .catch((error: unknown) => log.error({}, `configuration not reloaded, the old one stays: ${explain(error)}`));
+      .then(() => this.#metrics.reloaded(true))
+      .catch((error: unknown) => {
+        this.#metrics.reloaded(false);
+        log.error({}, `configuration not reloaded, the old one stays: ${explain(error)}`);
+      });
     return this.#reloading;
+  }
+
+  /** The process ends because of a fault of its own: whoever takes metrics is told so. */
+  async failed(): Promise<void> {
+    this.#parts.metrics.increase('pghoard.unrecoverable_quit_main_loop_failure', 1);
+    await this.#metrics.close();
   }
 
   async #begin(): Promise<void> {
@@ -157,9 +177,11 @@ export class Daemon {
     await this.#writeState();
     this.#http = await startHttpServer({ address, port, username, password }, this.#sites.byName, {
       readStatus,
+      metrics: () => this.#metrics.prometheus(),
       version: this.#deps.version,
       log: this.#deps.log,
     });
+    await this.#metrics.configure(this.#config);
     this.#deps.log.info({ address, port: this.#http.port, sites: [...this.#sites.byName.keys()].join(',') }, 'pghoard is up');
     for (const site of this.#sites.all) site.start();
     this.#stateWriting = this.#keepWritingState();
@@ -184,6 +206,7 @@ export class Daemon {
     await this.#move(old, config);
     this.#config = config;
     await this.#parts.alerts.follow(config);
+    await this.#metrics.configure(config);
     this.#deps.log.setLevel(config.log_level);
     this.#deps.log.info({ sites: [...this.#sites.byName.keys()].join(',') }, 'configuration reloaded');
     const needRestart = restartKeys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(config[key]));
@@ -230,6 +253,7 @@ export class Daemon {
     await this.#stateWriting;
     // Where the place belongs to another daemon, so does the state file.
     if (this.#location) await this.#writeState();
+    await this.#metrics.close();
     await Promise.all([this.#parts.pool.close(), this.#parts.walPool.close()]);
     await this.#location?.leave();
   }
@@ -241,10 +265,16 @@ export class Daemon {
     }
   }
 
+  #measured(): MeasuredDaemon {
+    const { uploads, alerts, pool, walPool } = this.#parts;
+    const { backup_location: backupLocation } = this.#config;
+    return { sites: this.#sites.all, alerts, uploads, compressionQueue: pool.pending + walPool.pending, backupLocation };
+  }
+
   /** A state file that cannot be written must not stop backups. */
   async #writeState(): Promise<void> {
     const { version, log } = this.#deps;
-    const { uploads, alerts, servedFiles, pool, walPool } = this.#parts;
+    const { uploads, alerts, metrics, servedFiles, pool, walPool } = this.#parts;
     try {
       await writeStateFile(this.#config.json_state_file_path, {
         startupTime: this.#startupTime,
@@ -260,6 +290,7 @@ export class Daemon {
         process: lookAtOwnProcess(),
       });
     } catch (error) {
+      countFailure(metrics, 'write_persisted_progress', error);
       log.error({ file: this.#config.json_state_file_path }, `cannot write the state file: ${explain(error)}`);
     }
   }

@@ -9,6 +9,7 @@ import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
 import { basebackupJob } from './basebackup-job.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import { BasebackupMetrics } from './metrics/basebackup-metrics.ts';
 import type { Step } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
 
@@ -87,21 +88,25 @@ export class SiteBackups {
 
   async #take(step: TakeBasebackup, decisionTime: Date): Promise<void> {
     const { parts, site, catalog, spool, admission, ownership, onTaken } = this.#deps;
-    const { pool, uploads, log, clock, random } = parts;
+    const { pool, uploads, metrics, log, clock, random } = parts;
+    const measured = new BasebackupMetrics({ metrics, clock, site: site.name, mode: site.basebackup_mode });
     const admit = async (applicant: Applicant, signal: AbortSignal) => {
       await ownership.confirm(signal);
       await admission.admit(applicant, signal);
     };
     const onProgress = (progress: BasebackupProgress) => {
       this.#progress = progress;
+      measured.progressed(progress);
       this.#lastActivity = clock.now();
     };
     try {
-      const deps = { catalog, spool, uploads, pool, log: log.child({ site: site.name }), clock, random, admit, onProgress };
+      const deps = { catalog, spool, uploads, pool, metrics, log: log.child({ site: site.name }), clock, random, admit, onProgress };
       await takeBasebackup(await this.#job(step, decisionTime), deps, AbortSignal.any([this.#end.signal, ownership.lost]));
       this.#failures = 0;
+      measured.completed();
       onTaken();
     } catch (error) {
+      if (!this.#end.signal.aborted) measured.failed(error);
       this.#failed(step, error);
     }
   }

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
+import { countFailure } from '../lib/metrics.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { PendingConfirmation } from '../retention/confirmation.ts';
 import type { Spool } from '../transfer/spool.ts';
@@ -140,7 +141,7 @@ export class SiteLoop {
   }
 
   async #run(): Promise<void> {
-    const { clock, log } = this.#deps.parts;
+    const { clock, metrics, log } = this.#deps.parts;
     let failures = 0;
     let told: string | undefined;
     while (!this.#end.signal.aborted) {
@@ -150,6 +151,7 @@ export class SiteLoop {
         told = undefined;
       } catch (error) {
         failures++;
+        if (!this.#end.signal.aborted) countFailure(metrics, 'pghoard_run', error);
         const text = `a pass over the site failed: ${explain(error)}`;
         if (!this.#end.signal.aborted && text !== told) log.error({ site: this.#deps.site.name }, text);
         told = text;

@@ -4,15 +4,16 @@ import { readSiteIdentity } from '../catalog/site-identity.ts';
 import type { SiteConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
-import type { Log } from '../lib/log.ts';
 import { openStore } from '../storage/drivers.ts';
 import { type SourceCluster, sourcesOfOneCluster, type WalSource } from '../wal/stored-wal.ts';
-import type { SettingsForSites } from './daemon-parts.ts';
+import type { DaemonParts } from './daemon-parts.ts';
+import { storeMetrics } from './metrics/store-metrics.ts';
 import { privateKeyFinder, relatedSites } from './site-keys.ts';
 
 /** The site itself first, then the sites that it was moved from. */
 export type SiteSources = readonly [WalSource, ...WalSource[]];
 
+type SourceParts = Pick<DaemonParts, 'config' | 'log' | 'metrics'>;
 type Signal = AbortSignal | undefined;
 type ClusterOf = (source: WalSource, signal: Signal) => Promise<SourceCluster | undefined>;
 
@@ -27,9 +28,9 @@ export async function catalogsOfOneCluster(sources: SiteSources, signal: Signal)
   return [own.catalog, ...others];
 }
 
-export async function openSources(config: SettingsForSites, site: SiteConfig, log: Log): Promise<SiteSources> {
-  const [own, ...moved] = relatedSites(config, site);
-  const open = (each: SiteConfig) => openSource(each, log);
+export async function openSources(site: SiteConfig, parts: SourceParts): Promise<SiteSources> {
+  const [own, ...moved] = relatedSites(parts.config, site);
+  const open = (each: SiteConfig) => openSource(each, parts);
   return [await open(own), ...(await Promise.all(moved.map(open)))];
 }
 
@@ -71,7 +72,7 @@ function remembering(find: (signal: Signal) => Promise<SourceCluster | undefined
   };
 }
 
-async function openSource(site: SiteConfig, log: Log): Promise<WalSource> {
-  const store = await openStore(site.object_storage, log.child({ site: site.name }));
+async function openSource(site: SiteConfig, { log, metrics }: SourceParts): Promise<WalSource> {
+  const store = await openStore(site.object_storage, log.child({ site: site.name }), [storeMetrics(metrics, site)]);
   return { site: site.name, catalog: new Catalog(store, new SiteKeys(site.prefix)), privateKeyOf: privateKeyFinder(site) };
 }

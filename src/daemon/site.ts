@@ -68,7 +68,7 @@ export class Site implements SiteServices {
   readonly #stop: AbortController;
 
   static async open(parts: DaemonParts, site: SiteConfig): Promise<Site> {
-    const sources = await openSources(parts.config, site, parts.log);
+    const sources = await openSources(site, parts);
     const spool = new Spool(parts.config.backup_location, site.prefix, parts.random);
     await spool.ensure();
     await spool.removeDebris();
@@ -89,7 +89,7 @@ export class Site implements SiteServices {
   }
 
   private constructor(parts: DaemonParts, site: SiteConfig, { sources, spool, keeper, stop }: Belongings) {
-    const { config, walPool: pool, uploads, alerts, servedFiles, clock, log, host } = parts;
+    const { config, walPool: pool, uploads, alerts, metrics, servedFiles, clock, log, host } = parts;
     const [{ catalog, privateKeyOf }, ...moved] = sources;
     const encryption = sealingKey(site);
     this.#parts = parts;
@@ -117,6 +117,8 @@ export class Site implements SiteServices {
       cluster: () => admission.facts,
       admit: admission.admit.bind(admission),
       onStored: (file) => this.gaps?.stored(file),
+      clock,
+      metrics,
       log,
       signal: this.#stop.signal,
     };
@@ -141,6 +143,7 @@ export class Site implements SiteServices {
       segmentsAhead: depthRange(config.restore_prefetch, uploads.threads),
       transfersMax: uploads.threads,
       onServed: (file) => servedFiles.served(file),
+      metrics,
       log,
     });
     const walObstacle = () => obstacleOf(this.receiver);

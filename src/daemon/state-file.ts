@@ -84,12 +84,16 @@ export async function writeStateFile(path: string, state: DaemonState): Promise<
   await writeFileAtomic(path, formatJson(describeState(state)), { mode: stateFileMode });
 }
 
-/** What a previous life of any version left; undefined where there is nothing that can be read. */
-export async function readStateFile(path: string): Promise<Record<string, unknown> | undefined> {
+/** What a previous life of any version left; undefined where there is nothing that can be read. `onDamaged` hears of a file that is none of ours. */
+export async function readStateFile(
+  path: string,
+  onDamaged: (error: unknown) => void = () => {},
+): Promise<Record<string, unknown> | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch (error) {
+    if (error instanceof SyntaxError) onDamaged(error);
     if (error instanceof SyntaxError || systemErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }

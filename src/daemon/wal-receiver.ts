@@ -76,6 +76,7 @@ function wayOfReceiving(own: ReceiverParts, mode: ReceiverStatus['mode'], durabi
       cluster.learn(facts);
     },
     clock: parts.clock,
+    metrics: parts.metrics,
     log: parts.log,
   };
   switch (mode) {
@@ -132,9 +133,9 @@ export async function archiveLeftBehind(own: ReceiverParts): Promise<void> {
 }
 
 function incomingDeps({ parts, site, spool, archiver, signal }: ReceiverParts): IncomingWalDeps {
-  const { clock, random, log } = parts;
+  const { clock, random, metrics, log } = parts;
   const archive = (name: string, path: string) => archiver.archive(name, path, signal);
-  return { site: site.name, directory: spool.walIncomingDirectory, archive, clock, random, log, signal };
+  return { site: site.name, directory: spool.walIncomingDirectory, archive, clock, random, metrics, log, signal };
 }
 
 function alertOf(error: OperatorError): AlertName {

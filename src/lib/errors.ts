@@ -42,6 +42,12 @@ export function systemErrorCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
+/** What kind of error it is, for counting: the code, where it has one. Never more than there are kinds. */
+export function errorName(error: unknown): string {
+  if (isOperatorError(error)) return error.code;
+  return systemErrorCode(error) ?? (error instanceof Error ? error.name : typeof error);
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');

@@ -1,3 +1,5 @@
+import { errorName } from './errors.ts';
+
 /** What tells the series of a metric apart. Never a secret, and nothing of which there may be any number, such as names of files. */
 export type MetricTags = Readonly<Record<string, string | number>>;
 
@@ -13,3 +15,8 @@ export interface Metrics {
 
 /** Where nobody wants them. */
 export const noMetrics: Metrics = { gauge: () => {}, increase: () => {}, observe: () => {} };
+
+/** Counts a failure. `where`: what failed, in one of the words of docs/metrics.md. */
+export function countFailure(metrics: Metrics, where: string, error: unknown): void {
+  metrics.increase('pghoard.exception', 1, { exception: errorName(error), where });
+}

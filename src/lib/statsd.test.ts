@@ -23,8 +23,10 @@ for (const host of ['127.0.0.1', '::1', 'localhost']) {
     statsd.counter('sent', 7, { site: 'own' });
     statsd.gauge('age', 0.25);
     assert.deepEqual((await listener.received(2)).toSorted(), ['age,site=all,x=y:0.25|g', 'sent,site=own,x=y:7|c']);
-    statsd.close();
+    statsd.histogram('last', 0.5);
+    await statsd.close();
     statsd.counter('late', 1);
+    assert.deepEqual((await listener.received(3)).at(-1), 'last,site=all,x=y:0.5|h', 'what was said before the end');
   });
 }
 
@@ -33,6 +35,6 @@ test('nobody listening, or a host that is not there, harms nobody', async () => 
     const statsd = new Statsd({ host, port: 9, format: 'datadog', tags: {} });
     for (let i = 0; i < 20; i++) statsd.counter('sent', 1);
     await new Promise((resolve) => setImmediate(resolve));
-    statsd.close();
+    await statsd.close();
   }
 });

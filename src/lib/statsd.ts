@@ -1,5 +1,12 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
+import { lookup } from 'node:dns';
 import { isIPv6 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from './clock.ts';
+
+/** How long the address of a host is believed, or that it has none. */
+const addressMsMax = 60_000;
+const lastWordsMs = 500;
 
 /** A value that is null prints only the name, where the format knows tags without values. */
 export type StatsdTags = Readonly<Record<string, string | number | null>>;
@@ -18,6 +25,8 @@ export class Statsd {
   readonly #options: StatsdOptions;
   #socket: Socket | undefined;
   #isClosed = false;
+  #unsent = 0;
+  #sent = Promise.withResolvers<void>();
 
   constructor(options: StatsdOptions) {
     this.#options = options;
@@ -32,25 +41,36 @@ export class Statsd {
     this.#send(name, value, 'c', tags);
   }
 
-  close(): void {
+  /** How long something took, in seconds. */
+  histogram(name: string, seconds: number, tags: StatsdTags = {}): void {
+    this.#send(name, seconds, 'h', tags);
+  }
+
+  /** Waits a moment until what was sent is on its way. */
+  async close(): Promise<void> {
     this.#isClosed = true;
+    if (this.#unsent > 0) await Promise.race([this.#sent.promise, delay(lastWordsMs, undefined, { ref: false })]);
     this.#socket?.close();
     this.#socket = undefined;
   }
 
-  #send(name: string, value: number, type: 'c' | 'g', tags: StatsdTags): void {
+  #send(name: string, value: number, type: Metric['type'], tags: StatsdTags): void {
     if (this.#isClosed) return;
     const { host, port, format } = this.#options;
     this.#socket ??= openSocket(host);
     const text = formatMetric(format, { name, value, type, tags: { ...this.#options.tags, ...tags } });
-    this.#socket.send(text, port, host, () => {});
+    if (this.#unsent++ === 0) this.#sent = Promise.withResolvers();
+    this.#socket.send(text, port, host, () => {
+      if (--this.#unsent === 0) this.#sent.resolve();
+    });
   }
 }
 
 export interface Metric {
   readonly name: string;
   readonly value: number;
-  readonly type: 'c' | 'g';
+  /** Counter, gauge, histogram. */
+  readonly type: 'c' | 'g' | 'h';
   readonly tags: StatsdTags;
 }
 
@@ -73,7 +93,22 @@ function clean(text: string): string {
 
 /** Neither keeps a process alive nor ends one: an unreachable port may be told by an error much later. */
 function openSocket(host: string): Socket {
-  const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4').unref();
+  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', lookup: rememberingLookup() }).unref();
   socket.on('error', () => {});
   return socket;
+}
+
+type Lookup = NonNullable<SocketOptions['lookup']>;
+type Answer = Parameters<Parameters<Lookup>[2]>;
+
+/** A socket asks for the address of its host with each datagram, and while a name server is silent each question holds one of Node's few threads for files. */
+function rememberingLookup(): Lookup {
+  const asked = new Map<string, { readonly atMs: number; readonly answer: Promise<Answer> }>();
+  return (host, options, tell) => {
+    const known = asked.get(host);
+    const isFresh = known !== undefined && systemClock.monotonicMs() - known.atMs < addressMsMax;
+    const answer = isFresh ? known.answer : new Promise<Answer>((resolve) => lookup(host, options, (...found) => resolve(found)));
+    if (!isFresh) asked.set(host, { atMs: systemClock.monotonicMs(), answer });
+    void answer.then((found) => tell(...found));
+  };
 }

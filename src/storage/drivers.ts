@@ -50,12 +50,16 @@ const drivers: { readonly [T in StorageType]: OpenDriver<T> } = {
 /**
  * The store a config describes, with all layers around its driver. From the inside: keys get the prefix and are checked; observers hear of every request; only so many
  * run at once; what fails for now is repeated; large objects of stores that are not local are read in parallel ranges, each of which is a request of its own for all
- * layers below. The options are plain data, so that a worker thread can open it too. `log` hears of every request at DEBUG.
+ * layers below. The options are plain data, so that a worker thread can open it too. `log` hears of every request at DEBUG, `others` hear of it beside those that the options name.
  */
-export async function openStore(options: StorageOptions, log: Log = silentLog): Promise<ObjectStore> {
+export async function openStore(
+  options: StorageOptions,
+  log: Log = silentLog,
+  others: readonly RequestObserver[] = [],
+): Promise<ObjectStore> {
   const open = drivers[options.storage_type] as OpenDriver<StorageType>;
   const named = withKeyChecks(withPrefix(await open(options, log), storePrefixOf(options)));
-  const observed = withObservers(named, observersOf(options, named.name, log));
+  const observed = withObservers(named, [...observersOf(options, named.name, log), ...others]);
   const patient = withRetry(withLimit(observed, requestsMax));
   return options.storage_type === 'local' ? patient : withParallelRanges(patient);
 }

@@ -3,6 +3,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { systemRandom } from '../lib/random.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
+import { withoutLogin } from '../lib/url-login.ts';
 import type { RequestObserver, StoreRequest } from './request-observer.ts';
 
 /** What is not delivered yet; beyond that it is not told. */
@@ -35,10 +36,9 @@ export class Notifier implements RequestObserver {
 
   constructor(options: NotifierOptions) {
     this.#options = options;
-    this.#url = new URL(options.url);
-    this.#headers = { 'content-type': 'application/json', ...authorization(this.#url) };
-    this.#url.username = '';
-    this.#url.password = '';
+    const { url, headers } = withoutLogin(options.url);
+    this.#url = url;
+    this.#headers = { 'content-type': 'application/json', ...headers };
   }
 
   ended(request: StoreRequest): void {
@@ -96,10 +96,4 @@ function noticesOf({ operation, key, entry, deletedKeys = [] }: StoreRequest): r
   if (operation === 'put') return [{ op: 'UPLOAD', key, size: entry?.size, last_modified: entry?.lastModified, metadata: entry?.metadata }];
   const deleted = operation === 'delete' ? [key] : deletedKeys;
   return deleted.map((gone) => ({ op: 'DELETE', key: gone }));
-}
-
-function authorization({ username, password }: URL): Record<string, string> {
-  if (username === '' && password === '') return {};
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { authorization: `Basic ${Buffer.from(text).toString('base64')}` };
 }

@@ -14,6 +14,6 @@ export function statsdObserver({ host, port, message_format, tags, operation_map
       statsd.counter('rohmu_operation_count', 1, name);
       if (bytes !== undefined) statsd.counter('rohmu_operation_size', bytes, name);
     },
-    close: async () => statsd.close(),
+    close: () => statsd.close(),
   };
 }

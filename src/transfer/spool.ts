@@ -65,6 +65,11 @@ export class Spool {
     return join(this.directory, 'identity.json');
   }
 
+  /** Ours: the hashes of the files that the last `local-tar-delta-stats` backup had. */
+  get deltaHashesFile(): string {
+    return join(this.directory, 'delta_hashes');
+  }
+
   walFile(name: string): string {
     return join(this.walDirectory, name);
   }

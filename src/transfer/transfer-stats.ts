@@ -59,6 +59,12 @@ export class TransferStats {
     this.#counters(site, operation, fileType).failures++;
   }
 
+  /** What has been uploaded of a kind since ever, and how many WAL segments since the last base backup. */
+  uploaded(site: string, fileType: string): { readonly bytes: number; readonly walSinceBasebackup: number } {
+    const bytes = this.#counters(site, 'upload', fileType).data;
+    return { bytes, walSinceBasebackup: this.#counters(site, 'upload', 'xlog').xlogs_since_basebackup };
+  }
+
   /** A copy that does not change any more. */
   snapshot(): TransferState {
     return structuredClone(this.#state);

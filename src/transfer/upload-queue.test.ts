@@ -4,6 +4,7 @@ import { FaultyStore } from '../../test/support/store.ts';
 import type { Clock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { silentLog } from '../lib/log.ts';
+import { noMetrics } from '../lib/metrics.ts';
 import { urgent } from '../lib/urgency.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
@@ -43,6 +44,7 @@ class TestQueue {
     this.queue = new UploadQueue({
       threads,
       log: silentLog,
+      metrics: noMetrics,
       warningLimit: 3,
       onTrouble: (site, key, failures) => void this.told.push(`${site} ${key} ${failures}`),
       onRecovered: (site) => void this.told.push(`${site} recovered`),

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { isOperatorError, messageOf } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
 import type { Urgency } from '../lib/urgency.ts';
@@ -10,6 +11,7 @@ import type { UploadFileType } from './file-type.ts';
 import { SealingStats } from './sealing-stats.ts';
 import { TransferStats } from './transfer-stats.ts';
 import { TroubleWatch } from './trouble-watch.ts';
+import { UploadMetrics } from './upload-metrics.ts';
 
 /** Never gives up: an object that waits here is in no store yet. */
 export const uploadRetryPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 500, delayMsMax: 20_000 };
@@ -18,6 +20,7 @@ export interface UploadQueueOptions {
   /** Uploads at once. */
   readonly threads: number;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly retry?: RetryPolicy;
   /** After more failures than this in a row {@link onTrouble} is told of each. */
   readonly warningLimit: number;
@@ -62,6 +65,7 @@ export class UploadQueue {
   readonly #limiter: Limiter;
   readonly #clock: Clock;
   readonly #trouble: TroubleWatch;
+  readonly #metrics: UploadMetrics;
   readonly #pending = new Set<Promise<unknown>>();
 
   constructor(options: UploadQueueOptions) {
@@ -71,6 +75,7 @@ export class UploadQueue {
     this.#limiter = new Limiter(options.threads);
     this.#trouble = new TroubleWatch(options);
     this.stats = new TransferStats(options.previousStats, this.#clock);
+    this.#metrics = new UploadMetrics(options.metrics, this.stats);
   }
 
   /** Uploads that have not ended. */
@@ -95,10 +100,13 @@ export class UploadQueue {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
   }
 
-  #countSealed({ site, fileType, metadata, source, isLeftover = false }: UploadRequest): void {
+  #countSealed(request: UploadRequest): void {
+    const { site, fileType, metadata, source, isLeftover = false } = request;
     if (isLeftover) return;
-    const plainBytes = Number(metadata['original-file-size']);
-    this.sealing.count(site, fileType, Number.isSafeInteger(plainBytes) ? plainBytes : source.size, source.size);
+    const told = Number(metadata['original-file-size']);
+    const plainBytes = Number.isSafeInteger(told) ? told : source.size;
+    this.sealing.count(site, fileType, plainBytes, source.size);
+    this.#metrics.sealed(request, plainBytes);
   }
 
   async #repeat(request: UploadRequest): Promise<ObjectEntry> {
@@ -106,10 +114,18 @@ export class UploadQueue {
     const upload = this.#trouble.begin(site, key);
     const { retry: repeating = uploadRetryPolicy, random = systemRandom, log } = this.#options;
     const policy = isRepeated ? repeating : { ...repeating, attemptsMax: 1 };
-    const onRetry = (error: unknown, attempt: number, delayMs: number) =>
+    let failures = 0;
+    const onRetry = (error: unknown, attempt: number, delayMs: number) => {
       log.warn({ site, key, attempt, delayMs: Math.round(delayMs), error: messageOf(error) }, 'upload failed, will be repeated');
+      this.#metrics.repeated(request);
+    };
+    const onFailure = (error: unknown) => {
+      this.stats.failed(site, 'upload', request.fileType);
+      this.#metrics.failed(request, error, failures++ === 0);
+      if (isRepeated && isOperatorError(error) && error.retryable) upload.failed(error);
+    };
     try {
-      const work = () => this.#limiter.run(() => this.#attempt(request, upload), signal, urgency);
+      const work = () => this.#limiter.run(() => this.#attempt(request, onFailure), signal, urgency);
       const entry = await retry(work, policy, { signal, clock: this.#clock, random, onRetry });
       upload.succeeded();
       return entry;
@@ -119,20 +135,18 @@ export class UploadQueue {
     }
   }
 
-  async #attempt(request: UploadRequest, upload: ReturnType<TroubleWatch['begin']>): Promise<ObjectEntry> {
-    const { site, store, key, source, metadata, createOnly = false, isShortLived = false, fileType, signal, isRepeated = true } = request;
+  async #attempt(request: UploadRequest, onFailure: (error: unknown) => void): Promise<ObjectEntry> {
+    const { site, store, key, source, metadata, createOnly = false, isShortLived = false, fileType, signal } = request;
     const startMs = this.#clock.monotonicMs();
     try {
       const entry = await store.put(key, source, { metadata, createOnly, isShortLived, signal });
       const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
       const filename = key.slice(key.lastIndexOf('/') + 1);
       this.stats.succeeded({ site, operation: 'upload', fileType, filename, bytes: entry.size, seconds });
+      this.#metrics.succeeded(request, entry);
       return entry;
     } catch (error) {
-      if (!isOrdinary(error, signal)) {
-        this.stats.failed(site, 'upload', fileType);
-        if (isRepeated && isOperatorError(error) && error.retryable) upload.failed(error);
-      }
+      if (!isOrdinary(error, signal)) onFailure(error);
       throw error;
     }
   }

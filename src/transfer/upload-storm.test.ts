@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../test/support/simulated-clock.ts';
 import { silentLog } from '../lib/log.ts';
+import { noMetrics } from '../lib/metrics.ts';
 import { systemRandom } from '../lib/random.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
@@ -49,6 +50,7 @@ class Storm {
     this.queue = new UploadQueue({
       threads,
       log: silentLog,
+      metrics: noMetrics,
       warningLimit: 3,
       onTrouble: (site) => void this.told.add(site),
       onRecovered: (site) => void this.told.delete(site),

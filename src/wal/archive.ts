@@ -5,9 +5,11 @@ import type { Applicant } from '../catalog/identity-keeper.ts';
 import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import { cannotWrite } from '../codec/sink-file.ts';
+import type { Clock } from '../lib/clock.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
+import { countFailure, type Metrics } from '../lib/metrics.ts';
 import { type Urgency, urgent } from '../lib/urgency.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
@@ -43,6 +45,8 @@ export interface WalArchiverDeps {
   readonly cluster: () => ClusterFacts;
   /** Asked before each attempt to store a file; rejects where the store is not for the cluster that the file says it is of. */
   readonly admit: (applicant: Applicant, signal: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly log: Log;
   /** Told of every file that is certainly stored. */
   readonly onStored?: ((name: string) => void) | undefined;
@@ -152,7 +156,22 @@ export class WalArchiver {
 
   #run(order: Order): Promise<ArchiveResult> {
     order.signal.throwIfAborted();
-    return this.#archives.run(order.name, () => this.#archive(order), order.path);
+    return this.#archives.run(order.name, () => this.#measured(order), order.path);
+  }
+
+  async #measured(order: Order): Promise<ArchiveResult> {
+    const { site, clock, metrics } = this.#deps;
+    const startMs = clock.monotonicMs();
+    const ended = (result: 'ok' | 'failed') =>
+      metrics.observe('pghoard.wal_archive_seconds', (clock.monotonicMs() - startMs) / 1000, { result, site });
+    try {
+      const result = await this.#archive(order);
+      ended('ok');
+      return result;
+    } catch (error) {
+      if (!order.signal.aborted) ended('failed');
+      throw error;
+    }
   }
 
   async #archive(order: Order): Promise<ArchiveResult> {
@@ -204,12 +223,16 @@ export class WalArchiver {
 
   /** Resolves once the file is in the spool with its metadata, durably. */
   async #seal({ name, path, urgency, signal }: Order): Promise<SpooledWal> {
-    const { pool, spool, sealing, host } = this.#deps;
+    const { pool, spool, sealing, host, metrics } = this.#deps;
     const cluster = this.#deps.cluster();
     const spoolPath = this.#spoolPath(name);
     const sealedPath = spool.temporaryFor(spoolPath);
     const input = { name, path, cluster, sealedPath, seal: sealOptionsOf(sealing) };
-    const result = await pool.run(sealWal, input, { signal, urgency });
+    const result = await pool.run(sealWal, input, { signal, urgency }).catch((error: unknown) => {
+      if (!signal.aborted)
+        countFailure(metrics, isOperatorError(error, 'worker-died') ? 'compressor_run_critical' : 'compressor_run', error);
+      throw error;
+    });
     const metadata = sealedWalMetadata(sealing, result, { host, pgVersion: cluster.pgVersion });
     try {
       await spool.publish(sealedPath, spoolPath, metadata);
@@ -221,7 +244,7 @@ export class WalArchiver {
   }
 
   async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: Ours): Promise<ArchiveResult> {
-    const { site, uploads, catalog, spool, admit } = this.#deps;
+    const { site, uploads, catalog, admit } = this.#deps;
     const { name, path, size, metadata } = spooled;
     const { urgency, isRepeated, isLeftover = false, signal } = how;
     const store = withChecks(catalog.store, { beforePut: () => admit({ what: name, ...spooled.seen }, signal) });
@@ -235,8 +258,18 @@ export class WalArchiver {
       await this.#expectSame(name, ours, await catalog.store.head(target.key, { signal }));
       result = 'already-stored';
     }
-    await spool.remove(path);
+    await this.#removeStored(path);
     return result;
+  }
+
+  async #removeStored(path: string): Promise<void> {
+    const { spool, metrics } = this.#deps;
+    try {
+      await spool.remove(path);
+    } catch (error) {
+      countFailure(metrics, 'handle_upload_unlink', error);
+      throw error;
+    }
   }
 
   async #expectSame(name: string, { hash, content }: Ours, stored: ObjectEntry): Promise<void> {

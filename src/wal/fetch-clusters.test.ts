@@ -4,6 +4,7 @@ import { mebibyte } from '../../test/support/wal-segment.ts';
 import { TestWalSite } from '../../test/support/wal-site.ts';
 import { CodecPool } from '../codec/pool.ts';
 import { silentLog } from '../lib/log.ts';
+import { noMetrics } from '../lib/metrics.ts';
 import { WalFetcher } from './fetch.ts';
 
 const pool = new CodecPool(1);
@@ -46,6 +47,7 @@ test('WAL of another cluster is refused if it came after the site had its identi
       directory: site.spool.prefetchDirectory,
       segmentsAhead: { start: 0, max: 0 },
       transfersMax: 1,
+      metrics: noMetrics,
       log: silentLog,
     });
     const fetched = fetcher.fetch(first).then(({ bytes }) => bytes);

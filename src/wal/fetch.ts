@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import { Urgency, urgent } from '../lib/urgency.ts';
@@ -14,7 +15,7 @@ import { namesAhead } from './names-ahead.ts';
 import { type DepthRange, segmentsFitting } from './prefetch-depth.ts';
 import { PrefetchPace } from './prefetch-pace.ts';
 import { type Begun, Prefetcher } from './prefetcher.ts';
-import { openStoredWal, openUnfinishedWal, type ReceivedWal, receiveWal, type WalSource } from './stored-wal.ts';
+import { type OpenedWal, openStoredWal, openUnfinishedWal, type ReceivedWal, receiveWal, type WalSource } from './stored-wal.ts';
 import { verifyWal } from './unseal-wal.job.ts';
 import { assertNoHole, notFound } from './wal-not-found.ts';
 import { WalSlot } from './wal-slot.ts';
@@ -31,6 +32,7 @@ export interface WalFetcherDeps {
   readonly transfersMax: number;
   /** Told of every file that is handed out. */
   readonly onServed?: ((name: string) => void) | undefined;
+  readonly metrics: Metrics;
   readonly log: Log;
   readonly clock?: Clock;
   readonly retryPolicy?: RetryPolicy;
@@ -222,9 +224,19 @@ export class WalFetcher {
       const opened = await open(name, sources, signal);
       onOpened?.(opened !== undefined);
       if (opened === undefined) return undefined;
-      const wal = await receiveWal(opened, { pool, directory, hashAlgorithm: hashWhereUnknown, signal, urgency });
+      const receiving = receiveWal(opened, { pool, directory, hashAlgorithm: hashWhereUnknown, signal, urgency });
+      receiving.then(
+        () => this.#measure('ok', opened),
+        () => this.#measure('failed', opened),
+      );
+      const wal = await receiving;
       return { ...wal, identity: await fileIdentity(wal.path), sinceMs: this.#clock.monotonicMs() };
     });
+  }
+
+  #measure(result: 'ok' | 'failed', { name, source: { site }, body }: OpenedWal): void {
+    const type = classifyWalFile(name) === 'history' ? 'timeline' : 'xlog';
+    if (!this.#end.signal.aborted) this.#deps.metrics.increase('pghoard.download_size', body.entry.size, { result, site, type });
   }
 
   /** A slot that brings no file is forgotten at once, so that the next one who asks starts anew. One that nobody wants any more goes. */

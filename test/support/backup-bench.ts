@@ -6,6 +6,7 @@ import { SiteKeys } from '../../src/catalog/keys.ts';
 import { CodecPool } from '../../src/codec/pool.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { noMetrics } from '../../src/lib/metrics.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { parseConninfo } from '../../src/postgres/conninfo.ts';
 import { MemoryStore } from '../../src/storage/memory/driver.ts';
@@ -35,12 +36,14 @@ export class BackupBench implements AsyncDisposable {
       uploads: new UploadQueue({
         threads: 3,
         log: silentLog,
+        metrics: noMetrics,
         retry: { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 5, delayMsMax: 20 },
         warningLimit: 3,
         onTrouble: () => {},
         onRecovered: () => {},
       }),
       pool: this.#pool,
+      metrics: noMetrics,
       log: silentLog,
       clock: systemClock,
       random: systemRandom,

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { SiteKeys } from '../../src/catalog/keys.ts';
 import { CodecPool } from '../../src/codec/pool.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { noMetrics } from '../../src/lib/metrics.ts';
 import { MemoryStore } from '../../src/storage/memory/driver.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { Spool } from '../../src/transfer/spool.ts';
@@ -68,6 +70,8 @@ export class TestWalSite implements AsyncDisposable {
       host: 'test-host',
       cluster: () => ({}),
       admit: async () => {},
+      clock: systemClock,
+      metrics: noMetrics,
       log: silentLog,
       signal: this.#end.signal,
       ...options.archiver,
@@ -80,6 +84,7 @@ export class TestWalSite implements AsyncDisposable {
       directory: this.spool.prefetchDirectory,
       segmentsAhead: { start: 0, max: 0 },
       transfersMax: 4,
+      metrics: noMetrics,
       log: silentLog,
       retryPolicy: { attemptsMax: 3, delayMsFirst: 1, delayMsMax: 2 },
       ...options.fetcher,
@@ -163,6 +168,7 @@ function makeUploads(): UploadQueue {
   return new UploadQueue({
     threads: 4,
     log: silentLog,
+    metrics: noMetrics,
     retry: { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 1, delayMsMax: 5 },
     warningLimit: 3,
     onTrouble: () => {},

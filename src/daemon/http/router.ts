@@ -80,10 +80,11 @@ async function answerStatus(extra: string | undefined, services: DaemonServices)
 }
 
 /** `GET /metrics`, where Prometheus is configured. */
-async function answerMetrics(extra: string | undefined, services: DaemonServices): Promise<Reply> {
+function answerMetrics(extra: string | undefined, services: DaemonServices): Reply {
   if (extra !== undefined) throw new OperatorError('request-invalid', 'Invalid metrics request');
-  if (!services.metrics) throw notImplemented('There is no "prometheus" section in the configuration');
-  return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: await services.metrics() };
+  const body = services.metrics?.();
+  if (body === undefined) throw notImplemented('There is no "prometheus" section in the configuration');
+  return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body };
 }
 
 function notImplemented(what: string): OperatorError {

@@ -28,8 +28,8 @@ export interface DaemonServices {
   readonly sites: ReadonlyMap<string, SiteServices>;
   /** The state file as it is. */
   readonly readStatus: () => Promise<string | Uint8Array>;
-  /** Text in Prometheus' format, where a `prometheus` section is configured. */
-  readonly metrics?: () => string | Promise<string>;
+  /** Text in Prometheus' format; undefined where no `prometheus` section is configured. */
+  readonly metrics?: () => string | undefined;
   readonly limits: WaitLimits;
 }
 

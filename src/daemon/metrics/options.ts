@@ -20,7 +20,11 @@ const statsdOptions = optionGroup({
 const prometheusOptions = optionGroup({ tags });
 
 const pushgatewayOptions = optionGroup({
-  endpoint: z.string().nullable().default(null).meta({ description: 'URL of the pushgateway. Null or empty: none.', since: '2.1' }),
+  endpoint: z
+    .union([z.literal(''), z.url({ protocol: /^https?$/ })], 'must be a URL that begins with http:// or https://')
+    .nullable()
+    .default(null)
+    .meta({ description: 'URL of the pushgateway, with a user and password if it needs them. Null or empty: none.', since: '2.1' }),
   job: z.string().min(1).default('pghoard').meta({ description: 'Name of the job.', since: '2.1' }),
   instance: z.string().nullable().default(null).meta({
     description: 'Name of the instance.',

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { explain, isOperatorError, messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { countFailure, type Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import { backoffMs, type RetryPolicy } from '../../lib/retry.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
@@ -19,6 +20,7 @@ export interface NodeWatchDeps {
   readonly onAsked: () => void;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics: Metrics;
   readonly log: Log;
 }
 
@@ -120,13 +122,14 @@ export class NodeWatch {
   }
 
   #failed(error: unknown): void {
-    const { site, clock, log } = this.#deps;
+    const { site, clock, metrics, log } = this.#deps;
     // Whatever it was, it must not end the watch, nor go unseen.
     const known = isOperatorError(error)
       ? error
       : new OperatorError('postgres-unreachable', `asking the server ${this.label} failed`, { cause: error, retryable: true });
     this.#failure = { error: known, sinceMs: this.#failure?.sinceMs ?? clock.monotonicMs() };
     this.#failuresInRow++;
+    countFailure(metrics, 'check_pg_server_version', known);
     if (known.code !== this.#told) log.warn({ site }, `the server ${this.label} cannot be asked: ${explain(known)}`);
     this.#told = known.code;
   }

@@ -9,7 +9,7 @@ export function openServerWatch(
   site: SiteConfig,
   deps: Pick<ServerWatchDeps, 'alerts' | 'onChange'> & { readonly expected: () => SeenCluster },
 ): ServerWatch {
-  const { clock, random, log } = parts;
+  const { clock, random, metrics, log } = parts;
   const nodes = site.active ? site.nodes : [];
-  return new ServerWatch({ site: site.name, nodes, probe: parts.openServerProbe(), ...deps, clock, random, log });
+  return new ServerWatch({ site: site.name, nodes, probe: parts.openServerProbe(), ...deps, clock, random, metrics, log });
 }

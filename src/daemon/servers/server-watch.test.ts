@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SimulatedClock } from '../../../test/support/simulated-clock.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
+import { noMetrics } from '../../lib/metrics.ts';
 import { type PostgresNode, parseNode } from '../../postgres/node.ts';
 import type { ServerProbe } from './server-probe.ts';
 import type { ServerAnswer } from './server-sample.ts';
@@ -54,6 +55,7 @@ class World {
       onChange: () => this.changes++,
       clock: this.clock,
       random: { next: () => 0.5, hex: () => '' },
+      metrics: noMetrics,
       log: silentLog,
     });
   }

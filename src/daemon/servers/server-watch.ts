@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { explain } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import type { SeenCluster } from '../../postgres/seen-cluster.ts';
@@ -21,6 +22,7 @@ export interface ServerWatchDeps {
   readonly onChange: () => void;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics: Metrics;
   readonly log: Log;
 }
 
@@ -35,9 +37,9 @@ export class ServerWatch {
 
   constructor(deps: ServerWatchDeps) {
     this.#deps = deps;
-    const { site, probe, clock, random, log } = deps;
+    const { site, probe, clock, random, metrics, log } = deps;
     const onAsked = () => this.#asked();
-    this.#watches = deps.nodes.map((node, index) => new NodeWatch({ site, index, node, probe, onAsked, clock, random, log }));
+    this.#watches = deps.nodes.map((node, index) => new NodeWatch({ site, index, node, probe, onAsked, clock, random, metrics, log }));
   }
 
   /** All servers of the site, in the order of its configuration. */

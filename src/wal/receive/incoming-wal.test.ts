@@ -7,6 +7,7 @@ import { waitFor } from '../../../test/support/wait-for.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
+import { noMetrics } from '../../lib/metrics.ts';
 import { systemRandom } from '../../lib/random.ts';
 import { IncomingWal } from './incoming-wal.ts';
 
@@ -37,6 +38,7 @@ class Bench implements AsyncDisposable {
       },
       clock: systemClock,
       random: systemRandom,
+      metrics: noMetrics,
       log: silentLog,
       signal: this.#stop.signal,
     });

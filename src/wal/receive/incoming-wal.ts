@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import { explain, isOperatorError, messageOf, OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { countFailure, type Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import { backoffMs } from '../../lib/retry.ts';
 import { classifyWalFile } from '../../postgres/wal-name.ts';
@@ -22,6 +23,7 @@ export interface IncomingWalDeps {
   readonly onStored?: ((name: string) => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics: Metrics;
   readonly log: Log;
   /** Ends everything; what is not stored stays where it is. */
   readonly signal: AbortSignal;
@@ -117,8 +119,11 @@ export class IncomingWal {
   }
 
   async #lookSafely(signal?: AbortSignal): Promise<void> {
-    const { site, log } = this.#deps;
-    await this.look(signal).catch((error: unknown) => log.error({ site }, `cannot look for received WAL: ${explain(error)}`));
+    const { site, metrics, log } = this.#deps;
+    await this.look(signal).catch((error: unknown) => {
+      log.error({ site }, `cannot look for received WAL: ${explain(error)}`);
+      countFailure(metrics, 'wal_file_deleter_run', error);
+    });
   }
 
   get #rejectedDirectory(): string {
@@ -168,7 +173,7 @@ export class IncomingWal {
 
   async #inTurn(remove: () => Promise<void>): Promise<void> {
     const removed = this.#removing.then(remove);
-    this.#removing = removed.catch(() => {});
+    this.#removing = removed.catch((error: unknown) => countFailure(this.#deps.metrics, 'wal_file_deleter_delete_unneeded_files', error));
     await removed;
   }
 

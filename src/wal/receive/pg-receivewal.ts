@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { OperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Metrics } from '../../lib/metrics.ts';
 import { resolveConninfo } from '../../postgres/conninfo.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import { findProgram, type ProgramSearch } from '../../postgres/programs.ts';
@@ -18,6 +19,7 @@ export interface PgReceivewalDeps extends ReceivingServerDeps {
   readonly site: string;
   readonly programs: Omit<ProgramSearch, 'major'>;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly log: Log;
 }
 
@@ -68,10 +70,11 @@ export class PgReceivewal implements WayOfReceiving {
 
   /** What an earlier life left that would spoil this one. */
   async #tidyUp({ segmentBytes }: ServerFacts, signal: AbortSignal): Promise<void> {
-    const { directory, clock, log, site } = this.#deps;
+    const { directory, clock, metrics, log, site } = this.#deps;
     const ended = await endLeftoverReceivers(directory, clock, signal);
     if (ended.length > 0) log.warn({ site, pid: ended.join(',') }, 'ended a receiver that an earlier pghoard left running');
     for (const name of await mendPartials(directory, segmentBytes)) {
+      metrics.increase('pghoard.incomplete_partial_wal_segment', 1, { site });
       log.warn({ site, name }, 'emptied a partial WAL segment of odd size; it is received again, what was in it is in .partial_incomplete');
     }
   }

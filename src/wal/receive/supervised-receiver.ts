@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { explain, isOperatorError, messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { countFailure } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import { backoffMs } from '../../lib/retry.ts';
 import { connect } from '../../postgres/client.ts';
@@ -215,7 +216,8 @@ export class SupervisedReceiver implements WalReceiver {
 
   /** Once in the log for each cause; the alert is kept up. */
   #report(failure: OperatorError): void {
-    const { log, site, onTrouble } = this.#deps;
+    const { log, site, metrics, onTrouble } = this.#deps;
+    countFailure(metrics, 'walreceiver_run', failure);
     const isNew = this.#lastFailure?.code !== failure.code;
     this.#lastFailure = failure;
     this.#because = messageOf(failure);

@@ -1,0 +1,102 @@
+import { type MetricDefinition, ownSince } from './metric-definition.ts';
+
+const site = ['site'] as const;
+
+/** What the original did not tell. */
+export const ownMetrics: readonly MetricDefinition[] = (
+  [
+    [
+      'pghoard.wal_gaps',
+      'gauge',
+      site,
+      'segments',
+      'WAL segments that are missing between stored ones, or behind the start of a base backup.',
+    ],
+    ['pghoard.wal_receiver_running', 'gauge', site, 'yes or no', 'Whether WAL is being received, where the site receives it itself.'],
+    ['pghoard.server_reachable', 'gauge', ['node', 'site'], 'yes or no', 'Whether a server of the site answers.'],
+    ['pghoard.basebackups', 'gauge', site, 'backups', 'Base backups that are stored.'],
+    [
+      'pghoard.basebackups_size_bytes',
+      'gauge',
+      site,
+      'bytes',
+      'What they take in the store, without WAL; files that `delta` backups share are counted once for each.',
+    ],
+    ['pghoard.basebackups_unreadable', 'gauge', site, 'objects', 'Objects among the base backups that cannot be read.'],
+    ['pghoard.newest_basebackup_age_seconds', 'gauge', site, 'seconds', 'Since the newest base backup began.'],
+    ['pghoard.newest_basebackup_size_bytes', 'gauge', site, 'bytes', 'What it takes in the store.'],
+    ['pghoard.oldest_basebackup_age_seconds', 'gauge', site, 'seconds', 'Since the oldest base backup began.'],
+    ['pghoard.basebackup_running', 'gauge', site, 'yes or no', 'Whether a base backup is being taken.'],
+    ['pghoard.retention_postponed', 'gauge', site, 'yes or no', 'Whether something that retention is to delete is still there.'],
+    ['pghoard.alert', 'gauge', ['alert', 'site'], 'yes or no', 'Whether an alert is raised, by its name (as that of its file).'],
+    ['pghoard.transfer_queue', 'gauge', [], 'jobs', 'Uploads that wait or are under way.'],
+    ['pghoard.compression_queue', 'gauge', [], 'jobs', 'Jobs of compression, encryption and reading that wait or are under way.'],
+    ['pghoard.upload_retries', 'counter', ['site', 'type'], 'times', 'Uploads that failed and will be tried again.'],
+    [
+      'pghoard.store_request_seconds',
+      'histogram',
+      ['operation', 'result', 'site', 'store'],
+      'seconds',
+      'How long requests to the store took, each attempt for itself. `store` is the storage type, `result` is `ok` or `failed`.',
+    ],
+    [
+      'pghoard.store_errors',
+      'counter',
+      ['error', 'operation', 'site', 'store'],
+      'times',
+      'Requests to the store that failed, by the code of the error (docs/errors.md).',
+    ],
+    ['pghoard.store_bytes', 'counter', ['operation', 'site', 'store'], 'bytes', 'Content that went to the store or came from it.'],
+    ['pghoard.store_throttled', 'counter', ['site', 'store'], 'times', 'Requests that the store refused because there were too many.'],
+    [
+      'pghoard.wal_archive_seconds',
+      'histogram',
+      ['result', 'site'],
+      'seconds',
+      'From the time that a WAL file was to be archived until it was stored; `result` is `ok` or `failed`.',
+    ],
+    [
+      'pghoard.spool_bytes',
+      'gauge',
+      site,
+      'bytes',
+      'What lies in the spool: received or compressed, and not stored yet, or fetched and not handed out yet.',
+    ],
+    [
+      'pghoard.disk_free_bytes',
+      'gauge',
+      ['place', 'site'],
+      'bytes',
+      'Room left on a disk of this host. `place` is `spool`, `store` (of the type `local`) or `pgdata`; the spool is that of all sites.',
+    ],
+    ['pghoard.disk_size_bytes', 'gauge', ['place', 'site'], 'bytes', 'Size of that disk.'],
+    [
+      'pghoard.disk_full_seconds',
+      'gauge',
+      ['place', 'site'],
+      'seconds',
+      'Forecast of when it is full, if things go on as in the last half hour. A year: not soon, or not getting fuller.',
+    ],
+    ['pghoard.process_resident_memory_bytes', 'gauge', [], 'bytes', 'Memory of the daemon.'],
+    ['pghoard.process_heap_bytes', 'gauge', [], 'bytes', 'Of this, what JavaScript of the main thread uses.'],
+    [
+      'pghoard.process_cpu_seconds',
+      'counter',
+      [],
+      'seconds',
+      'Processor time of the daemon with all its threads; not that of programs that it starts.',
+    ],
+    ['pghoard.process_open_fds', 'gauge', [], 'files', 'Open file descriptors.'],
+    [
+      'pghoard.process_event_loop_delay_seconds',
+      'gauge',
+      [],
+      'seconds',
+      'The longest time in the last minute for which the main thread did not get to what was next.',
+    ],
+    ['pghoard.process_start_time_seconds', 'gauge', [], 'seconds', 'When the daemon was started, since 1970.'],
+    ['pghoard.build_info', 'gauge', ['version'], 'yes or no', 'Always 1; `version` is that of pghoard.'],
+    ['pghoard.configuration_reload_ok', 'gauge', [], 'yes or no', 'Whether the configuration was read well the last time.'],
+    ['pghoard.metrics_push_failures', 'counter', [], 'times', 'Pushes of metrics to the pushgateway that failed.'],
+  ] as const
+).map(([name, kind, tags, unit, meaning]) => ({ name, kind, tags, unit, meaning, since: ownSince }));
