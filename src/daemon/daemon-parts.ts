@@ -7,6 +7,7 @@ import type { Random } from '../lib/random.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Alerts } from './alerts/alerts.ts';
+import type { SampleBooks } from './health/sample-books.ts';
 import type { ServedFiles } from './served-files.ts';
 import type { ServerProbe } from './servers/server-probe.ts';
 
@@ -37,6 +38,8 @@ export interface DaemonParts {
   readonly servedFiles: ServedFiles;
   /** For one site. */
   readonly openServerProbe: () => ServerProbe;
+  /** Where the servers were and when. */
+  readonly sampleBooks: SampleBooks;
   /** What the state file of an earlier life tells of a site. */
   readonly previouslyFlushed: (site: string) => RememberedPosition | undefined;
   readonly log: Log;

@@ -13,6 +13,7 @@ import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts/alerts.ts';
 import { BackupLocation } from './backup-location.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import { SampleBooks } from './health/sample-books.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
 import { ServiceBeat } from './lifecycle/service-beat.ts';
 import { ServiceManager } from './lifecycle/service-manager.ts';
@@ -101,6 +102,7 @@ export class Daemon {
     this.#startupTime = startTime;
     const servedFiles = new ServedFiles(clock);
     const openServerProbe = deps.openServerProbe ?? (() => new PostgresProbe());
+    const sampleBooks = new SampleBooks(clock, previousState);
     const previouslyFlushed = (site: string) => previousFlushed(previousState, site);
     const about = { place: () => this.#location?.name, host: hostname(), version };
     this.#parts = {
@@ -111,6 +113,7 @@ export class Daemon {
       metrics,
       servedFiles,
       openServerProbe,
+      sampleBooks,
       previouslyFlushed,
       log,
       clock,

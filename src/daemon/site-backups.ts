@@ -9,6 +9,7 @@ import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
 import { basebackupJob } from './basebackup-job.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import type { RunningBackupView } from './health/health-view.ts';
 import { BasebackupMetrics } from './metrics/basebackup-metrics.ts';
 import type { Step } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
@@ -35,6 +36,7 @@ export class SiteBackups {
   #running: Promise<void> | undefined;
   #progress: BasebackupProgress | undefined;
   #lastActivity: Date | undefined;
+  #begun: { readonly at: Date; readonly monotonicMs: number } | undefined;
   #requested = false;
   #failures = 0;
   #lastFailure: Date | undefined;
@@ -63,6 +65,13 @@ export class SiteBackups {
     return { running: this.isRunning, latestActivity: this.#lastActivity, ...(this.#progress && { progress: this.#progress }) };
   }
 
+  /** The one that is being taken. */
+  get current(): RunningBackupView | undefined {
+    if (!this.isRunning || this.#begun === undefined) return undefined;
+    const elapsedMs = this.#deps.parts.clock.monotonicMs() - this.#begun.monotonicMs;
+    return { startedAt: this.#begun.at, elapsedMs, progress: this.#progress };
+  }
+
   request(): void {
     this.#end.signal.throwIfAborted();
     this.#requested = true;
@@ -72,6 +81,7 @@ export class SiteBackups {
   begin(step: TakeBasebackup, decisionTime: Date): void {
     this.#requested = false;
     this.#lastActivity = decisionTime;
+    this.#begun = { at: decisionTime, monotonicMs: this.#deps.parts.clock.monotonicMs() };
     this.#running = this.#take(step, decisionTime).finally(() => {
       this.#running = undefined;
       this.#progress = undefined;

@@ -73,6 +73,16 @@ export class SiteLoop {
     return this.#backups.activity;
   }
 
+  /** The base backup that is being taken. */
+  get runningBackup(): SiteBackups['current'] {
+    return this.#backups.current;
+  }
+
+  /** In a row, since the last base backup that was completed. */
+  get backupFailures(): number {
+    return this.#backups.failures.failures;
+  }
+
   /** Until when base backups are preserved, by name. */
   get preserved(): ReadonlyMap<string, Date> {
     return this.#listing.preserved;

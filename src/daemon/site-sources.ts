@@ -5,6 +5,7 @@ import type { SiteConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
 import { openStore } from '../storage/drivers.ts';
+import type { RequestObserver } from '../storage/request-observer.ts';
 import { type SourceCluster, sourcesOfOneCluster, type WalSource } from '../wal/stored-wal.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { storeMetrics } from './metrics/store-metrics.ts';
@@ -28,10 +29,11 @@ export async function catalogsOfOneCluster(sources: SiteSources, signal: Signal)
   return [own.catalog, ...others];
 }
 
-export async function openSources(site: SiteConfig, parts: SourceParts): Promise<SiteSources> {
+/** `watch` hears of what is asked of the site's own store. */
+export async function openSources(site: SiteConfig, parts: SourceParts, watch: RequestObserver): Promise<SiteSources> {
   const [own, ...moved] = relatedSites(parts.config, site);
-  const open = (each: SiteConfig) => openSource(each, parts);
-  return [await open(own), ...(await Promise.all(moved.map(open)))];
+  const open = (each: SiteConfig, ...others: RequestObserver[]) => openSource(each, parts, others);
+  return [await open(own, watch), ...(await Promise.all(moved.map((each) => open(each))))];
 }
 
 /** The same sources, each able to tell of which cluster it is. `own`: what the site knows of itself already. `clusterOfStored`: costs a listing. */
@@ -72,7 +74,7 @@ function remembering(find: (signal: Signal) => Promise<SourceCluster | undefined
   };
 }
 
-async function openSource(site: SiteConfig, { log, metrics }: SourceParts): Promise<WalSource> {
-  const store = await openStore(site.object_storage, log.child({ site: site.name }), [storeMetrics(metrics, site)]);
+async function openSource(site: SiteConfig, { log, metrics }: SourceParts, others: readonly RequestObserver[]): Promise<WalSource> {
+  const store = await openStore(site.object_storage, log.child({ site: site.name }), [storeMetrics(metrics, site), ...others]);
   return { site: site.name, catalog: new Catalog(store, new SiteKeys(site.prefix)), privateKeyOf: privateKeyFinder(site) };
 }

@@ -19,6 +19,10 @@ import { Admission } from './admission.ts';
 import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import { HealthWatch } from './health/health-watch.ts';
+import type { SiteHealth } from './health/site-health.ts';
+import { SpoolWatch } from './health/spool-watch.ts';
+import { StoreWatch } from './health/store-watch.ts';
 import type { SiteServices } from './http/site-services.ts';
 import type { LeasedReceiver } from './leased-receiver.ts';
 import { Ownership } from './ownership.ts';
@@ -36,6 +40,7 @@ const resumePolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delay
 /** What a site is opened with. */
 interface Belongings {
   readonly sources: SiteSources;
+  readonly storeWatch: StoreWatch;
   readonly spool: Spool;
   readonly keeper: IdentityKeeper;
   readonly stop: AbortController;
@@ -54,6 +59,8 @@ export class Site implements SiteServices {
   readonly gaps: WalGaps | undefined;
   /** Who its servers are. */
   readonly servers: ServerWatch;
+  /** How the site is. */
+  readonly healthWatch: HealthWatch;
   /** What may come into the store. */
   readonly admission: Admission;
   /** Whether it is for this daemon to work on the site; undefined where it is not active. */
@@ -68,7 +75,8 @@ export class Site implements SiteServices {
   readonly #stop: AbortController;
 
   static async open(parts: DaemonParts, site: SiteConfig): Promise<Site> {
-    const sources = await openSources(site, parts);
+    const storeWatch = new StoreWatch(parts.clock);
+    const sources = await openSources(site, parts, storeWatch);
     const spool = new Spool(parts.config.backup_location, site.prefix, parts.random);
     await spool.ensure();
     await spool.removeDebris();
@@ -85,10 +93,11 @@ export class Site implements SiteServices {
       clock,
       log,
     });
-    return new Site(parts, site, { sources: withClusters(sources, () => keeper.identity, clusterOfStored, clock), spool, keeper, stop });
+    const known = withClusters(sources, () => keeper.identity, clusterOfStored, clock);
+    return new Site(parts, site, { sources: known, storeWatch, spool, keeper, stop });
   }
 
-  private constructor(parts: DaemonParts, site: SiteConfig, { sources, spool, keeper, stop }: Belongings) {
+  private constructor(parts: DaemonParts, site: SiteConfig, { sources, storeWatch, spool, keeper, stop }: Belongings) {
     const { config, walPool: pool, uploads, alerts, metrics, servedFiles, clock, log, host } = parts;
     const [{ catalog, privateKeyOf }, ...moved] = sources;
     const encryption = sealingKey(site);
@@ -173,6 +182,17 @@ export class Site implements SiteServices {
       signal: this.#stop.signal,
     };
     this.receiver = leasedReceiverOf(this.#receiverParts, ownership);
+    this.healthWatch = new HealthWatch({
+      parts,
+      site,
+      loop,
+      gaps,
+      receiver: () => this.receiver,
+      servers: this.servers,
+      store: storeWatch,
+      spool: new SpoolWatch(spool, clock),
+      book: parts.sampleBooks.of(site.name),
+    });
   }
 
   get name(): string {
@@ -185,12 +205,17 @@ export class Site implements SiteServices {
     this.ownership?.start();
     this.loop.start();
     this.gaps?.start();
+    this.healthWatch.start();
     const tell = (error: unknown) => {
       if (!this.#stop.signal.aborted) this.#parts.log.error({ site: this.name }, explain(error));
     };
     this.#resumeSpool().catch(tell);
     if (this.receiver) this.receiver.start();
     else archiveLeftBehind(this.#receiverParts).catch(tell);
+  }
+
+  get health(): SiteHealth {
+    return this.healthWatch.health;
   }
 
   requestBasebackup(): void {
@@ -226,7 +251,7 @@ export class Site implements SiteServices {
     this.#stop.abort(shuttingDown(`site ${this.name}`));
     this.#readyAhead?.stop();
     await Promise.all([this.loop.stop(), this.gaps?.stop(), this.receiver?.stop()]);
-    await Promise.all([this.ownership?.stop(), this.#walArchiver.settled(), this.servers.stop()]);
+    await Promise.all([this.ownership?.stop(), this.#walArchiver.settled(), this.healthWatch.stop(), this.servers.stop()]);
     await this.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
   }

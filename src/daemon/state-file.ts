@@ -11,6 +11,8 @@ import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Admission } from './admission.ts';
 import type { Alerts } from './alerts/alerts.ts';
+import { healthAsDocument } from './health/health-document.ts';
+import type { HealthWatch } from './health/health-watch.ts';
 import type { OwnProcess } from './own-process.ts';
 import type { Ownership } from './ownership.ts';
 import { normalizedBackupTime } from './schedule.ts';
@@ -32,6 +34,7 @@ export interface DaemonState {
     readonly gaps?: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'> | undefined;
     readonly admission?: Pick<Admission, 'identity'>;
     readonly ownership?: Pick<Ownership, 'view'> | undefined;
+    readonly healthWatch?: Pick<HealthWatch, 'health' | 'memory'>;
   }[];
   readonly compressionQueue: number;
   readonly transferQueue: number;
@@ -109,7 +112,7 @@ function describeProcess({ pid, memoryBytes, heapBytes, openFiles, threads, reso
   return { pid, memory_bytes: memoryBytes, heap_bytes: heapBytes, open_files: openFiles ?? null, threads: threads ?? null, resources };
 }
 
-function describeSite({ loop, gaps, admission, ownership }: DaemonState['sites'][number]): Record<string, unknown> {
+function describeSite({ loop, gaps, admission, ownership, healthWatch }: DaemonState['sites'][number]): Record<string, unknown> {
   return {
     identity: describeIdentity(admission?.identity),
     lease: ownership?.view ?? null,
@@ -118,6 +121,8 @@ function describeSite({ loop, gaps, admission, ownership }: DaemonState['sites']
     retention_postponed: loop.retentionPostponed ?? null,
     unreadable_basebackups: loop.listing?.unreadable ?? [],
     basebackup_progress: loop.backupActivity?.progress ?? null,
+    health: healthWatch ? healthAsDocument(healthWatch.health) : null,
+    server_samples: healthWatch?.memory ?? null,
   };
 }
 

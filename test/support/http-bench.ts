@@ -4,10 +4,12 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { CodecPool } from '../../src/codec/pool.ts';
+import { siteHealth } from '../../src/daemon/health/site-health.ts';
 import { type HttpServer, type HttpServerDeps, type HttpServerOptions, startHttpServer } from '../../src/daemon/http/server.ts';
 import type { SiteServices } from '../../src/daemon/http/site-services.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { findWalDirectory } from '../../src/wal/wal-directory.ts';
+import { viewOf } from './health-view.ts';
 import { TestWalSite, type TestWalSiteOptions } from './wal-site.ts';
 
 export interface Answer {
@@ -45,6 +47,7 @@ export async function startHttpBench(pool: CodecPool, options: HttpBenchOptions 
     relatives: async () => [site.catalog],
     retention: { pending: undefined, postponed: undefined },
     confirmDeletion: () => {},
+    health: siteHealth(viewOf({})),
     requestBasebackup: () => void requested.push('main'),
     walDirectory: () => findWalDirectory(join(site.directory, 'pgdata')),
     ...options.services,

@@ -20,14 +20,15 @@ export interface Restorable {
 export function restorableOf(findings: Findings): Restorable {
   const { view, restorability } = findings;
   if (view.backups.listing === undefined) return unknown('the base backups in the store have not been listed yet');
+  const newest = view.backups.listing.entries.at(-1);
+  if (newest === undefined) return no('there is no complete base backup');
   if (restorability === undefined) return unknown(whyStoredWalIsUnknown(findings));
   const window = restorability.windows.at(-1);
   if (window !== undefined) return { ...yes(window, findings), because: whyNoFurther(window, findings) };
   const { unproven, lacking } = restorability;
   const doubtful = unproven.at(-1);
   if (doubtful !== undefined) return unknown(`it cannot be told yet whether all the WAL is stored that base backup ${doubtful} needs`);
-  const useless = lacking.at(-1);
-  return useless === undefined ? no('there is no complete base backup') : whyLacking(useless, findings);
+  return whyLacking(lacking.at(-1) ?? newest.name, findings);
 }
 
 function yes({ from, until }: RestorableWindow, { view }: Findings): Omit<Restorable, 'because'> {

@@ -6,7 +6,7 @@ export interface WalPosition {
   readonly lsn: Lsn;
 }
 
-/** How far a primary had flushed its WAL at a moment of its own clock: the one by which commits are stamped and recovery targets are meant. */
+/** How far a primary had flushed its WAL at a moment of its own clock, by which commits are stamped and recovery targets are meant; of our clock where it does not tell. */
 export interface ServerSample extends WalPosition {
   readonly time: Date;
 }

@@ -9,6 +9,7 @@ import { bytesReply, createdReply, type Reply } from './reply.ts';
 import { invalidPath, parseRequestPath } from './request-path.ts';
 import { answerRetention } from './retention.ts';
 import type { DaemonServices, SiteServices } from './site-services.ts';
+import { answerSiteStatus } from './site-status.ts';
 
 /** Kinds of WAL files under each path; what does not belong there is refused. */
 const kindsByFolder: Readonly<Record<string, readonly WalFileKind[]>> = {
@@ -38,7 +39,7 @@ async function answerSite(
   request: ApiRequest,
   services: DaemonServices,
 ): Promise<Reply> {
-  if (what === 'status' && rest.length === 0) throw notImplemented('There is no status of a single site');
+  if (what === 'status' && rest.length === 0 && request.method !== 'PUT') return answerSiteStatus(site);
   if (what === 'metrics')
     throw new OperatorError('request-invalid', 'Invalid metrics request: metrics are those of the whole daemon, at /metrics');
   if (what === 'basebackup' && rest.length === 0) return answerBasebackup(site, request, services);

@@ -27,7 +27,12 @@ test('status, metrics, and what is not implemented', async () => {
   assert.deepEqual([status.status, status.text, status.headers['content-type']], [200, '{"state": 1}', 'application/octet-stream']);
   assert.deepEqual([(await bench.ask('HEAD', '/status')).status, (await bench.ask('GET', '//status')).status], [200, 200]);
   assert.equal((await bench.ask('GET', '/status/x')).status, 400);
-  assert.equal((await bench.ask('GET', '/main/status')).status, 501);
+  const site = await bench.ask('GET', '/main/status');
+  assert.deepEqual([site.status, site.headers['content-type']], [200, 'application/json']);
+  const { site: name, restorable } = JSON.parse(site.text) as { site: string; restorable: { state: string } };
+  assert.deepEqual([name, restorable.state], ['main', 'no']);
+  assert.equal((await bench.ask('PUT', '/main/status')).status, 400);
+  assert.equal((await bench.ask('GET', '/elsewhere/status')).status, 404);
   assert.equal((await bench.ask('GET', '/metrics')).status, 501);
   assert.equal((await bench.ask('GET', '/main/metrics')).status, 400);
   for (const method of ['POST', 'DELETE', 'OPTIONS', 'PATCH']) assert.equal((await bench.ask(method, '/status')).status, 501, method);

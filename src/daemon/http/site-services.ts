@@ -2,6 +2,7 @@ import type { Catalog } from '../../catalog/catalog.ts';
 import type { PendingConfirmation } from '../../retention/confirmation.ts';
 import type { WalArchiver } from '../../wal/archive.ts';
 import type { WalFetcher } from '../../wal/fetch.ts';
+import type { SiteHealth } from '../health/site-health.ts';
 
 /** What the routes need of a site. */
 export interface SiteServices {
@@ -12,6 +13,8 @@ export interface SiteServices {
   readonly catalogs: readonly Catalog[];
   /** Of them, those of the same cluster as the site. */
   relatives(signal: AbortSignal): Promise<readonly Catalog[]>;
+  /** How it is now. */
+  readonly health: SiteHealth;
   /** Asks for a base backup as soon as may be. May reject with an OperatorError, where the site takes none. */
   requestBasebackup(): void | Promise<void>;
   /** What retention deletes only if somebody says that it is meant, and why something that is to go is still there. */

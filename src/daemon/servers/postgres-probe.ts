@@ -16,6 +16,7 @@ interface Link {
 
 interface Row {
   readonly standby: boolean;
+  readonly time: string;
   readonly system_identifier: string;
   readonly segment_size: string;
   readonly timeline: number;
@@ -27,9 +28,10 @@ interface Row {
   readonly started: string;
 }
 
-/** No function may be called in the role that it is not for. A primary's control file knows its timeline only from the first checkpoint on. */
+/** What is asked first is answered first. No function may be called in the role that it is not for. A primary's control file knows its timeline only from the first checkpoint on. */
 const question = `
   SELECT standby,
+         pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS time,
          (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) AS system_identifier,
          pg_catalog.current_setting('wal_segment_size') AS segment_size,
          CASE WHEN standby
@@ -126,6 +128,7 @@ async function askBySql(connection: PgConnection): Promise<ServerAnswer> {
   if (segmentBytes === undefined) throw new OperatorError('postgres-error', `the server has a wal_segment_size of ${row.segment_size}`);
   return {
     role: row.standby ? 'standby' : 'primary',
+    time: new Date(row.time),
     pgVersion: connection.serverVersion,
     systemIdentifier: BigInt(row.system_identifier),
     segmentBytes,

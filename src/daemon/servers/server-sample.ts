@@ -12,6 +12,8 @@ export interface ServerAnswer {
   readonly timeline: number;
   /** Up to where its WAL is flushed; of a standby, up to where it is replayed. */
   readonly lsn: Lsn;
+  /** By its own clock, just before it told `lsn`; absent where we could not ask by SQL. */
+  readonly time?: Date;
   /** Of a standby that let us ask by SQL. */
   readonly replay?: Replay;
   /** Tells servers apart that have the same system identifier; absent where we could not ask by SQL. */

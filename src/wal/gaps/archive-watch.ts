@@ -16,8 +16,10 @@ export interface ArchiveWatchDeps {
 
 /** The store is listed as a whole so often; what we store ourselves is known at once. */
 const surveyMs = 6 * 3_600_000;
-const retryMs = 60_000;
-const retryMsMax = 3_600_000;
+/** At first, and twice as long after each that failed: a new site's bucket is made in a moment. */
+const surveyRetryMs = 5_000;
+const surveyRetryMsMax = 3_600_000;
+const historiesMs = 60_000;
 const localMs = 60_000;
 
 /** Keeps an {@link ArchiveMap} current. */
@@ -50,12 +52,12 @@ export class ArchiveWatch {
     if (now >= this.#surveyAtMs || isOfOthers) {
       const hasSucceeded = (await this.#attempt(() => this.survey())) && typeof map.view !== 'string';
       this.#failures = hasSucceeded ? 0 : this.#failures + 1;
-      this.#surveyAtMs = now + (hasSucceeded ? surveyMs : Math.min(retryMs * 2 ** (this.#failures - 1), retryMsMax));
+      this.#surveyAtMs = now + (hasSucceeded ? surveyMs : Math.min(surveyRetryMs * 2 ** (this.#failures - 1), surveyRetryMsMax));
     }
     if (typeof map.view === 'string') return;
     if (map.hasNewHistory || now >= this.#historiesAtMs) {
       await this.#attempt(() => map.readHistories());
-      this.#historiesAtMs = now + retryMs;
+      this.#historiesAtMs = now + historiesMs;
     }
     if (now >= this.#localAtMs) {
       await this.#attempt(() => this.#lookAtServer());

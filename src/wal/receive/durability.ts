@@ -2,6 +2,8 @@ import type { Lsn } from '../../postgres/lsn.ts';
 
 /** What a server is told is safe. */
 export interface WalDurability {
+  /** What is safe is in the store, else on our disk. */
+  readonly isInStore: boolean;
   /** Why nothing more becomes safe although WAL arrives, if so. */
   readonly obstacle?: string | undefined;
   /** Begins to follow a stream; `onAdvance` is called whenever more of it is safe. */
@@ -25,6 +27,7 @@ export interface FollowedWal extends AsyncDisposable {
 
 /** `wal_durability: local`: what is on our disk is safe. */
 export const localDurability: WalDurability = {
+  isInStore: false,
   follow({ startLsn }, onAdvance) {
     let durable = startLsn;
     return {

@@ -18,12 +18,19 @@ export interface ReceiverStatus {
   readonly latestActivity: Date;
   /** What the server was told to be safe, where it is us who tell it. */
   readonly lastFlushed: Lsn | undefined;
+  /** Up to where the store has all that was received, where beginnings of segments are stored too. */
+  readonly stored?: StoredUpTo | undefined;
   /** Why it is as it is. */
   readonly because: string;
   /** Files that wait for another attempt to be archived, with the reason. */
   readonly waiting: readonly { readonly name: string; readonly because: string }[];
   /** Files that were set aside because they are not what their names say, or contradict the store. */
   readonly rejected: readonly string[];
+}
+
+export interface StoredUpTo {
+  readonly timeline: number;
+  readonly lsn: Lsn;
 }
 
 /** WAL that could not be received any more. Backups from before it reach only to its beginning. */

@@ -31,6 +31,7 @@ const retryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 500, 
  * beginning is stored, one upload after the other, each with all that has arrived by then.
  */
 export class StoreDurability implements WalDurability {
+  readonly isInStore = true;
   readonly #deps: StoreDurabilityDeps;
   /** What is stored and may still lie in the directory. */
   readonly #stored = new Set<string>();

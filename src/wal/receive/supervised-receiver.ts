@@ -10,7 +10,7 @@ import type { PostgresNode } from '../../postgres/node.ts';
 import type { WalReceiverOptions } from '../options.ts';
 import { DiskGuard, type Pausable, roomForSegment } from './disk-guard.ts';
 import { IncomingWal, type IncomingWalDeps } from './incoming-wal.ts';
-import type { ReceiverStatus, WalHole, WalReceiver } from './receiver.ts';
+import type { ReceiverStatus, StoredUpTo, WalHole, WalReceiver } from './receiver.ts';
 import { restartAfterHole, restartOnNewTimeline } from './restart-position.ts';
 import { nameSlotHolder } from './slot-holder.ts';
 
@@ -21,6 +21,8 @@ export interface WayOfReceiving {
   readonly program: string;
   /** What the server was told to be safe. */
   readonly lastFlushed?: Lsn | undefined;
+  /** See {@link ReceiverStatus}. */
+  readonly stored?: StoredUpTo | undefined;
   /** Why nothing more becomes safe although WAL arrives, if so. */
   readonly obstacle?: string | undefined;
   /**
@@ -97,6 +99,7 @@ export class SupervisedReceiver implements WalReceiver {
     return {
       mode: this.#way.mode,
       lastFlushed: this.#way.lastFlushed,
+      stored: this.#way.stored,
       running: this.#isRunning,
       latestActivity: this.#latestActivity,
       because: [this.#because, this.#way.obstacle].filter((part) => part !== undefined).join('; '),

@@ -16,6 +16,7 @@ import type { WalDurability } from './durability.ts';
 import { keepHistories } from './keep-histories.ts';
 import { findMissing } from './missing-segment.ts';
 import { lastReceived, plantStart } from './partial-files.ts';
+import type { StoredUpTo } from './receiver.ts';
 import { connectToServer, type ReceivingServerDeps } from './receiving-server.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { decideStart, type RememberedPosition, type Start, type StoredPosition } from './start-position.ts';
@@ -51,6 +52,7 @@ export class Walreceiver implements WayOfReceiving {
   readonly program = 'walreceiver';
   readonly #deps: WalreceiverDeps;
   #lastFlushed: Lsn | undefined;
+  #stored: StoredUpTo | undefined;
   /** Once it is, the directory tells all: nobody else stores what comes next. */
   #isStoreKnown = false;
   /** The segment that is to come next; undefined while it is not known for certain. */
@@ -64,6 +66,10 @@ export class Walreceiver implements WayOfReceiving {
   /** What the server was told to be safe. */
   get lastFlushed(): Lsn | undefined {
     return this.#lastFlushed;
+  }
+
+  get stored(): StoredUpTo | undefined {
+    return this.#stored;
   }
 
   get obstacle(): string | undefined {
@@ -106,6 +112,7 @@ export class Walreceiver implements WayOfReceiving {
     await using stream = await startReplication(connection, { startLsn, timeline, slot: node.slot ?? undefined }, { clock, signal });
     await using followed = durability.follow(place, () => {
       this.#lastFlushed = followed.durable;
+      if (durability.isInStore) this.#stored = { timeline, lsn: followed.durable };
       receiver.report();
     });
     const settle = () => life.settled(`${formatLsn(startLsn)} on timeline ${timeline}`);

@@ -1,0 +1,117 @@
+import type { SiteConfig } from '../../config/load.ts';
+import { explain } from '../../lib/errors.ts';
+import type { DaemonParts } from '../daemon-parts.ts';
+import type { LeasedReceiver } from '../leased-receiver.ts';
+import type { SiteLoop } from '../site-loop.ts';
+import type { WalGaps } from '../wal-gaps.ts';
+import { type AskedServer, areOnlyStandbys, primaryOf, whyNoPrimary } from './asked-servers.ts';
+import type { BackupsView, ServersView, SiteHealthView, WalView } from './health-view.ts';
+import type { SampleBook, SampleMemory } from './sample-book.ts';
+import { type SiteHealth, siteHealth } from './site-health.ts';
+import type { SpoolWatch } from './spool-watch.ts';
+import type { StoreWatch } from './store-watch.ts';
+
+export interface HealthWatchDeps {
+  readonly parts: Pick<DaemonParts, 'alerts' | 'clock' | 'log'>;
+  readonly site: SiteConfig;
+  readonly loop: Pick<SiteLoop, 'listing' | 'backupFailures' | 'runningBackup' | 'because' | 'retentionPostponed'>;
+  readonly gaps: Pick<WalGaps, 'view' | 'gaps' | 'troubles'> | undefined;
+  readonly receiver: () => Pick<LeasedReceiver, 'status'> | undefined;
+  readonly servers: { readonly nodes: readonly AskedServer[]; readonly usable: readonly AskedServer[] };
+  readonly store: StoreWatch;
+  readonly spool: SpoolWatch;
+  readonly book: SampleBook;
+}
+
+const beatMs = 1_000;
+
+/** Sees how a site is, again and again: what has to be seen when it happens is kept, the rest is asked when somebody wants to know. */
+export class HealthWatch {
+  readonly #deps: HealthWatchDeps;
+  readonly #end = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #lastSample: object | undefined;
+
+  constructor(deps: HealthWatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** How it is now. */
+  get health(): SiteHealth {
+    return siteHealth(this.#view());
+  }
+
+  /** For the state file. */
+  get memory(): SampleMemory {
+    return this.#deps.book.memory;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#deps.parts;
+    while (!this.#end.signal.aborted) {
+      try {
+        this.#takeSample();
+        await this.#deps.spool.look();
+      } catch (error) {
+        log.error({ site: this.#deps.site.name }, `a look at the health of the site failed: ${explain(error)}`);
+      }
+      await clock.sleep(beatMs, this.#end.signal).catch(() => {});
+    }
+  }
+
+  #takeSample(): void {
+    const { servers, book } = this.#deps;
+    const sample = primaryOf(servers.usable);
+    if (sample === undefined || sample === this.#lastSample) return;
+    this.#lastSample = sample;
+    const { timeline, lsn, time = sample.sampledAt, systemIdentifier } = sample;
+    book.add({ time, timeline, lsn }, systemIdentifier);
+  }
+
+  #view(): SiteHealthView {
+    const { parts, site, loop, store, spool } = this.#deps;
+    return {
+      site: site.name,
+      now: parts.clock.now(),
+      active: site.active,
+      walMode: site.active_backup_mode,
+      backups: this.#backups(),
+      wal: this.#wal(),
+      servers: this.#servers(),
+      store: store.view,
+      spool: spool.view,
+      alerts: parts.alerts.active.filter((alert) => alert.site === site.name).map(({ name, because }) => ({ name, because })),
+      because: loop.because,
+      retentionPostponed: loop.retentionPostponed,
+    };
+  }
+
+  #backups(): BackupsView {
+    const { listing, backupFailures: failures, runningBackup: running } = this.#deps.loop;
+    return { listing, failures, running, dueAt: undefined };
+  }
+
+  #wal(): WalView | undefined {
+    const { gaps, receiver } = this.#deps;
+    if (gaps === undefined) return undefined;
+    const status = receiver()?.status;
+    return { archive: gaps.view, gaps: gaps.gaps, troubles: gaps.troubles, beginning: status?.stored, receiver: status };
+  }
+
+  #servers(): ServersView {
+    const { servers, book } = this.#deps;
+    const { nodes, usable } = servers;
+    const { samples, sampledMsAgo } = book;
+    const obstacle = primaryOf(usable) === undefined ? whyNoPrimary(nodes, usable) : undefined;
+    return { samples, sampledMsAgo, obstacle, onlyStandbys: areOnlyStandbys(nodes, usable) };
+  }
+}

@@ -1,0 +1,8 @@
+import { healthAsDocument } from '../health/health-document.ts';
+import { jsonReply, type Reply } from './reply.ts';
+import type { SiteServices } from './site-services.ts';
+
+/** `GET /SITE/status`: how the site is now, as in `/status` under `pghoard.sites.SITE.health`. */
+export function answerSiteStatus({ name, health }: Pick<SiteServices, 'name' | 'health'>): Reply {
+  return jsonReply({ site: name, ...healthAsDocument(health) });
+}
