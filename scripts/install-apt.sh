@@ -1,9 +1,9 @@
 #!/bin/sh
 # Debian packages that the tests use: PostgreSQL 15 without a cluster of its own and without starting a server, tools to compare with, systemd-notify, the servers of
-# object stores (Ceph, OpenStack Swift with Keystone, OpenSSH), those who read manual pages and completions, and what takes in metrics (Prometheus, its pushgateway).
+# object stores (Ceph, OpenStack Swift with Keystone, OpenSSH), rsyslogd, those who read manual pages and completions, and what takes in metrics (Prometheus, its pushgateway).
 set -eu
 packages='postgresql-15 systemd pgbackrest patchelf xz-utils zstd lz4 openssl curl python3-snappy util-linux mount ca-certificates
-  ceph-mon ceph-osd radosgw swift-proxy swift-account swift-container swift-object memcached keystone python3-keystonemiddleware openssh-server
+  ceph-mon ceph-osd radosgw swift-proxy swift-account swift-container swift-object memcached keystone python3-keystonemiddleware openssh-server rsyslog
   mandoc groff-base zsh fish prometheus prometheus-pushgateway'
 
 missing=''

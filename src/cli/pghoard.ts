@@ -3,7 +3,7 @@ import type { Daemon } from '../daemon/daemon.ts';
 import { takeServiceManagerFrom } from '../daemon/lifecycle/service-manager.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { aborted, type Lifetime, lifetimeOfProcess } from '../lib/lifetime.ts';
-import { createLog, type RootLog } from '../lib/log.ts';
+import { createLog, type RootLog } from '../lib/log/root-log.ts';
 import { leaveAfterBug, packageVersion, runCommand } from './main.ts';
 import { parseFlags } from './parse-flags.ts';
 import { type DaemonFlags, describePghoard } from './pghoard-flags.ts';
@@ -22,9 +22,18 @@ async function main(argv: string[]): Promise<number> {
   if (!configFile) {
     throw new OperatorError('config-missing', 'config file path must be given with --config or via env PGHOARD_CONFIG');
   }
-  const log = createLog({ level: options.debug ? 'DEBUG' : 'INFO', format: options.shortLog ? 'short' : 'text' });
+  const log = createLog({ ...(options.debug && { level: 'DEBUG' }), ...(options.shortLog && { format: 'short' }) });
+  try {
+    await runDaemon(configFile, log);
+  } finally {
+    await log.close();
+  }
+  return 0;
+}
+
+async function runDaemon(configFile: string, log: RootLog): Promise<void> {
   const lifetime = lifetimeOfProcess({ drain: ['SIGTERM'], force: ['SIGINT'] });
-  const starting = start(configFile, options.debug ? { ...log, setLevel: () => {} } : log);
+  const starting = start(configFile, log);
   // One that comes before there is anything to reload is not lost: what was read by then may be older than the signal.
   process.on(
     'SIGHUP',
@@ -37,7 +46,6 @@ async function main(argv: string[]): Promise<number> {
   const daemon = await Promise.race([starting, givenUp(lifetime)]);
   if (daemon === undefined) log.info({}, 'stopped before it was up');
   await daemon?.run(lifetime);
-  return 0;
 }
 
 /** Signals are heeded before all the rest is loaded, which takes a moment. */

@@ -6,7 +6,7 @@ import { type DaemonConfig, loadConfig } from '../config/load.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { explain, messageOf } from '../lib/errors.ts';
 import { aborted, type Lifetime } from '../lib/lifetime.ts';
-import type { RootLog } from '../lib/log.ts';
+import type { RootLog } from '../lib/log/root-log.ts';
 import { countFailure } from '../lib/metrics.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
@@ -18,6 +18,7 @@ import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts
 import { ServiceBeat } from './lifecycle/service-beat.ts';
 import { ServiceManager } from './lifecycle/service-manager.ts';
 import { serviceStatus } from './lifecycle/service-status.ts';
+import { logSettings } from './log-settings.ts';
 import { DaemonMetrics, type MeasuredDaemon } from './metrics/daemon-metrics.ts';
 import { lookAtOwnProcess } from './own-process.ts';
 import { ServedFiles } from './served-files.ts';
@@ -60,7 +61,7 @@ export class Daemon {
   /** Resolves once the HTTP API answers. Rejects with what is wrong with the configuration or the machine. */
   static async start(configFile: string, deps: DaemonDeps): Promise<Daemon> {
     const config = await loadConfig(configFile, { forDaemon: true });
-    deps.log.setLevel(config.log_level);
+    deps.log.configure(logSettings(config));
     for (const warning of config.warnings) deps.log.warn({}, warning);
     await mkdir(dirname(config.json_state_file_path), { recursive: true });
     const damaged: unknown[] = [];
@@ -210,7 +211,7 @@ export class Daemon {
     this.#config = config;
     await this.#parts.alerts.follow(config);
     await this.#metrics.configure(config);
-    this.#deps.log.setLevel(config.log_level);
+    this.#deps.log.configure(logSettings(config));
     this.#deps.log.info({ sites: [...this.#sites.byName.keys()].join(',') }, 'configuration reloaded');
     const needRestart = restartKeys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(config[key]));
     if (needRestart.length > 0)

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { type LogLevel, logLevels } from '../lib/log.ts';
+import { parseSyslogAddress } from '../lib/log/syslog-address.ts';
+import { syslogFacilities } from '../lib/log/syslog-message.ts';
+import { type LogLevel, logFormats, logLevels } from '../lib/log.ts';
 import { optionGroup, pathOption } from '../lib/option-group.ts';
 
 /** Python's other names for levels. */
@@ -10,9 +12,6 @@ const logLevelOption = z
   .toUpperCase()
   .pipe(z.enum([...logLevels, 'WARN', 'FATAL', 'NOTSET']))
   .transform((level): LogLevel => levelAliases[level] ?? (level as LogLevel));
-
-export const syslogFacilities =
-  'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp local0 local1 local2 local3 local4 local5 local6 local7'.split(' ');
 
 /** The process itself. */
 export const daemonGlobalOptions = optionGroup({
@@ -30,10 +29,25 @@ export const daemonGlobalOptions = optionGroup({
   log_level: logLevelOption.default('INFO').meta({
     description: `What is logged: ${logLevels.join(', ')}.`,
   }),
+  log_format: z
+    .enum(logFormats)
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        'How standard error is written. `text`: with the time, reasons and hints on lines of their own. `short`: one line each, the level, a tab, the message ' +
+        '(also with `--short-log`, which comes first). `json`: one object a line.',
+      defaultText: '`text`; where standard error is the journal of systemd, one line each without the time',
+      since: '3.0',
+    }),
   syslog: z.boolean().default(false).meta({ description: 'Log to syslog too.' }),
-  syslog_address: z.string().min(1).default('/dev/log').meta({
-    description: 'Where syslog listens: a socket file or host:port.',
-  }),
+  syslog_address: z
+    .string()
+    .refine((text) => parseSyslogAddress(text) !== undefined, 'must be the path of a socket, host:port, udp://host:port or tcp://host:port')
+    .default('/dev/log')
+    .meta({
+      description: 'Where syslog listens: a socket file (by the program `logger` of util-linux), `host:port` (UDP), or `tcp://host:port`.',
+    }),
   syslog_facility: z.enum(syslogFacilities).default('local2').meta({ description: 'Facility of our messages in syslog.' }),
   graceful_shutdown_compression_timeout: z.number().min(0).default(180).meta({
     description: 'Seconds that SIGTERM waits for running compression.',
