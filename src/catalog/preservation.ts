@@ -39,6 +39,14 @@ export async function preservedUntil(catalog: Catalog, signal?: AbortSignal): Pr
   return latest;
 }
 
+/** Removes the requests that ran out before a moment. */
+export async function removeExpiredPreservations(catalog: Catalog, before: Date, signal?: AbortSignal): Promise<void> {
+  for await (const { key } of catalog.store.list(catalog.keys.preservationPrefix, { signal })) {
+    const request = await headIfThere(catalog.store, key, signal);
+    if (request && parseRequest(key, request.metadata).until < before) await catalog.store.delete(key, { signal });
+  }
+}
+
 function parseRequest(key: string, metadata: Metadata): { name: string; until: Date } {
   const { 'preserve-backup': backup, 'preserve-until': text } = normaliseMetadata(metadata);
   const until = text === undefined ? undefined : parseTimestamp(text);

@@ -33,6 +33,7 @@ export interface GetFlags extends ListFlags {
   readonly recoveryEndCommand?: string;
   readonly recoveryTargetAction: TargetAction;
   readonly recoveryTargetName?: string;
+  readonly recoveryTargetImmediate?: boolean;
   readonly recoveryTargetTime?: string;
   readonly recoveryTargetTimeline: string;
   readonly recoveryTargetXid?: string;
@@ -125,6 +126,7 @@ function addGet(program: Command, env: NodeJS.ProcessEnv, choose: (command: Rest
     .option('--recovery-target-time <time>', 'recover up to this time, which needs a zone: 2026-11-22 14:03:00+02:00')
     .option('--recovery-target-xid <xid>', 'recover up to this transaction, it included')
     .option('--recovery-target-name <name>', 'recover up to this named restore point')
+    .option('--recovery-target-immediate', 'recover only to the moment at which the base backup ended')
     .addOption(
       new Option('--recovery-target-action <action>', 'what to do at the target')
         .choices(targetActions)

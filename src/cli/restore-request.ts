@@ -33,13 +33,14 @@ export function restoreRequest(flags: GetFlags): RestoreRequest {
 }
 
 function recoveryTarget(flags: GetFlags): RecoveryTarget {
-  const { recoveryTargetName: name, recoveryTargetTime: time, recoveryTargetXid: xid } = flags;
-  if ([name, time, xid].filter((value) => value !== undefined).length > 1) {
+  const { recoveryTargetName: name, recoveryTargetTime: time, recoveryTargetXid: xid, recoveryTargetImmediate: immediate } = flags;
+  if ([name, time, xid, immediate].filter((value) => value !== undefined).length > 1) {
     throw new OperatorError(
       'target-ambiguous',
-      'at most one of --recovery-target-name, --recovery-target-time and --recovery-target-xid can be given',
+      'at most one of --recovery-target-name, --recovery-target-time, --recovery-target-xid and --recovery-target-immediate can be given',
     );
   }
+  if (immediate) return { kind: 'immediate' };
   if (time !== undefined) return { kind: 'time', time: parseTargetTime(time) };
   if (xid !== undefined) return { kind: 'xid', xid: checkedXid(xid) };
   return name === undefined ? { kind: 'latest' } : { kind: 'name', name: checkedName(name) };

@@ -113,11 +113,11 @@ async function openSources(config: Config, site: SiteConfig): Promise<RestoreSou
   return Promise.all(sites.map(openSource));
 }
 
-async function openSource({ name, prefix, object_storage, encryption_keys }: SiteConfig): Promise<RestoreSource> {
+async function openSource({ name, prefix, object_storage, encryption_keys, keep }: SiteConfig): Promise<RestoreSource> {
   const catalog = new Catalog(await openStore(object_storage), new SiteKeys(prefix));
   const privateKeys: Record<string, string> = {};
   for (const [id, keys] of Object.entries(encryption_keys ?? {})) if (keys.private !== null) privateKeys[id] = keys.private;
-  return { site: name, catalog, storage: object_storage, privateKeys };
+  return { site: name, catalog, storage: object_storage, privateKeys, keepsAlone: keep !== null };
 }
 
 async function closeSources(sources: readonly RestoreSource[]): Promise<void> {

@@ -1,9 +1,10 @@
 import { OperatorError } from '../lib/errors.ts';
 import { formatTargetTime, isAfterTarget, type TargetTime } from './target-time.ts';
 
-/** Where recovery stops. `latest` is the end of the archive. */
+/** Where recovery stops. `latest` is the end of the archive, `immediate` the moment at which the base backup ended. */
 export type RecoveryTarget =
   | { readonly kind: 'latest' }
+  | { readonly kind: 'immediate' }
   | { readonly kind: 'time'; readonly time: TargetTime }
   | { readonly kind: 'xid'; readonly xid: string }
   | { readonly kind: 'name'; readonly name: string };

@@ -26,6 +26,8 @@ export interface RestoreSource {
   readonly storage: StorageOptions;
   /** PEM by key id. */
   readonly privateKeys: Readonly<Record<string, string>>;
+  /** Base backups may be kept for themselves, without the WAL behind them (`keep`). */
+  readonly keepsAlone?: boolean;
 }
 
 export interface RestorePlan {

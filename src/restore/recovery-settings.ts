@@ -69,7 +69,7 @@ function settingsFor(version: number, wishes: RecoveryWishes, command: string): 
     ...optional('primary_conninfo', wishes.primaryConninfo),
     ...optional('recovery_end_command', wishes.recoveryEndCommand),
     ...targetAction(version, wishes.targetAction),
-    ...targetSetting(wishes.target),
+    ...targetSetting(version, wishes.target),
   ];
 }
 
@@ -90,10 +90,13 @@ function targetAction(version: number, action: TargetAction): Setting[] {
   return action === 'pause' ? [['pause_at_recovery_target', 'true']] : [];
 }
 
-function targetSetting(target: RecoveryTarget): Setting[] {
+function targetSetting(version: number, target: RecoveryTarget): Setting[] {
   switch (target.kind) {
     case 'latest':
       return [];
+    case 'immediate':
+      // Else PostgreSQL asks for WAL beyond the target, which may not be kept.
+      return [['recovery_target', 'immediate'], ...(version < 150_000 ? [] : [['recovery_prefetch', 'off'] as const])];
     case 'time':
       return [['recovery_target_time', formatTargetTime(target.time)]];
     case 'xid':

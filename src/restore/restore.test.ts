@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertComplete, assertUnstartable, makeRestoreBench } from '../../test/support/restore-bench.ts';
 import { clusterMembers, controlMembersAt, TestBackups, type TestMember } from '../../test/support/test-backups.ts';
+import { preservedUntil } from '../catalog/preservation.ts';
 import { claimSite } from '../catalog/site-identity.ts';
 import { CodecPool } from '../codec/pool.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
 import { sourceOfBytes } from '../storage/object-source.ts';
 
@@ -206,6 +208,45 @@ test('a request to preserve is stored while the restore runs, and taken back aft
   await assert.rejects(bench.backups.store.head(request), (error) => isOperatorError(error, 'object-missing'));
   await bench.restore({ preserveUntil, overwrite: true, cancelPreserveOnSuccess: false });
   assert.equal((await bench.backups.store.head(request)).metadata['preserve-backup'], '2026-11-22_10-00_0.00000000.pghoard');
+});
+
+test('what is being restored is kept: for hours, renewed while it runs, and for a day of recovery once it is done', async () => {
+  await using bench = await makeBench();
+  await bench.backups.addChunked({ chunks: [clusterMembers('pgdata/')] });
+  const startMs = Date.parse('2026-11-23T12:00:00Z');
+  const hourMs = 3_600_000;
+  let [ms, renewals] = [startMs, 0];
+  // The hours pass while the first piece of the backup is being fetched.
+  const clock: Clock = {
+    ...systemClock,
+    now: () => new Date(ms),
+    sleep: async (delayMs, signal) => {
+      if (renewals++ < 3) ms += delayMs;
+      else await systemClock.sleep(hourMs, signal);
+    },
+  };
+  const kept: number[] = [];
+  const look = async () =>
+    void kept.push(...[...(await preservedUntil(bench.backups.catalog)).values()].map((until) => (until.getTime() - ms) / hourMs));
+  let looking: Promise<void> = Promise.resolve();
+  await bench.restore({}, { clock, say: () => void (looking = looking.then(look)) });
+  await looking;
+  assert.ok(kept.length > 0 && kept.every((hours) => (hours >= 5 && hours <= 6) || hours === 24), kept.join());
+  assert.equal(ms, startMs + 3 * hourMs);
+  assert.deepEqual([...(await preservedUntil(bench.backups.catalog)).values()], [new Date(ms + 24 * hourMs)]);
+  let requests = 0;
+  for await (const _ of bench.backups.store.list(bench.backups.keys.preservationPrefix)) requests++;
+  assert.equal(requests, 1, 'each takes the place of the one before');
+});
+
+test('a restore that fails leaves a request that runs out by itself', async () => {
+  await using bench = await makeBench();
+  const [, chunk] = await bench.backups.addChunked({ chunks: [clusterMembers('pgdata/')] });
+  await bench.backups.store.delete(chunk ?? '');
+  await assert.rejects(bench.restore());
+  const [until] = [...(await preservedUntil(bench.backups.catalog)).values()];
+  const hours = ((until?.getTime() ?? 0) - Date.now()) / 3_600_000;
+  assert.ok(hours > 5.9 && hours <= 6, String(hours));
 });
 
 test('what lies among the backups and is none is told and does not hide the others', async () => {

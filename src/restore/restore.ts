@@ -11,11 +11,12 @@ import { checkCluster } from './check-cluster.ts';
 import { checkDirectory, checkDisjoint, type TargetDirectory } from './check-directories.ts';
 import { type Choice, chooseBasebackup } from './choose.ts';
 import { checkFreeSpace } from './free-space.ts';
+import { coveredWishes, type SiteBackup } from './kept-alone.ts';
 import type { Layout } from './layout.ts';
 import { placeLinks, placeTablespaceLinks } from './place-links.ts';
 import { planRestore, type RestorePlan, type RestoreSource } from './plan.ts';
 import { markerText, prepareDirectory, unmarkDirectory } from './prepare-directories.ts';
-import { type Preservation, preserve, unpreserve } from './preserve.ts';
+import { type Preservation, preserve, RestorePin, unpreserve } from './preserve.ts';
 import { type RecoveryWishes, recoveryFiles } from './recovery-settings.ts';
 import { restoreCommand, type WalSource } from './restore-command.ts';
 import { RestoredDirectory } from './restored-directory.ts';
@@ -24,6 +25,7 @@ import type { TablespaceWishes } from './tablespaces.ts';
 import { type Unpacked, unpack } from './unpack.ts';
 import type { PendingLink } from './unpacker.ts';
 
+export type { SiteBackup } from './kept-alone.ts';
 export type { RestoreSource } from './plan.ts';
 
 export interface RestoreRequest {
@@ -39,11 +41,6 @@ export interface RestoreRequest {
   readonly preserveUntil?: Date | undefined;
   /** Take that back once the restore has succeeded. */
   readonly cancelPreserveOnSuccess: boolean;
-}
-
-/** A backup and the site that has it. */
-export interface SiteBackup extends BasebackupEntry {
-  readonly source: RestoreSource;
 }
 
 export interface RestoreDeps {
@@ -79,15 +76,14 @@ const passwordFile = 'pghoard_restore_password';
  * started on and says so in a marker file; what a failure leaves behind is emptied by the next restore with `overwrite`.
  */
 export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDeps, signal: AbortSignal): Promise<RestoreResult> {
-  const choice = chooseBasebackup(
-    await backupsOf(deps, signal),
-    { basebackup: request.basebackup, target: request.recovery.target },
-    deps.clock.now(),
-  );
+  const all = await backupsOf(deps, signal);
+  const choice = chooseBasebackup(all, { basebackup: request.basebackup, target: request.recovery.target }, deps.clock.now());
   deps.onChosen(choice);
   const { source, ...entry } = choice.backup;
+  const recovery = await coveredWishes(request.recovery, { backup: choice.backup, all }, deps.say, signal);
   const preservation = preservationOf(request, source, entry.key);
   await preserve(preservation, deps.warn, signal);
+  await using pin = await RestorePin.set({ catalog: source.catalog, backupKey: entry.key }, deps, signal);
   const plan = await planRestore(source, entry, request, { pool: deps.pool, signal });
   const directories = await checkDirectories(plan.layout, request);
   await checkFreeSpace(directories, plan);
@@ -98,9 +94,10 @@ export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDe
   await checkCluster(restored.cluster, { source, entry }, { warn: deps.warn, signal });
   const links = finishTree(restored, settled.layout, unpacked);
   const existing = restored.settings();
-  await writeSettings(restored, source, request, deps);
+  await writeSettings(restored, source, recovery, deps);
   await makeDurable(restored, settled.layout, deps, signal);
   await commit(restored, directories);
+  await pin.leaveForRecovery();
   if (request.cancelPreserveOnSuccess) await unpreserve(preservation, deps.warn);
   const { files, plainBytes } = unpacked;
   const advice = adviceFor({
@@ -203,7 +200,7 @@ function outsideLinksOf(links: readonly PendingLink[]): { path: string; target: 
 async function writeSettings(
   restored: RestoredDirectory,
   { site }: RestoreSource,
-  request: RestoreRequest,
+  recovery: RecoveryWishes,
   { wal }: RestoreDeps,
 ): Promise<void> {
   const { credentials, ...server } = wal;
@@ -213,7 +210,7 @@ async function writeSettings(
     site,
     ...(credentials && { credentials: { username: credentials.username, passwordFile } }),
   });
-  await restored.writeRecoveryFiles(recoveryFiles(restored.version, request.recovery, command, restored.settings()));
+  await restored.writeRecoveryFiles(recoveryFiles(restored.version, recovery, command, restored.settings()));
 }
 
 async function makeDurable(restored: RestoredDirectory, layout: Layout, { pool, say }: RestoreDeps, signal: AbortSignal): Promise<void> {

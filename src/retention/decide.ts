@@ -51,6 +51,8 @@ export interface RetentionDecision {
   readonly doomed: readonly BackupVerdict[];
   /** Undefined: all WAL stays. */
   readonly wal: WalNeeds | undefined;
+  /** What was taken for now: the clock, as far as it can be believed. */
+  readonly time: Date;
 }
 
 interface Candidate extends Placed<RetainableBackup> {
@@ -92,7 +94,7 @@ export function decideRetention(backups: readonly RetainableBackup[], rules: Ret
     const wal = reasons.length > 0 ? 'onwards' : backup.holdsItsWal ? 'none' : 'its own';
     return { name, stays: true, because: because.join('; '), wal };
   });
-  return { backups: verdicts, doomed: verdicts.filter(({ stays }) => !stays), wal: walNeedsOf(order, verdicts) };
+  return { backups: verdicts, doomed: verdicts.filter(({ stays }) => !stays), wal: walNeedsOf(order, verdicts), time };
 }
 
 /**

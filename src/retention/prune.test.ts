@@ -126,6 +126,18 @@ test('a preservation request that cannot be understood stops pruning', async () 
   assert.equal((await catalog.basebackups()).entries.length, 3);
 });
 
+test('requests that ran out long ago are removed, others stay', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const key = catalog.keys.basebackupMain('2026-11-20_0');
+  for (const day of ['01', '14', '17', '30']) await requestPreservation(catalog, key, new Date(`2026-11-${day}T00:00:00Z`));
+  await pruneNow(catalog);
+  const left = (await storedKeys(catalog)).filter((each) => each.startsWith('preservation_request/'));
+  assert.deepEqual(
+    left.map((each) => each.slice(-25, -15)),
+    ['2026-11-17', '2026-11-30'],
+  );
+});
+
 test('WAL that a backup of a site moved from needs stays', async () => {
   const catalog = await makeStoredSite(three, wal);
   const old = await makeStoredSite({ '2026-11-19_0': '000000010000000000000004' }, []);

@@ -1,5 +1,6 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing } from '../catalog/catalog.ts';
+import { removeExpiredPreservations } from '../catalog/preservation.ts';
 import { lockedUntil } from '../storage/delete-many.ts';
 import type { PendingConfirmation } from './confirmation.ts';
 import type { BackupVerdict, RetentionRules } from './decide.ts';
@@ -12,6 +13,9 @@ import { releasedBy, type SweepDeps, sweepDeltaFiles } from './sweep-delta-files
 import type { WalNeeds } from './wal-need.ts';
 
 export type PruneDeps = SweepDeps;
+
+/** So long ago a request to preserve a base backup has run out without doubt. */
+const expiredMs = 7 * 86_400_000;
 
 export interface PruneOptions {
   /** Looking for unneeded WAL, or for unneeded files of delta backups, lists all of it; between two backups there is seldom any. */
@@ -59,6 +63,7 @@ export async function prune(
   const goes = survey.some(({ stays }) => !stays);
   const walFiles = goes ? await removeWal(withNeeds(needs, locks.basebackups.map(needOfAll)), locks, deps) : 0;
   await pruneHistories(plan, deps);
+  if (walPruning === 'always') await removeExpiredPreservations(deps.catalog, new Date(decision.time.getTime() - expiredMs), deps.signal);
   const { text: locked } = locks;
   return { basebackups, walFiles, ...(locked !== undefined && { locked }) };
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Catalog } from '../../src/catalog/catalog.ts';
+import type { DescribedBackup, DescribedForecast } from '../../src/cli/retention-report.ts';
+import { defaultSegmentBytes, nextWalName } from '../../src/postgres/wal-name.ts';
+import { sourceOfBytes } from '../../src/storage/object-source.ts';
+import { runOurs } from '../support/commands.ts';
 import { TestSite } from '../support/test-site.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -32,7 +36,55 @@ test('a third base backup makes the first one go, with its WAL; the second one a
   assert.match(gone.stderr, /basebackup-missing/);
   await using restored = await site.recovered('restored', ['--basebackup', second]);
   assert.deepEqual(await restored.query('SELECT note FROM ledger'), [{ note: 'first' }, { note: 'second' }, { note: 'third' }]);
+
+  await makeADayOlder(catalog, second);
+  await site.daemon.reconfigure({ site: { basebackup_count: 1, keep: { daily: 2 } } });
+  const explained = await explain(site, second);
+  assert.deepEqual([explained.stays, explained.wal], [true, 'onwards']);
+  assert.match(explained.because, /^it is preserved until /, 'a restored server has a day to fetch its WAL');
+
+  for (const key of await keysBelow(catalog, catalog.keys.preservationPrefix)) await catalog.store.delete(key);
+  const { endWalSegment = '' } = await catalog.basebackup(second);
+  const { startWalSegment: startOfThird } = await catalog.basebackup(third);
+  const between = nextWalName(endWalSegment, defaultSegmentBytes);
+  assert.ok(between < startOfThird);
+  await site.daemon.reconfigure({ site: { lease_seconds: 59 } });
+  await site.daemon.walGone(between);
+  assert.equal((await explain(site, second)).wal, 'its own');
+  const left = (await keysBelow(catalog, catalog.keys.walPrefix)).map((key) => key.slice(catalog.keys.walPrefix.length));
+  assert.deepEqual(
+    left.filter((name) => name < startOfThird),
+    left.filter((name) => name >= startWalSegment && name <= endWalSegment),
+  );
+  assert.ok(left.includes(startWalSegment) && left.includes(endWalSegment));
+
+  await using alone = await site.recovered('alone', ['--basebackup', second]);
+  assert.deepEqual(await alone.query('SELECT note FROM ledger'), [{ note: 'first' }], 'as it was when the base backup ended');
+  await catalog.store.delete(catalog.walKey(startOfThird));
+  await site.daemon.reconfigure({ site: { lease_seconds: 58 } });
+  const isTold = () => new RegExp(`${startOfThird}.* is missing`).test(site.daemon.log);
+  await waitFor(isTold, { withinMs: 30_000, what: () => `the hole is told:\n${site.daemon.log}` });
+  assert.doesNotMatch(site.daemon.log, new RegExp(`${between}.* is missing`), 'what is not kept is no hole');
 });
+
+/** As if the base backup had been taken yesterday. */
+async function makeADayOlder({ store, keys }: Catalog, name: string): Promise<void> {
+  const { entry, bytes } = await store.get(keys.basebackupMain(name));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  const aDayBefore = (text = '') => new Date(Date.parse(text) - 86_400_000).toISOString();
+  const times = { 'start-time': aDayBefore(entry.metadata['start-time']), 'end-time': aDayBefore(entry.metadata['end-time']) };
+  await store.put(entry.key, sourceOfBytes(Buffer.concat(pieces)), { metadata: { ...entry.metadata, ...times } });
+}
+
+/** What `pghoard retention` says of a base backup. */
+async function explain(site: TestSite, name: string): Promise<DescribedBackup> {
+  const { stdout, stderr } = await runOurs('pghoard', ['retention', '--config', site.daemon.configFile, '--json']);
+  assert.equal(stderr, '');
+  const found = (JSON.parse(stdout) as DescribedForecast).basebackups.find((each) => each.name === name);
+  assert.ok(found);
+  return found;
+}
 
 /** Names of the stored segments, once none of them comes before `first`. */
 async function walFrom(catalog: Catalog, first: string): Promise<string[] | false> {
