@@ -1,8 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { type BasebackupEntry, parseBasebackupEntry } from '../catalog/basebackup-entry.ts';
 import { cannotWrite } from '../codec/sink-file.ts';
+import { inUnits } from '../lib/bytes-in-words.ts';
 import { DigestSet } from '../lib/digest-set.ts';
 import { messageOf, OperatorError, systemErrorCode } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { durationInWords } from '../lib/time-in-words.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
 import type { ObjectEntry } from '../storage/object-store.ts';
 import { cleanUpAfterCrash, removeFailedBackup } from './clean-up.ts';
@@ -32,14 +35,15 @@ const takers: Record<BasebackupMode, (backup: RunningBackup) => Promise<MainObje
 export async function takeBasebackup(job: BasebackupJob, deps: BasebackupDeps, signal: AbortSignal): Promise<BasebackupEntry> {
   await cleanUpAfterCrash(deps, signal);
   const backup = await reserveName(job, deps, signal);
-  const log = deps.log.child({ backup: backup.name });
-  log.info({ site: job.site, mode: job.mode, reason: job.origin.reason }, 'base backup begins');
+  const { log, clock } = backup.deps;
+  const begunMs = clock.monotonicMs();
+  log.info({ mode: job.mode, reason: job.origin.reason }, 'base backup begins');
   try {
     const main = await takers[job.mode](backup);
-    const stored = await commit(backup, main);
+    const entry = parseBasebackupEntry(await commit(backup, main));
     await removeDirectory(backup);
-    log.info({ site: job.site, storedBytes: stored.size }, 'base backup is complete');
-    return parseBasebackupEntry(stored);
+    tellComplete(log, entry, (clock.monotonicMs() - begunMs) / 1000);
+    return entry;
   } catch (error) {
     await undo(backup);
     throw error;
@@ -57,7 +61,7 @@ async function reserveName(job: BasebackupJob, deps: BasebackupDeps, signal: Abo
     if (await deps.catalog.basebackupNameTaken(name)) continue;
     try {
       await mkdir(directory, { mode: 0o700 });
-      return { job, deps, name, directory, signal, newDeltaFiles: new DigestSet() };
+      return { job, deps: { ...deps, log: deps.log.child({ basebackup: name }) }, name, directory, signal, newDeltaFiles: new DigestSet() };
     } catch (error) {
       if (systemErrorCode(error) !== 'EEXIST') throw cannotWrite(directory, error);
     }
@@ -79,12 +83,24 @@ async function commit({ job, deps, signal }: RunningBackup, main: MainObject): P
   });
 }
 
+/** `bytes` is what was read of the cluster. */
+function tellComplete(log: Log, entry: BasebackupEntry, seconds: number): void {
+  const { plainSize: bytes, storedSize: storedBytes, startWalSegment: firstWal, endWalSegment: lastWal, endTime } = entry;
+  const size = bytes === undefined ? `${inUnits(storedBytes)} stored` : `${inUnits(bytes)} of data, ${inUnits(storedBytes)} stored`;
+  const rate = bytes === undefined ? '' : `, ${inUnits(bytes / Math.max(seconds, 0.001))}/s`;
+  const range = { firstWal, lastWal, restorableFrom: endTime };
+  log.info(
+    { bytes, storedBytes, seconds: Number(seconds.toFixed(1)), ...range },
+    `base backup is complete: ${size}, in ${durationInWords(Math.round(seconds))}${rate}`,
+  );
+}
+
 async function removeDirectory({ deps, directory }: RunningBackup): Promise<void> {
   try {
     await rm(directory, { recursive: true });
   } catch (error) {
     // The backup is complete; its directory is removed before the next one.
-    deps.log.warn({ directory, why: messageOf(error) }, 'cannot remove the spool directory of a finished base backup');
+    deps.log.warn({ directory, because: messageOf(error) }, 'cannot remove the spool directory of a finished base backup');
   }
 }
 
@@ -93,7 +109,7 @@ async function undo({ deps, name, directory, newDeltaFiles }: RunningBackup): Pr
   try {
     await removeFailedBackup(deps, { name, directory, newDeltaFiles }, AbortSignal.timeout(removeFailedMsMax));
   } catch (error) {
-    const why = messageOf(error instanceof OperatorError ? (error.cause ?? error) : error);
-    deps.log.warn({ backup: name, why }, 'cannot remove all of a failed base backup now; the rest is removed before the next one');
+    const because = messageOf(error instanceof OperatorError ? (error.cause ?? error) : error);
+    deps.log.warn({ because }, 'cannot remove all of a failed base backup now; the rest is removed before the next one');
   }
 }

@@ -22,7 +22,7 @@ export async function cleanUpAfterCrash(deps: Pick<BasebackupDeps, 'catalog' | '
       for (const key of [keys.basebackupMain(name), keys.basebackup(name)]) await store.delete(key, { signal });
       await deps.catalog.removeChunks(name, signal);
       await store.delete(keys.deltaIndex(name), { signal });
-      deps.log.info({ backup: name }, 'removed what an interrupted base backup had left');
+      deps.log.info({ basebackup: name }, 'removed what an interrupted base backup had left');
     }
     await rmdir(directory);
   }

@@ -42,6 +42,10 @@ export async function backUpFiles(backup: RunningBackup, archive: Archive): Prom
     owner: { uid, gid, mtime: Math.floor(deps.clock.now().getTime() / 1000) },
     bytesTotal,
   };
+  deps.log.info(
+    { server: connection.target, pgVersion: connection.serverVersion, bytesTotal },
+    'PostgreSQL is in backup mode, its files are copied',
+  );
   progress.enter('copying', bytesTotal);
   return await archive(backup, source, session, progress);
 }

@@ -33,6 +33,7 @@ export async function planRawBackup(backup: RunningBackup, pgdata: string, optio
   const { systemIdentifier, segmentBytes } = await readServerFacts(connection);
   const cluster: Applicant = { what: `the cluster at ${connection.target}`, systemIdentifier, segmentBytes, major: majorOf(serverVersion) };
   await deps.admit(cluster, signal);
+  deps.log.info({ server: connection.target, pgVersion: serverVersion }, 'pg_basebackup copies the cluster');
   const program = await findProgram('pg_basebackup', { ...given(job.programs), major: majorOf(serverVersion) });
   const command = pgBasebackupCommand(program.path, { node: node ?? {}, pgdata, withWal: job.withWal, ...options });
   return { command, cluster, serverVersion, begunAt: deps.clock.now() };
@@ -57,7 +58,7 @@ export function logWarnings(backup: RunningBackup, next: (message: unknown) => v
   return (message) => {
     const warning = (message as Partial<WarningReport> | undefined)?.warning;
     if (warning === undefined) next(message);
-    else backup.deps.log.warn({ backup: backup.name, said: warning }, 'pg_basebackup warns');
+    else backup.deps.log.warn({ said: warning }, 'pg_basebackup warns');
   };
 }
 

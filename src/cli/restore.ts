@@ -147,10 +147,16 @@ function showTable(
 function showChoice({ backup, applicable }: Choice<SiteBackup>, flags: GetFlags): void {
   showTable(`Found ${applicable.length} applicable basebackup${applicable.length === 1 ? '' : 's'}`, applicable, flags);
   console.log(`Selecting '${backup.key}' for restore`);
+  console.log(`It is ${whyChosen(flags)}.`);
   const asksForPoint = flags.recoveryTargetXid !== undefined || flags.recoveryTargetName !== undefined;
   if (asksForPoint && flags.basebackup === 'latest' && applicable.length > 1) {
     console.log('Note: when that was is not known here. If it lies before this base backup, choose an earlier one with --basebackup.');
   }
+}
+
+function whyChosen({ basebackup, recoveryTargetTime }: GetFlags): string {
+  if (basebackup !== 'latest') return 'the one that was asked for';
+  return recoveryTargetTime === undefined ? 'the newest one' : 'the newest one that was complete by the recovery target';
 }
 
 function showResult(request: RestoreRequest, { dataDirectory, files, advice, sourceTimeZone }: RestoreResult): void {

@@ -1,4 +1,4 @@
-import { inUnits } from '../daemon/check/bytes-in-words.ts';
+import { inUnits } from '../lib/bytes-in-words.ts';
 import type { DescribedForecast, DescribedItem, DescribedSimulation } from './retention-report.ts';
 
 /** For people. */

@@ -28,6 +28,7 @@ import type { LeasedReceiver } from './leased-receiver.ts';
 import { Ownership } from './ownership.ts';
 import { openServerWatch } from './servers/open-server-watch.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
+import { SiteDiary } from './site-diary.ts';
 import { sealingKey } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
 import { catalogsOfOneCluster, openSources, type SiteSources, withClusters } from './site-sources.ts';
@@ -69,6 +70,7 @@ export class Site implements SiteServices {
   readonly #walArchiver: WalArchiver;
   readonly #readyAhead: ReadyAhead | undefined;
   readonly #parts: DaemonParts;
+  readonly #diary: SiteDiary;
   readonly #cluster: ClusterWatch;
   readonly #sources: SiteSources;
   /** Ends uploads; the loop has its own end. */
@@ -104,6 +106,14 @@ export class Site implements SiteServices {
     this.#parts = parts;
     this.#stop = stop;
     this.#sources = sources;
+    this.#diary = new SiteDiary({
+      site: site.name,
+      health: () => this.health,
+      basebackups: () => this.loop.listing?.entries,
+      segmentBytes: () => this.#cluster.facts.segmentBytes,
+      clock,
+      log,
+    });
     this.servers = openServerWatch(parts, site, {
       expected: () => keeper.identity ?? this.#cluster.identity,
       alerts: alerts.from('servers'),
@@ -125,7 +135,10 @@ export class Site implements SiteServices {
       host,
       cluster: () => admission.facts,
       admit: admission.admit.bind(admission),
-      onStored: (file) => this.gaps?.stored(file),
+      onStored: (file) => {
+        this.gaps?.stored(file);
+        this.#diary.walStored(file);
+      },
       clock,
       metrics,
       log,
@@ -151,9 +164,12 @@ export class Site implements SiteServices {
       directory: spool.prefetchDirectory,
       segmentsAhead: depthRange(config.restore_prefetch, uploads.threads),
       transfersMax: uploads.threads,
-      onServed: (file) => servedFiles.served(file),
+      onServed: (file) => {
+        servedFiles.served(file);
+        this.#diary.walServed(file);
+      },
       metrics,
-      log,
+      log: log.child({ site: site.name }),
     });
     const walObstacle = () => obstacleOf(this.receiver);
     const ownership = this.#ownershipOf(catalog);
@@ -206,6 +222,7 @@ export class Site implements SiteServices {
     this.loop.start();
     this.gaps?.start();
     this.healthWatch.start();
+    this.#diary.start();
     const tell = (error: unknown) => {
       if (!this.#stop.signal.aborted) this.#parts.log.error({ site: this.name }, explain(error));
     };
@@ -249,6 +266,7 @@ export class Site implements SiteServices {
   /** Lets go of everything. What had not been stored waits in the spool. */
   async close(): Promise<void> {
     this.#stop.abort(shuttingDown(`site ${this.name}`));
+    this.#diary.close();
     this.#readyAhead?.stop();
     await Promise.all([this.loop.stop(), this.gaps?.stop(), this.receiver?.stop()]);
     await Promise.all([this.ownership?.stop(), this.#walArchiver.settled(), this.healthWatch.stop(), this.servers.stop()]);

@@ -116,7 +116,7 @@ export class UploadQueue {
     const policy = isRepeated ? repeating : { ...repeating, attemptsMax: 1 };
     let failures = 0;
     const onRetry = (error: unknown, attempt: number, delayMs: number) => {
-      log.warn({ site, key, attempt, delayMs: Math.round(delayMs), error: messageOf(error) }, 'upload failed, will be repeated');
+      log.warn({ site, key, attempt, delayMs: Math.round(delayMs), because: messageOf(error) }, 'upload failed, will be repeated');
       this.#metrics.repeated(request);
     };
     const onFailure = (error: unknown) => {

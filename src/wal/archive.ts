@@ -181,7 +181,7 @@ export class WalArchiver {
     const stored = await this.#alreadyStored(order);
     if (stored) await this.#expectSame(name, { hash: ours, content: order.path }, stored);
     const result = stored ? 'already-stored' : await this.#sealAndUpload(order, ours);
-    this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file');
+    this.#deps.log.debug({ site: this.#deps.site, wal: name, result }, 'archived WAL file');
     this.#deps.onStored?.(name);
     return result;
   }
@@ -194,7 +194,7 @@ export class WalArchiver {
       const { signal } = this.#deps;
       const order = { urgency: urgent, isRepeated: true, isLeftover: true, signal };
       const result = await this.#upload(left, order, { hash: (algorithm) => this.#hashOfSpooled(left, algorithm), content: left });
-      this.#deps.log.info({ site: this.#deps.site, name, result }, 'archived WAL file that an earlier run left in the spool');
+      this.#deps.log.info({ site: this.#deps.site, wal: name, result }, 'archived WAL file that an earlier run left in the spool');
       this.#deps.onStored?.(name);
     });
   }

@@ -144,7 +144,7 @@ export class WalFetcher {
       throw error;
     });
     if (held === undefined || !wasHere || (await this.#isUnharmed(held.wal))) return held;
-    this.#deps.log.warn({ name, path: held.wal.path }, 'a fetched WAL file was damaged on the local disk, fetching it again');
+    this.#deps.log.warn({ wal: name, path: held.wal.path }, 'a fetched WAL file was damaged on the local disk, fetching it again');
     slot.letGo();
     await this.#drop(slot);
     return undefined;
@@ -164,7 +164,7 @@ export class WalFetcher {
   /** Not kept for whoever asks next: it may have grown by then. */
   async #takeUnfinished(name: string, signal: AbortSignal | undefined): Promise<Held | undefined> {
     const held = await this.#take(new WalSlot(name, false, urgent, this.#receiveUnfinished(name)), signal);
-    if (held) this.#deps.log.info({ name }, 'only the beginning of the WAL segment is stored, handing it out');
+    if (held) this.#deps.log.info({ wal: name }, 'only the beginning of the WAL segment is stored, handing it out');
     return held;
   }
 
@@ -185,7 +185,7 @@ export class WalFetcher {
       return await this.#receiveRetrying(name);
     } catch (error) {
       if (!isOperatorError(error, 'object-corrupt', 'disk-full')) throw error;
-      this.#deps.log.warn({ name, code: error.code }, 'fetching a WAL file failed, trying once more');
+      this.#deps.log.warn({ wal: name, code: error.code }, 'fetching a WAL file failed, trying once more');
       if (error.code === 'disk-full') await this.#evict(() => true);
       return this.#receiveRetrying(name);
     }
@@ -211,7 +211,7 @@ export class WalFetcher {
     const work = () => this.#receive(name, urgency, { onOpened: (exists) => resolve(exists ? 'coming' : 'missing') });
     const slot = this.#addSlot(new WalSlot(name, true, urgency, this.#ahead.run(work, this.#end.signal, urgency)));
     slot.received.catch((error: unknown) => {
-      this.#deps.log.debug({ name, error: messageOf(error) }, 'could not fetch a WAL file ahead');
+      this.#deps.log.debug({ wal: name, because: messageOf(error) }, 'could not fetch a WAL file ahead');
       resolve('missing');
     });
     return promise;

@@ -135,7 +135,7 @@ export class ReadyAhead implements Pick<WalArchiver, 'archive'> {
       await this.#deps.archiver.archiveAhead(name, path, urgency, signal);
       return 'stored';
     } catch (error) {
-      this.#deps.log.debug({ site: this.#deps.site, name, error: messageOf(error) }, 'could not archive a WAL file ahead');
+      this.#deps.log.debug({ site: this.#deps.site, wal: name, because: messageOf(error) }, 'could not archive a WAL file ahead');
       return isOperatorError(error) && error.retryable ? 'failed-for-now' : 'failed';
     }
   }

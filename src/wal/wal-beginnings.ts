@@ -143,7 +143,7 @@ export class WalBeginnings {
     try {
       await catalog.store.delete(key, { signal });
     } catch (error) {
-      if (!signal.aborted) log.debug({ site, key, error: messageOf(error) }, 'a shorter beginning of a segment stays for now');
+      if (!signal.aborted) log.debug({ site, key, because: messageOf(error) }, 'a shorter beginning of a segment stays for now');
     }
   }
 }

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { Config, SiteConfig } from '../../config/load.ts';
+import { inUnits } from '../../lib/bytes-in-words.ts';
+import { ago } from '../../lib/time-in-words.ts';
 import { defaultSegmentBytes } from '../../postgres/wal-name.ts';
 import { Spool } from '../../transfer/spool.ts';
 import { findWalDirectory } from '../../wal/wal-directory.ts';
 import { readsDataDirectory } from '../basebackup-job.ts';
-import { inUnits } from './bytes-in-words.ts';
 import { type Backlog, type DiskFacts, lookAtBacklog, lookAtDisk } from './disk-facts.ts';
 import { about, type Finding, failure, note, ok, warning } from './finding.ts';
-import { ago } from './time-in-words.ts';
 
 const segmentsMin = 3;
 const freeFilesMin = 1_000;

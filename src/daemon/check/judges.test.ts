@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createKeyPair } from '../../codec/keys.ts';
-import { inUnits } from './bytes-in-words.ts';
+import { inUnits } from '../../lib/bytes-in-words.ts';
 import { judgeLoading, judgeRunningUser, judgeSecretFile } from './configuration.ts';
 import { judgeReply, judgeState } from './daemon-state.ts';
 import { judgeDirectory } from './directories.ts';

@@ -6,6 +6,7 @@ import type { Log } from '../../lib/log.ts';
 import { authenticationRequired, type Credentials, isAuthorized } from './basic-auth.ts';
 import { errorReply } from './error-reply.ts';
 import { type Reply, textReply } from './reply.ts';
+import type { ReplyLog } from './reply-log.ts';
 import { answer } from './router.ts';
 import type { DaemonServices } from './site-services.ts';
 
@@ -14,13 +15,12 @@ export interface Serving {
   readonly credentials?: Credentials | undefined;
   readonly services: DaemonServices;
   readonly log: Log;
+  readonly replyLog: ReplyLog;
   readonly version: string;
   /** Aborted when the server ends. */
   readonly end: AbortSignal;
 }
 
-/** Said all day long: "not stored", and "ask for the bytes". */
-const ordinary = [404, 417];
 /** Bodies are ignored; one that is longer than this is not even read to its end. */
 const bodyBytesMax = 1024 * 1024;
 
@@ -32,10 +32,10 @@ export async function serve(request: IncomingMessage, response: ServerResponse, 
     const reply = skipBody(request)
       ? await replyTo(request, response, serving)
       : textReply(413, 'request-invalid: request body too large\n');
-    logReply(serving.log, request, reply);
+    serving.replyLog.answered(request, reply);
     await send(response, reply);
   } catch (error) {
-    serving.log.debug({ method: request.method, url: request.url, error: messageOf(error) }, 'HTTP response not sent');
+    serving.log.debug({ method: request.method, url: request.url, because: messageOf(error) }, 'HTTP response not sent');
     response.destroy();
   }
 }
@@ -94,10 +94,4 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
   const values = request.headersDistinct[name];
   if (values && values.length > 1) throw new OperatorError('request-invalid', `header ${name} came ${values.length} times`);
   return values?.[0];
-}
-
-function logReply(log: Log, request: IncomingMessage, { status, body }: Reply): void {
-  const fields = { method: request.method, url: request.url, status };
-  const level = status >= 500 ? 'error' : status >= 400 && !ordinary.includes(status) ? 'warn' : 'debug';
-  log[level](status >= 400 && typeof body === 'string' ? { ...fields, answer: body.trimEnd() } : fields, 'HTTP request');
 }

@@ -7,6 +7,7 @@ import type { Log } from '../../lib/log.ts';
 import { shuttingDown } from '../../lib/shutting-down.ts';
 import type { Credentials } from './basic-auth.ts';
 import { limitConnections } from './limit-connections.ts';
+import { ReplyLog } from './reply-log.ts';
 import { type Serving, serve } from './serve.ts';
 import { type DaemonServices, type SiteServices, type WaitLimits, waitLimitsDefault } from './site-services.ts';
 
@@ -51,7 +52,8 @@ export async function startHttpServer(
   const end = new AbortController();
   const { log, version } = deps;
   const services: DaemonServices = { ...deps, sites, limits: { ...waitLimitsDefault, ...deps.limits } };
-  const serving: Serving = { credentials: credentialsOf(options), services, log, version, end: end.signal };
+  const replyLog = new ReplyLog(log, systemClock);
+  const serving: Serving = { credentials: credentialsOf(options), services, log, replyLog, version, end: end.signal };
   const server = createServer(
     {
       maxHeaderSize: headerBytesMax,

@@ -9,7 +9,7 @@ const explained: LogRecord = {
   time,
   level: 'WARNING',
   message: 'cannot store x\n  because: no route\n  hint: Ask the network.',
-  fields: { site: 'a b', said: 'he "said" it', list: ['x', 'y'], empty: '', zero: 0, gone: null },
+  fields: { site: 'a b', said: 'he "said" it', list: ['x', 'y'], empty: '', zero: 0, gone: null, time },
 };
 const hostile: LogRecord = {
   time,
@@ -23,7 +23,7 @@ test('text has the time, and reasons on lines of their own that nobody can take 
   assert.equal(
     renderers.text(explained),
     [
-      String.raw`2026-11-30T14:55:50.192Z WARNING cannot store x site="a b" said="he \"said\" it" list="[\"x\",\"y\"]" empty="" zero=0 gone=null`,
+      String.raw`2026-11-30T14:55:50.192Z WARNING cannot store x site="a b" said="he \"said\" it" list="[\"x\",\"y\"]" empty="" zero=0 gone=null time=2026-11-30T14:55:50.192Z`,
       '  because: no route',
       '  hint: Ask the network.',
     ].join('\n'),

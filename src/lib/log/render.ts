@@ -30,7 +30,8 @@ function fieldsText(fields: LogRecord['fields']): string {
 
 /** As it is where that is a word; else quoted, so that it cannot be taken for another field. */
 function valueText(value: unknown): string {
-  const text = typeof value === 'string' || typeof value === 'bigint' ? String(value) : asJson(value);
+  const isText = typeof value === 'string' || typeof value === 'bigint';
+  const text = isText ? String(value) : value instanceof Date ? value.toISOString() : asJson(value);
   return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text);
 }
 

@@ -56,7 +56,7 @@ class LogWriter {
 
   write(level: LogLevel, fields: object, message: string): void {
     if (logLevels.indexOf(level) < logLevels.indexOf(this.#settings.level)) return;
-    const record = this.#redacted({ time: systemClock.now(), level, message, fields: { ...fields } });
+    const record = this.#redacted({ time: systemClock.now(), level, message, fields: inOneScheme(fields) });
     this.#writeHere(record);
     this.#syslog?.sender.send(record);
   }
@@ -84,6 +84,12 @@ class LogWriter {
     const tell = (level: 'INFO' | 'WARNING', fields: object, message: string) => this.write(level, fields, message);
     return new SyslogSender(options, { tell });
   }
+}
+
+/** `storedBytes` is written `stored_bytes`, as everywhere outside of the code. */
+function inOneScheme(fields: object): LogRecord['fields'] {
+  const renamed = Object.entries(fields).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]);
+  return Object.fromEntries(renamed) as LogRecord['fields'];
 }
 
 function prioritized(text: string, severity: number): string {

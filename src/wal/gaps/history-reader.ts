@@ -31,7 +31,7 @@ export function historyReader(deps: HistoryReaderDeps): HistoryReader {
         if (switches !== undefined) return inOrder(switches);
       } catch (error) {
         if (!isOperatorError(error) || deps.receiving.signal.aborted) throw error;
-        deps.log.debug({ name: historyNameOf(timeline) }, `a timeline history cannot be read: ${messageOf(error)}`);
+        deps.log.debug({ wal: historyNameOf(timeline) }, `a timeline history cannot be read: ${messageOf(error)}`);
       }
     }
     return undefined;

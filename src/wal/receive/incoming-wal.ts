@@ -205,7 +205,7 @@ export class IncomingWal {
     const rejected = await setAside(join(directory, name), name, this.#rejectedDirectory);
     this.#waiting.delete(name);
     this.#rejected = [...this.#rejected, rejected];
-    log.error({ site, name: rejected, directory: this.#rejectedDirectory }, `received WAL file set aside: ${explain(error)}`);
+    log.error({ site, file: rejected, directory: this.#rejectedDirectory }, `received WAL file set aside: ${explain(error)}`);
   }
 
   #postpone(name: string, error: unknown): void {
@@ -213,7 +213,7 @@ export class IncomingWal {
     const failures = (this.#waiting.get(name)?.failures ?? 0) + 1;
     const notBeforeMs = clock.monotonicMs() + backoffMs(Math.min(failures, 10), retryPolicy, random);
     this.#waiting.set(name, { failures, notBeforeMs, because: messageOf(error) });
-    if (failures === 1) log.error({ site, name }, `cannot archive received WAL file, trying again: ${explain(error)}`);
+    if (failures === 1) log.error({ site, wal: name }, `cannot archive received WAL file, trying again: ${explain(error)}`);
   }
 
   /** A hint to look at once; looking from time to time is what nothing escapes. */

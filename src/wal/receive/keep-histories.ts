@@ -58,7 +58,7 @@ export async function keepHistories(
 
 async function keep(name: string, content: Buffer, { site, directory, log }: KeepHistoriesDeps): Promise<void> {
   await writeFileAtomic(join(directory, name), content);
-  log.info({ site, name }, 'received the history of a timeline');
+  log.info({ site, wal: name }, 'received the history of a timeline');
 }
 
 async function findKnown(name: string, { directory, catalog }: KeepHistoriesDeps, signal: AbortSignal): Promise<KnownHistory | undefined> {

@@ -75,7 +75,10 @@ export class PgReceivewal implements WayOfReceiving {
     if (ended.length > 0) log.warn({ site, pid: ended.join(',') }, 'ended a receiver that an earlier pghoard left running');
     for (const name of await mendPartials(directory, segmentBytes)) {
       metrics.increase('pghoard.incomplete_partial_wal_segment', 1, { site });
-      log.warn({ site, name }, 'emptied a partial WAL segment of odd size; it is received again, what was in it is in .partial_incomplete');
+      log.warn(
+        { site, wal: name },
+        'emptied a partial WAL segment of odd size; it is received again, what was in it is in .partial_incomplete',
+      );
     }
   }
 

@@ -64,7 +64,7 @@ export class StoreDurability implements WalDurability {
   /** What stays is only in the way, and is found again at the next start. */
   #tidy(work: () => Promise<void>): void {
     const { log, site } = this.#deps;
-    work().catch((error: unknown) => log.debug({ site, error: messageOf(error) }, 'could not remove beginnings of WAL segments'));
+    work().catch((error: unknown) => log.debug({ site, because: messageOf(error) }, 'could not remove beginnings of WAL segments'));
   }
 }
 

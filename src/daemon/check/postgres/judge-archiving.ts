@@ -1,5 +1,5 @@
+import { ago } from '../../../lib/time-in-words.ts';
 import { type Finding, failure, note, ok, warning } from '../finding.ts';
-import { ago } from '../time-in-words.ts';
 import { type ArchiveCommand, parseArchiveCommand } from './archive-command.ts';
 import type { ReadyWal } from './ready-wal.ts';
 import type { ArchiverFacts, ServerFacts } from './server-facts.ts';

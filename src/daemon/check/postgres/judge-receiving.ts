@@ -1,5 +1,5 @@
+import { inUnits } from '../../../lib/bytes-in-words.ts';
 import { walreceiverName } from '../../../wal/receive/walreceiver.ts';
-import { inUnits } from '../bytes-in-words.ts';
 import { type Finding, failure, note, ok, warning } from '../finding.ts';
 import { judgeTimeout } from './judge-archiving.ts';
 import type { Needs } from './needs.ts';

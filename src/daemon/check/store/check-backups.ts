@@ -1,11 +1,11 @@
 import type { BasebackupEntry } from '../../../catalog/basebackup-entry.ts';
 import type { BasebackupListing, Catalog } from '../../../catalog/catalog.ts';
 import type { SiteConfig } from '../../../config/load.ts';
+import { ago } from '../../../lib/time-in-words.ts';
 import { classifyWalFile } from '../../../postgres/wal-name.ts';
 import { missingWalOf } from '../../../retention/missing-wal.ts';
 import { type CheckDeps, checkMsMax } from '../deps.ts';
 import { about, type Finding, failed, failure, note, ok, warning } from '../finding.ts';
-import { ago } from '../time-in-words.ts';
 import { within } from '../within.ts';
 
 /** A listing asks for each base backup. */
