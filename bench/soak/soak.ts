@@ -81,7 +81,7 @@ async function proveRestorable({ directory, pgbench, postgres, daemon }: World):
 /** Messages at WARN and ERROR, counted, without what differs from one to the next. */
 function troublesIn(log: string): [what: string, count: number][] {
   const counts = new Map<string, number>();
-  for (const [, what] of log.matchAll(/^\S+ (?:WARN|ERROR) +(.*)$/gm)) {
+  for (const [, what] of log.matchAll(/^\S+ (?:WARNING|ERROR) +(.*)$/gm)) {
     const masked = (what ?? '').replace(/[0-9A-F]{8,}|\d+/g, '#');
     counts.set(masked, (counts.get(masked) ?? 0) + 1);
   }

@@ -10,6 +10,9 @@ import { UdpListener } from '../../test/support/udp-listener.ts';
 export const sites = [siteName, 'cloud'] as const;
 export type SoakSite = (typeof sites)[number];
 
+/** Base backups only when asked, and always something to delete. */
+const retention = { basebackup_interval_hours: null, basebackup_count: 3, retention_confirmation: false };
+
 /** A server under load, and a daemon that keeps it on two sites. */
 export interface World {
   readonly directory: string;
@@ -31,7 +34,7 @@ export async function buildWorld(stack: AsyncDisposableStack, seconds: number): 
       directory: join(directory, 'pghoard'),
       postgres,
       encrypted: true,
-      site: { basebackup_interval_hours: null, basebackup_count: 3 },
+      site: retention,
       global: { log_level: 'INFO', statsd: { host: '127.0.0.1', port: statsd.port }, prometheus: {} },
     }),
   );
@@ -47,8 +50,7 @@ function cloudSite({ dsn, dataDirectory, bin }: TestPostgres, gcs: TestGcs): Rec
   return {
     active_backup_mode: 'walreceiver',
     basebackup_mode: 'pipe',
-    basebackup_interval_hours: null,
-    basebackup_count: 3,
+    ...retention,
     nodes: [{ connection_string: dsn, slot: 'cloud' }],
     pg_data_directory: dataDirectory,
     pg_bin_directory: bin,
