@@ -11,6 +11,7 @@ import { countFailure } from '../lib/metrics.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts/alerts.ts';
+import { SiteWatches } from './alerts/site-watches.ts';
 import { BackupLocation } from './backup-location.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { SampleBooks } from './health/sample-books.ts';
@@ -47,6 +48,7 @@ export class Daemon {
   readonly #parts: Omit<DaemonParts, 'config'>;
   readonly #deps: DaemonDeps;
   readonly #sites: SiteSet;
+  readonly #watches: SiteWatches;
   readonly #metrics: DaemonMetrics;
   readonly #startupTime: Date;
   readonly #beat: ServiceBeat;
@@ -122,6 +124,7 @@ export class Daemon {
       ...about,
     };
     this.#sites = new SiteSet(this.#parts);
+    this.#watches = new SiteWatches({ sites: this.#sites.byName, config: () => this.#config, alerts, version, clock, log });
     const manager = deps.manager ?? new ServiceManager({ socket: undefined, watchdogMs: undefined, log });
     this.#beat = new ServiceBeat({ manager, status: () => this.#status, hanging: () => undefined, clock, log });
   }
@@ -188,6 +191,7 @@ export class Daemon {
     await this.#metrics.configure(this.#config);
     this.#deps.log.info({ address, port: this.#http.port, sites: [...this.#sites.byName.keys()].join(',') }, 'pghoard is up');
     for (const site of this.#sites.all) site.start();
+    await this.#watches.start(this.#config);
     this.#stateWriting = this.#keepWritingState();
     await this.#beat.start();
   }
@@ -210,6 +214,7 @@ export class Daemon {
     await this.#move(old, config);
     this.#config = config;
     await this.#parts.alerts.follow(config);
+    await this.#watches.follow(config);
     await this.#metrics.configure(config);
     this.#deps.log.configure(logSettings(config));
     this.#deps.log.info({ sites: [...this.#sites.byName.keys()].join(',') }, 'configuration reloaded');
@@ -252,6 +257,7 @@ export class Daemon {
     this.#end.abort();
     await this.#reloading;
     await this.#http?.close(0);
+    await this.#watches.close();
     await this.#sites.close();
     await this.#parts.alerts.close();
     await this.#stateWriting;
@@ -291,6 +297,7 @@ export class Daemon {
         compressionThreads: this.#config.compression.thread_count,
         servedFiles,
         alerts,
+        heartbeats: this.#watches.heartbeats,
         process: lookAtOwnProcess(),
       });
     } catch (error) {

@@ -113,12 +113,30 @@ test('it is told when the lease goes to another daemon and comes back, and what 
     holder: { host: 'db2', pid: 5, version: '3.0.0', since: new Date(0) },
   });
   await assert.rejects(ownership.confirm(signal), { code: 'lease-lost' });
+  assert.equal(ownership.lostTo, 'another daemon works on the site: x does it');
 
   Object.assign(lease, { standing: 'held', holder: undefined });
   await bench.look();
   assert.deepEqual([ownership.isHeld, bench.changes, ownership.lost.aborted], [true, 4, false]);
+  assert.equal(ownership.lostTo, undefined);
   await ownership.stop();
   assert.equal(bench.releases, 1);
+});
+
+test('a site that another daemon had from the beginning, or that was left to it, has not been lost', async () => {
+  const bench = new Bench();
+  Object.assign(bench.lease, { standing: 'elsewhere', holder });
+  await bench.start();
+  assert.equal(bench.ownership.lostTo, undefined);
+  bench.lease.standing = 'held';
+  await bench.look();
+  bench.admission.obstacle = 'another cluster';
+  await bench.look();
+  bench.admission.obstacle = undefined;
+  bench.lease.standing = 'elsewhere';
+  await bench.look();
+  assert.deepEqual([bench.ownership.standing, bench.ownership.lostTo], ['elsewhere', undefined]);
+  await bench.ownership.stop();
 });
 
 test('who may store nothing does not keep others from working', async () => {

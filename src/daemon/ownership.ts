@@ -44,6 +44,9 @@ export class Ownership {
   #failure: string | undefined;
   #hasLooked = false;
   #told: string | undefined;
+  /** The last time that it was known, this daemon worked on the site. */
+  #wasHeld = false;
+  #lostTo: string | undefined;
   /** Aborted when another daemon is seen to have the lease. */
   #tenure = new AbortController();
 
@@ -66,6 +69,11 @@ export class Ownership {
   /** Aborted once another daemon does what this one did. While the store does not answer nobody can know, and what is harmless goes on. */
   get lost(): AbortSignal {
     return this.#tenure.signal;
+  }
+
+  /** Who took the site over while this daemon worked on it; undefined where nobody did, or it came back. */
+  get lostTo(): string | undefined {
+    return this.#lostTo;
   }
 
   /** Why this daemon leaves the site to another, or does not know; undefined where it does not. */
@@ -166,6 +174,7 @@ export class Ownership {
   #tell(): void {
     const { site, lease, log, onChange } = this.#deps;
     const { standing } = this;
+    this.#noteLoss(standing);
     if (standing === 'elsewhere') this.#tenure.abort(this.#lost());
     else if (this.#tenure.signal.aborted) this.#tenure = new AbortController();
     const text = standing === 'elsewhere' ? this.hindrance : standing;
@@ -175,6 +184,13 @@ export class Ownership {
     else if (standing === 'elsewhere') log.info({ site }, `${this.hindrance}; this one waits, and goes on archiving and restoring`);
     else if (standing === 'unsure') log.warn({ site }, this.hindrance ?? '');
     onChange();
+  }
+
+  /** Who cannot ask may still have it; who is barred has let go of it. */
+  #noteLoss(standing: Standing): void {
+    if (standing === 'elsewhere' && this.#wasHeld) this.#lostTo = this.hindrance;
+    if (standing === 'held') this.#lostTo = undefined;
+    if (standing !== 'unsure') this.#wasHeld = standing === 'held';
   }
 
   async #release(): Promise<void> {

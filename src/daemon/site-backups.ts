@@ -3,7 +3,7 @@ import type { BasebackupProgress } from '../basebackup/job.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Applicant } from '../catalog/identity-keeper.ts';
 import type { SiteConfig } from '../config/load.ts';
-import { explain } from '../lib/errors.ts';
+import { explain, isOperatorError, messageOf } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
@@ -40,6 +40,7 @@ export class SiteBackups {
   #requested = false;
   #failures = 0;
   #lastFailure: Date | undefined;
+  #failedBecause: string | undefined;
 
   constructor(deps: SiteBackupsDeps) {
     this.#deps = deps;
@@ -57,6 +58,11 @@ export class SiteBackups {
   /** Since the last success. */
   get failures(): { readonly failures: number; readonly lastFailure: Date | undefined } {
     return { failures: this.#failures, lastFailure: this.#lastFailure };
+  }
+
+  /** Why the last one failed; undefined where it did not. */
+  get failedBecause(): string | undefined {
+    return this.#failedBecause;
   }
 
   /** The base backup that is being taken, or the last one that was; undefined before the first. */
@@ -111,13 +117,15 @@ export class SiteBackups {
     };
     try {
       const deps = { catalog, spool, uploads, pool, metrics, log: log.child({ site: site.name }), clock, random, admit, onProgress };
-      await takeBasebackup(await this.#job(step, decisionTime), deps, AbortSignal.any([this.#end.signal, ownership.lost]));
+      const { name } = await takeBasebackup(await this.#job(step, decisionTime), deps, AbortSignal.any([this.#end.signal, ownership.lost]));
       this.#failures = 0;
+      this.#failedBecause = undefined;
       measured.completed();
+      this.#tell(step, decisionTime, name);
       onTaken();
     } catch (error) {
       if (!this.#end.signal.aborted) measured.failed(error);
-      this.#failed(step, error);
+      this.#failed(step, decisionTime, error);
     }
   }
 
@@ -134,7 +142,7 @@ export class SiteBackups {
   }
 
   /** What was asked for is still wanted. */
-  #failed(step: TakeBasebackup, error: unknown): void {
+  #failed(step: TakeBasebackup, decisionTime: Date, error: unknown): void {
     const { parts, site } = this.#deps;
     if (this.#end.signal.aborted) {
       parts.log.info({ site: site.name }, 'the base backup was given up because pghoard stops');
@@ -142,7 +150,23 @@ export class SiteBackups {
     }
     this.#failures++;
     this.#lastFailure = parts.clock.now();
+    this.#failedBecause = explain(error);
     this.#requested ||= step.reason === 'requested';
-    parts.log.error({ site: site.name, failures: this.#failures }, `base backup failed: ${explain(error)}`);
+    parts.log.error({ site: site.name, failures: this.#failures }, `base backup failed: ${this.#failedBecause}`);
+    this.#tell(step, decisionTime, null);
+    if (isOperatorError(error, 'program-too-old'))
+      void this.#alerts.raise('version_mismatch_error', site.name, `no base backup can be taken: ${messageOf(error)}`);
+  }
+
+  /** Of those that fail in a row the first is told; more are an alert. */
+  #tell({ reason }: TakeBasebackup, decisionTime: Date, name: string | null): void {
+    const { parts, site } = this.#deps;
+    const about = { name, reason, started: decisionTime.toISOString(), failures: this.#failures, because: this.#failedBecause ?? null };
+    if (name !== null) void this.#alerts.clear('version_mismatch_error', site.name);
+    if (this.#failures <= 1) parts.alerts.basebackupEnded(site.name, about);
+  }
+
+  get #alerts() {
+    return this.#deps.parts.alerts.from('basebackup');
   }
 }

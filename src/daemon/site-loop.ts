@@ -83,6 +83,11 @@ export class SiteLoop {
     return this.#backups.failures.failures;
   }
 
+  /** Why the last base backup failed; undefined where it did not. */
+  get backupFailureBecause(): string | undefined {
+    return this.#backups.failedBecause;
+  }
+
   /** Until when base backups are preserved, by name. */
   get preserved(): ReadonlyMap<string, Date> {
     return this.#listing.preserved;

@@ -29,11 +29,11 @@ export async function catalogsOfOneCluster(sources: SiteSources, signal: Signal)
   return [own.catalog, ...others];
 }
 
-/** `watch` hears of what is asked of the site's own store. */
-export async function openSources(site: SiteConfig, parts: SourceParts, watch: RequestObserver): Promise<SiteSources> {
+/** `watches` hear of what is asked of the site's own store. */
+export async function openSources(site: SiteConfig, parts: SourceParts, watches: readonly RequestObserver[]): Promise<SiteSources> {
   const [own, ...moved] = relatedSites(parts.config, site);
   const open = (each: SiteConfig, ...others: RequestObserver[]) => openSource(each, parts, others);
-  return [await open(own, watch), ...(await Promise.all(moved.map((each) => open(each))))];
+  return [await open(own, ...watches), ...(await Promise.all(moved.map((each) => open(each))))];
 }
 
 /** The same sources, each able to tell of which cluster it is. `own`: what the site knows of itself already. `clusterOfStored`: costs a listing. */

@@ -16,6 +16,7 @@ import type { WalSource } from '../wal/stored-wal.ts';
 import { WalBeginnings } from '../wal/wal-beginnings.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
 import { Admission } from './admission.ts';
+import { ThrottleWatch } from './alerts/throttle-watch.ts';
 import { compressionOf } from './basebackup-job.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -42,6 +43,7 @@ const resumePolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delay
 interface Belongings {
   readonly sources: SiteSources;
   readonly storeWatch: StoreWatch;
+  readonly throttling: ThrottleWatch;
   readonly spool: Spool;
   readonly keeper: IdentityKeeper;
   readonly stop: AbortController;
@@ -66,6 +68,8 @@ export class Site implements SiteServices {
   readonly admission: Admission;
   /** Whether it is for this daemon to work on the site; undefined where it is not active. */
   readonly ownership: Ownership | undefined;
+  /** Whether its store asks for fewer requests. */
+  readonly throttling: ThrottleWatch;
   readonly #receiverParts: ReceiverParts;
   readonly #walArchiver: WalArchiver;
   readonly #readyAhead: ReadyAhead | undefined;
@@ -78,7 +82,8 @@ export class Site implements SiteServices {
 
   static async open(parts: DaemonParts, site: SiteConfig): Promise<Site> {
     const storeWatch = new StoreWatch(parts.clock);
-    const sources = await openSources(site, parts, storeWatch);
+    const throttling = new ThrottleWatch(parts.clock);
+    const sources = await openSources(site, parts, [storeWatch, throttling]);
     const spool = new Spool(parts.config.backup_location, site.prefix, parts.random);
     await spool.ensure();
     await spool.removeDebris();
@@ -96,16 +101,17 @@ export class Site implements SiteServices {
       log,
     });
     const known = withClusters(sources, () => keeper.identity, clusterOfStored, clock);
-    return new Site(parts, site, { sources: known, storeWatch, spool, keeper, stop });
+    return new Site(parts, site, { sources: known, storeWatch, throttling, spool, keeper, stop });
   }
 
-  private constructor(parts: DaemonParts, site: SiteConfig, { sources, storeWatch, spool, keeper, stop }: Belongings) {
+  private constructor(parts: DaemonParts, site: SiteConfig, { sources, storeWatch, throttling, spool, keeper, stop }: Belongings) {
     const { config, walPool: pool, uploads, alerts, metrics, servedFiles, clock, log, host } = parts;
     const [{ catalog, privateKeyOf }, ...moved] = sources;
     const encryption = sealingKey(site);
     this.#parts = parts;
     this.#stop = stop;
     this.#sources = sources;
+    this.throttling = throttling;
     this.#diary = new SiteDiary({
       site: site.name,
       health: () => this.health,

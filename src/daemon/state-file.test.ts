@@ -15,6 +15,7 @@ const nothing: DaemonState = {
   compressionThreads: 3,
   servedFiles: { snapshot: () => ({}) },
   alerts: { active: [], view: { channels: [], files: null } },
+  heartbeats: {},
   process: { pid: 1, memoryBytes: 0, heapBytes: 0, openFiles: undefined, threads: undefined, resources: {} },
 };
 

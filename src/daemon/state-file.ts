@@ -11,6 +11,8 @@ import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Admission } from './admission.ts';
 import type { Alerts } from './alerts/alerts.ts';
+import type { HeartbeatView } from './alerts/heartbeat.ts';
+import type { ThrottleWatch } from './alerts/throttle-watch.ts';
 import { healthAsDocument } from './health/health-document.ts';
 import type { HealthWatch } from './health/health-watch.ts';
 import type { OwnProcess } from './own-process.ts';
@@ -34,6 +36,7 @@ export interface DaemonState {
     readonly gaps?: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'> | undefined;
     readonly admission?: Pick<Admission, 'identity'>;
     readonly ownership?: Pick<Ownership, 'view'> | undefined;
+    readonly throttling?: Pick<ThrottleWatch, 'throttledMs'>;
     readonly healthWatch?: Pick<HealthWatch, 'health' | 'memory'>;
   }[];
   readonly compressionQueue: number;
@@ -43,6 +46,8 @@ export interface DaemonState {
   readonly compressionThreads: number;
   readonly servedFiles: Pick<ServedFiles, 'snapshot'>;
   readonly alerts: Pick<Alerts, 'active' | 'view'>;
+  /** By site. */
+  readonly heartbeats: Readonly<Record<string, HeartbeatView>>;
   readonly process: OwnProcess;
 }
 
@@ -74,7 +79,7 @@ export function describeState(state: DaemonState): Record<string, unknown> {
     pghoard: {
       version: state.version,
       alerts: state.alerts.active,
-      alerting: state.alerts.view,
+      alerting: { ...state.alerts.view, heartbeats: state.heartbeats },
       process: describeProcess(state.process),
       wal_receivers: receivers(({ because, waiting, rejected }) => ({ because, waiting, rejected })),
       sites: Object.fromEntries(state.sites.map((site) => [site.name, describeSite(site)])),
@@ -112,7 +117,14 @@ function describeProcess({ pid, memoryBytes, heapBytes, openFiles, threads, reso
   return { pid, memory_bytes: memoryBytes, heap_bytes: heapBytes, open_files: openFiles ?? null, threads: threads ?? null, resources };
 }
 
-function describeSite({ loop, gaps, admission, ownership, healthWatch }: DaemonState['sites'][number]): Record<string, unknown> {
+function describeSite({
+  loop,
+  gaps,
+  admission,
+  ownership,
+  throttling,
+  healthWatch,
+}: DaemonState['sites'][number]): Record<string, unknown> {
   return {
     identity: describeIdentity(admission?.identity),
     lease: ownership?.view ?? null,
@@ -120,6 +132,7 @@ function describeSite({ loop, gaps, admission, ownership, healthWatch }: DaemonS
     because: loop.because,
     retention_postponed: loop.retentionPostponed ?? null,
     unreadable_basebackups: loop.listing?.unreadable ?? [],
+    store_throttled_seconds: Math.round((throttling?.throttledMs ?? 0) / 1000),
     basebackup_progress: loop.backupActivity?.progress ?? null,
     health: healthWatch ? healthAsDocument(healthWatch.health) : null,
     server_samples: healthWatch?.memory ?? null,
