@@ -86,7 +86,7 @@ export interface BasebackupProgress {
 export interface BasebackupDeps {
   readonly catalog: Catalog;
   readonly spool: Spool;
-  readonly uploads: UploadQueue;
+  readonly uploads: Pick<UploadQueue, 'upload'>;
   readonly pool: CodecPool;
   readonly metrics: Metrics;
   readonly log: Log;

@@ -5,7 +5,8 @@ import { exitOf, tailOf } from '../lib/subprocess.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
 import { programLogin } from '../postgres/program-login.ts';
 
-const killDelayMs = 5000;
+// Within the time that an aborted job has: the end of its thread would leave the program behind.
+const killDelayMs = 2000;
 
 /** Plain data, so that it can be sent to a worker. */
 export interface PgBasebackupCommand {

@@ -20,6 +20,9 @@ export class ProgressCount {
     this.#show();
   }
 
+  /** It gets on in a way that cannot be counted. */
+  readonly alive = (): void => this.#show();
+
   /** For `onReport` of a job; other messages are none of its business. */
   readonly add = (message: unknown): void => {
     if (!isCopyReport(message)) return;

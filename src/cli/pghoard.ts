@@ -46,6 +46,14 @@ async function runDaemon(configFile: string, log: RootLog): Promise<void> {
   const daemon = await Promise.race([starting, givenUp(lifetime)]);
   if (daemon === undefined) log.info({}, 'stopped before it was up');
   await daemon?.run(lifetime);
+  if (daemon?.isStuck) await endHard(log);
+}
+
+/** Node waits for its threads, and one that waits for a dead disk does not end. */
+async function endHard(log: RootLog): Promise<void> {
+  log.warn({}, 'a thread still waits for a disk that does not answer, so the process ends itself with SIGKILL');
+  await log.close();
+  process.kill(process.pid, 'SIGKILL');
 }
 
 /** Signals are heeded before all the rest is loaded, which takes a moment. */

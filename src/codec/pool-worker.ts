@@ -9,8 +9,19 @@ import { type FromWorker, type ToWorker, workerMark, workerModule } from './work
 export interface PoolWorkerEvents {
   /** The worker can take another task. */
   readonly onIdle: () => void;
-  /** The worker is gone; its task, if it had one, has been rejected. */
+  /** The worker is gone, or left to itself; its task, if it had one, has been rejected. */
   readonly onGone: () => void;
+  /** The thread has ended. */
+  readonly onExit: () => void;
+  /** The thread ended by itself, in the midst of this job or of none. */
+  readonly onDied: (death: WorkerDeath) => void;
+  readonly onDone: () => void;
+}
+
+export interface WorkerDeath {
+  /** Undefined: it had none. */
+  readonly job: string | undefined;
+  readonly cause: unknown;
 }
 
 /** One thread and the task it has. Keeps the process alive only while it has one. */
@@ -22,6 +33,7 @@ export class PoolWorker {
   #task: PoolTask | undefined;
   #crash: unknown;
   #gone = false;
+  #isEnded = false;
   /** Ends the watch over an aborted task. */
   #taskEnd = new AbortController();
 
@@ -35,7 +47,7 @@ export class PoolWorker {
     this.#worker.on('error', (error) => {
       this.#crash = error;
     });
-    this.#worker.on('exit', (code) => this.#leave(code));
+    this.#worker.on('exit', (code) => this.#exited(code));
     this.#worker.unref();
   }
 
@@ -61,6 +73,7 @@ export class PoolWorker {
   }
 
   async terminate(): Promise<void> {
+    this.#isEnded = true;
     await this.#worker.terminate();
   }
 
@@ -74,21 +87,24 @@ export class PoolWorker {
       case 'report':
         return this.#task?.report(message.message);
       case 'done':
+        this.#events.onDone();
         return this.#end((task) => task.resolve(message.result));
       case 'failed':
         return this.#end((task) => task.reject(unpackError(message.error)));
     }
   }
 
-  /** Asks the job to stop; a job that does not is ended with its thread. */
+  /** Asks the job to stop; a job that does not is ended with its thread. A thread that waits for a dead disk does not even end: it is left to itself. */
   async #stop(task: PoolTask, taskEnd: AbortSignal): Promise<void> {
     this.#send({ type: 'abort', reason: packError(task.abortReason) });
     try {
       await this.#clock.sleep(this.#abortGraceMs, taskEnd);
+      void this.terminate();
+      await this.#clock.sleep(this.#abortGraceMs, taskEnd);
     } catch {
       return;
     }
-    await this.terminate();
+    this.#leave(new Error('its thread does not end'));
   }
 
   #end(settle: (task: PoolTask) => void): void {
@@ -101,9 +117,15 @@ export class PoolWorker {
     if (!this.#gone) this.#events.onIdle();
   }
 
-  #leave(code: number): void {
-    this.#gone = true;
+  #exited(code: number): void {
     const cause = this.#crash ?? new Error(`its thread ended with code ${code}`);
+    if (!this.#isEnded) this.#events.onDied({ job: this.#task?.name, cause });
+    if (!this.#gone) this.#leave(cause);
+    this.#events.onExit();
+  }
+
+  #leave(cause: unknown): void {
+    this.#gone = true;
     this.#end((task) => task.reject(workerDied(task.name, cause)));
     this.#events.onGone();
   }

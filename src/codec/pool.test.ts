@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeTemporaryDirectory } from '../../test/support/temporary-directory.ts';
+import { waitFor } from '../../test/support/wait-for.ts';
 import { explain, isOperatorError, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { runProgram } from '../lib/subprocess.ts';
 import { Urgency, urgent } from '../lib/urgency.ts';
@@ -12,6 +16,7 @@ import {
   ignoringAbort,
   leaveProcess,
   meet,
+  openPipe,
   returnFunction,
   throwBug,
   throwLater,
@@ -182,8 +187,28 @@ test('a job that does not stop is ended with its thread, and another thread take
   assert.equal((await waiting).doubled, 10);
 });
 
+test('a thread that waits for a dead disk is left to itself, and another thread takes its place', async () => {
+  await using directory = await makeTemporaryDirectory();
+  const pipe = join(directory.path, 'pipe');
+  await runProgram('mkfifo', [pipe]);
+  const pool = new CodecPool(1, { abortGraceMs: 20 });
+  const abort = new AbortController();
+  const begun = Promise.withResolvers<void>();
+  const result = pool.run(openPipe, pipe, { signal: abort.signal, onReport: () => begun.resolve() });
+  await begun.promise;
+  abort.abort(new Error('enough'));
+  await assert.rejects(result, { message: 'enough' });
+  assert.equal((await pool.run(double, 5)).doubled, 10);
+  assert.equal(pool.stuck, 1);
+  await pool.close();
+  assert.equal(pool.stuck, 1, 'which nobody waits for');
+  await writeFile(pipe, '');
+  await waitFor(() => pool.stuck === 0, { withinMs: 30_000, what: 'the thread ends once the disk answers' });
+});
+
 test('a worker that dies rejects its job as worker-died, and the others run on', async () => {
-  await using pool = new CodecPool(2);
+  const deaths: (string | undefined)[] = [];
+  await using pool = new CodecPool(2, { onDied: ({ job }) => void deaths.push(job) });
   const crash = pool.run(throwLater, 'out of the blue');
   const leave = pool.run(leaveProcess, 3);
   const others = Promise.all([1, 2, 3, 4].map((number) => pool.run(double, number)));
@@ -196,6 +221,7 @@ test('a worker that dies rejects its job as worker-died, and the others run on',
     (await others).map(({ doubled }) => doubled),
     [2, 4, 6, 8],
   );
+  assert.deepEqual(new Set(deaths), new Set(['throwLater', 'leaveProcess']));
 });
 
 test('close waits for the jobs there are and takes no more', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 import { OperatorError } from '../lib/errors.ts';
 import { defineJob } from './job.ts';
@@ -41,6 +41,12 @@ export const ignoringAbort = defineJob(here, 'ignoringAbort', async (_: null, { 
 export const deaf = defineJob(here, 'deaf', async (_: null, { report }) => {
   report('begun');
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+});
+
+/** Waits in the kernel, as for a dead disk: not even the end of its thread ends that. */
+export const openPipe = defineJob(here, 'openPipe', async (path: string, { report }) => {
+  report('begun');
+  closeSync(openSync(path, 'r'));
 });
 
 export const throwLater = defineJob(here, 'throwLater', async (message: string) => {

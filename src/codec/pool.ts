@@ -3,28 +3,35 @@ import type { Clock } from '../lib/clock.ts';
 import { nextToBegin } from '../lib/urgency.ts';
 import type { Job } from './job.ts';
 import { PoolTask, type RunOptions } from './pool-task.ts';
-import { PoolWorker } from './pool-worker.ts';
+import { PoolWorker, type WorkerDeath } from './pool-worker.ts';
 
 export type { RunOptions } from './pool-task.ts';
+export type { WorkerDeath } from './pool-worker.ts';
 
 /** How long an aborted job may take to stop before its thread is ended. */
 const abortGraceMsDefault = 5_000;
 
 export interface PoolSettings {
   readonly abortGraceMs?: number;
+  /** A thread ended that nobody had ended. */
+  readonly onDied?: (death: WorkerDeath) => void;
+  /** A job has been done. */
+  readonly onDone?: () => void;
   readonly clock?: Clock;
 }
 
 /**
  * Worker threads for jobs that read, compress, encrypt and write. At most `threads` jobs run at once, each on a thread of its own,
  * the others wait in the order they came. Urgent ones overtake them, and find one thread more where others than urgent ones have all of them.
- * Threads are started when first needed; one that dies rejects its job with `worker-died` and is replaced. An idle pool does not keep the
- * process alive.
+ * Threads are started when first needed; one that dies rejects its job with `worker-died` and is replaced, and so is one whose job
+ * was aborted and does not end. An idle pool does not keep the process alive.
  */
 export class CodecPool implements AsyncDisposable {
   readonly threads: number;
   readonly #settings: Required<Pick<PoolSettings, 'abortGraceMs'>> & PoolSettings;
   readonly #workers = new Set<PoolWorker>();
+  /** Threads that have not ended, those left to themselves included. */
+  #threadsAlive = 0;
   readonly #queue: PoolTask[] = [];
   readonly #unsettled = new Set<Promise<unknown>>();
   #started = 0;
@@ -39,6 +46,11 @@ export class CodecPool implements AsyncDisposable {
   /** Jobs that have not ended. */
   get pending(): number {
     return this.#unsettled.size;
+  }
+
+  /** Threads that hang where nothing can end them. As long as there are any, the process cannot end in the ordinary way. */
+  get stuck(): number {
+    return this.#threadsAlive - this.#workers.size;
   }
 
   /**
@@ -91,12 +103,17 @@ export class CodecPool implements AsyncDisposable {
 
   #startWorker(): PoolWorker {
     this.#started += 1;
+    this.#threadsAlive += 1;
+    const { onDied = () => {}, onDone = () => {} } = this.#settings;
     const events = {
       onIdle: () => this.#assign(),
       onGone: () => {
         this.#workers.delete(worker);
         this.#assign();
       },
+      onExit: () => void (this.#threadsAlive -= 1),
+      onDied,
+      onDone,
     };
     const worker = new PoolWorker(`codec-${this.#started}`, events, this.#settings);
     this.#workers.add(worker);

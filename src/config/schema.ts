@@ -4,6 +4,7 @@ import { catalogGlobalOptions, catalogSiteOptions } from '../catalog/options.ts'
 import { codecGlobalOptions, codecSiteOptions } from '../codec/options.ts';
 import { alertGlobalOptions, alertSiteOptions } from '../daemon/alerts/options.ts';
 import { httpGlobalOptions } from '../daemon/http/options.ts';
+import { lifecycleGlobalOptions } from '../daemon/lifecycle/options.ts';
 import { metricsGlobalOptions } from '../daemon/metrics/options.ts';
 import { daemonGlobalOptions, daemonSiteOptions } from '../daemon/options.ts';
 import { optionGroup } from '../lib/option-group.ts';
@@ -33,6 +34,7 @@ const globalShape = {
   ...httpGlobalOptions.shape,
   ...daemonGlobalOptions.shape,
   ...alertGlobalOptions.shape,
+  ...lifecycleGlobalOptions.shape,
   ...walGlobalOptions.shape,
   ...restoreGlobalOptions.shape,
   ...metricsGlobalOptions.shape,

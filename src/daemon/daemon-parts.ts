@@ -8,6 +8,7 @@ import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Alerts } from './alerts/alerts.ts';
 import type { SampleBooks } from './health/sample-books.ts';
+import type { JobWatch } from './lifecycle/job-watch.ts';
 import type { ServedFiles } from './served-files.ts';
 import type { ServerProbe } from './servers/server-probe.ts';
 
@@ -35,6 +36,8 @@ export interface DaemonParts {
   readonly uploads: UploadQueue;
   readonly alerts: Alerts;
   readonly metrics: Metrics;
+  /** Whoever does something that may hang, does it under its eyes. */
+  readonly jobs: JobWatch;
   readonly servedFiles: ServedFiles;
   /** For one site. */
   readonly openServerProbe: () => ServerProbe;

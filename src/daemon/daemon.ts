@@ -16,9 +16,11 @@ import { BackupLocation } from './backup-location.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { SampleBooks } from './health/sample-books.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
+import { JobWatch } from './lifecycle/job-watch.ts';
 import { ServiceBeat } from './lifecycle/service-beat.ts';
 import { ServiceManager } from './lifecycle/service-manager.ts';
 import { serviceStatus } from './lifecycle/service-status.ts';
+import { WorkerDeaths } from './lifecycle/worker-deaths.ts';
 import { logSettings } from './log-settings.ts';
 import { DaemonMetrics, type MeasuredDaemon } from './metrics/daemon-metrics.ts';
 import { lookAtOwnProcess } from './own-process.ts';
@@ -86,6 +88,7 @@ export class Daemon {
     const measured = { startTime, version, host: hostname(), clock, log };
     this.#metrics = new DaemonMetrics({ ...measured, daemon: () => this.#measured() });
     const { metrics } = this.#metrics;
+    const jobs = new JobWatch({ alerts, metrics, deadlines: () => this.#config.stalled_after_seconds, clock, log });
     const uploads = new UploadQueue({
       threads: config.transfer.thread_count,
       log,
@@ -94,12 +97,15 @@ export class Daemon {
       onTrouble: (site, key, failures, error) =>
         void alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${messageOf(error)}`),
       onRecovered: (site) => void alerts.clear('upload_retries_warning', site),
+      watch: (site, key, onStall) => jobs.begin({ site, kind: 'upload', what: `the upload of ${key}` }, onStall),
       previousStats: previousTransfers(previousState),
       clock,
       random,
     });
-    const pool = new CodecPool(config.compression.thread_count);
-    const walPool = new CodecPool(config.compression.thread_count);
+    const deaths = new WorkerDeaths({ alerts, metrics, clock, log });
+    const watched = { onDied: deaths.died.bind(deaths), onDone: deaths.done.bind(deaths) };
+    const pool = new CodecPool(config.compression.thread_count, watched);
+    const walPool = new CodecPool(config.compression.thread_count, watched);
     this.#config = config;
     this.#deps = deps;
     this.#startupTime = startTime;
@@ -114,6 +120,7 @@ export class Daemon {
       uploads,
       alerts,
       metrics,
+      jobs,
       servedFiles,
       openServerProbe,
       sampleBooks,
@@ -126,7 +133,12 @@ export class Daemon {
     this.#sites = new SiteSet(this.#parts);
     this.#watches = new SiteWatches({ sites: this.#sites.byName, config: () => this.#config, alerts, version, clock, log });
     const manager = deps.manager ?? new ServiceManager({ socket: undefined, watchdogMs: undefined, log });
-    this.#beat = new ServiceBeat({ manager, status: () => this.#status, hanging: () => undefined, clock, log });
+    this.#beat = new ServiceBeat({ manager, status: () => this.#status, hanging: () => jobs.hanging, clock, log });
+  }
+
+  /** Whether something hangs where nothing can end it: then the process does not end in the ordinary way. */
+  get isStuck(): boolean {
+    return this.#parts.pool.stuck + this.#parts.walPool.stuck > 0;
   }
 
   /** Where the HTTP API listens. */
@@ -190,6 +202,7 @@ export class Daemon {
     });
     await this.#metrics.configure(this.#config);
     this.#deps.log.info({ address, port: this.#http.port, sites: [...this.#sites.byName.keys()].join(',') }, 'pghoard is up');
+    this.#parts.jobs.start();
     for (const site of this.#sites.all) site.start();
     await this.#watches.start(this.#config);
     this.#stateWriting = this.#keepWritingState();
@@ -259,8 +272,7 @@ export class Daemon {
     await this.#http?.close(0);
     await this.#watches.close();
     await this.#sites.close();
-    await this.#parts.alerts.close();
-    await this.#stateWriting;
+    await Promise.all([this.#parts.alerts.close(), this.#parts.jobs.stop(), this.#stateWriting]);
     // Where the place belongs to another daemon, so does the state file.
     if (this.#location) await this.#writeState();
     await this.#metrics.close();
@@ -276,9 +288,9 @@ export class Daemon {
   }
 
   #measured(): MeasuredDaemon {
-    const { uploads, pool, walPool } = this.#parts;
+    const { uploads, alerts, pool, walPool } = this.#parts;
     const { backup_location: backupLocation } = this.#config;
-    return { sites: this.#sites.all, uploads, compressionQueue: pool.pending + walPool.pending, backupLocation };
+    return { sites: this.#sites.all, alerts, uploads, compressionQueue: pool.pending + walPool.pending, backupLocation };
   }
 
   /** A state file that cannot be written must not stop backups. */

@@ -122,13 +122,14 @@ export class Ownership {
   }
 
   /** Resolves once the store has said so. Rejects with `lease-lost` where another daemon has the lease; waits while the store does not answer. */
-  async confirm(signal: AbortSignal): Promise<void> {
+  async confirm(signal: AbortSignal, onWaiting: () => void = () => {}): Promise<void> {
     const { lease, clock } = this.#deps;
     for (;;) {
       signal.throwIfAborted();
       await lease?.tick(signal).catch(ignoreUnanswered);
       if (this.isHeld) return;
       if (this.standing !== 'unsure') throw this.#lost();
+      onWaiting();
       await clock.sleep(confirmEveryMs, signal);
     }
   }

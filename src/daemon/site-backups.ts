@@ -1,5 +1,5 @@
 import { takeBasebackup } from '../basebackup/basebackup.ts';
-import type { BasebackupProgress } from '../basebackup/job.ts';
+import type { BasebackupDeps, BasebackupProgress } from '../basebackup/job.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Applicant } from '../catalog/identity-keeper.ts';
 import type { SiteConfig } from '../config/load.ts';
@@ -106,18 +106,34 @@ export class SiteBackups {
     const { parts, site, catalog, spool, admission, ownership, onTaken } = this.#deps;
     const { pool, uploads, metrics, log, clock, random } = parts;
     const measured = new BasebackupMetrics({ metrics, clock, site: site.name, mode: site.basebackup_mode });
+    const stall = new AbortController();
+    const job = parts.jobs.begin({ site: site.name, kind: 'basebackup', what: 'the base backup' }, (why) => stall.abort(why));
     const admit = async (applicant: Applicant, signal: AbortSignal) => {
-      await ownership.confirm(signal);
+      await ownership.confirm(signal, job.progress);
       await admission.admit(applicant, signal);
     };
     const onProgress = (progress: BasebackupProgress) => {
+      job.progress();
       this.#progress = progress;
       measured.progressed(progress);
       this.#lastActivity = clock.now();
     };
     try {
-      const deps = { catalog, spool, uploads, pool, metrics, log: log.child({ site: site.name }), clock, random, admit, onProgress };
-      const { name } = await takeBasebackup(await this.#job(step, decisionTime), deps, AbortSignal.any([this.#end.signal, ownership.lost]));
+      const watchedUploads: BasebackupDeps['uploads'] = { upload: (request) => uploads.upload({ ...request, onProgress: job.progress }) };
+      const deps = {
+        catalog,
+        spool,
+        uploads: watchedUploads,
+        pool,
+        metrics,
+        log: log.child({ site: site.name }),
+        clock,
+        random,
+        admit,
+        onProgress,
+      };
+      const end = AbortSignal.any([this.#end.signal, ownership.lost, stall.signal]);
+      const { name } = await takeBasebackup(await this.#job(step, decisionTime), deps, end);
       this.#failures = 0;
       this.#failedBecause = undefined;
       measured.completed();
@@ -126,6 +142,8 @@ export class SiteBackups {
     } catch (error) {
       if (!this.#end.signal.aborted) measured.failed(error);
       this.#failed(step, decisionTime, error);
+    } finally {
+      job.end();
     }
   }
 

@@ -161,7 +161,7 @@ export class SiteLoop {
     let told: string | undefined;
     while (!this.#end.signal.aborted) {
       try {
-        await this.#pass();
+        await this.#watchedPass();
         failures = 0;
         told = undefined;
       } catch (error) {
@@ -177,13 +177,31 @@ export class SiteLoop {
     }
   }
 
-  async #pass(): Promise<void> {
-    await this.#deps.cluster.readDataDirectory();
-    if (this.#deps.site.active) await this.#deps.admission.check(this.#end.signal);
-    const fresh = await this.#listing.refresh(this.#end.signal);
+  /** Nothing of it may hang for ever: each part is given up in time, and the whole is what systemd's watchdog looks at. */
+  async #watchedPass(): Promise<void> {
+    const { parts, site } = this.#deps;
+    const job = parts.jobs.begin({ site: site.name, kind: 'site', what: `the pass over site ${site.name}` });
+    try {
+      await this.#pass(job.progress);
+    } finally {
+      job.end();
+    }
+  }
+
+  async #pass(progress: () => void): Promise<void> {
+    const { site, parts, cluster, admission } = this.#deps;
+    const server = { site: site.name, kind: 'server', what: 'the look at the data directory' } as const;
+    await parts.jobs.run(server, this.#end.signal, () => cluster.readDataDirectory());
+    progress();
+    const listing = { site: site.name, kind: 'listing', what: 'the listing of base backups' } as const;
+    const fresh = await parts.jobs.run(listing, this.#end.signal, async (signal) => {
+      if (site.active) await admission.check(signal);
+      return this.#listing.refresh(signal);
+    });
+    progress();
     if (fresh && this.#mayPrune()) await this.#prune(fresh);
-    if (!this.#deps.site.active || this.#deps.ownership.standing === 'elsewhere') await this.#retention.standDown();
-    const { site, parts } = this.#deps;
+    progress();
+    if (!site.active || this.#deps.ownership.standing === 'elsewhere') await this.#retention.standDown();
     const now = parts.clock.now();
     const step = nextStep(await this.#view(), scheduleOf(site), now);
     if (step.because !== this.#because) parts.log.debug({ site: site.name }, step.because);
@@ -222,7 +240,11 @@ export class SiteLoop {
   }
 
   async #prune(fresh: FreshListing): Promise<void> {
-    const { basebackups } = await this.#retention.run(fresh.own, fresh.elsewhere, this.#end.signal);
+    const { parts, site } = this.#deps;
+    const job = { site: site.name, kind: 'retention', what: 'the deletion of what is no longer needed' } as const;
+    const { basebackups } = await parts.jobs.run(job, this.#end.signal, (signal, progress) =>
+      this.#retention.run(fresh.own, fresh.elsewhere, signal, progress),
+    );
     this.#listing.deleted(basebackups, fresh);
     if (this.#retention.isWaitingForWal || basebackups.length > 0) this.#listing.outdate();
   }

@@ -91,11 +91,20 @@ export class SiteRetention {
   }
 
   /** Sites that this one was moved from keep what they have, and their backups (`elsewhere`) may need WAL of this one. */
-  async run(listing: BasebackupListing, elsewhere: readonly BasebackupEntry[], signal: AbortSignal): Promise<PruneResult> {
+  async run(
+    listing: BasebackupListing,
+    elsewhere: readonly BasebackupEntry[],
+    signal: AbortSignal,
+    onProgress: () => void = () => {},
+  ): Promise<PruneResult> {
     const { parts, catalog, site, ownership } = this.#deps;
-    await ownership.confirm(signal);
+    await ownership.confirm(signal, onProgress);
     this.#hasStoodDown = false;
-    const store = withChecks(catalog.store, { beforeDelete: () => ownership.requireHeld() });
+    const beforeDelete = () => {
+      onProgress();
+      ownership.requireHeld();
+    };
+    const store = withChecks(catalog.store, { beforeDelete });
     const manifests = { pool: parts.pool, storage: site.object_storage, privateKeys: privateKeysOf(site) };
     const log = parts.log.child({ site: site.name });
     const deps = { catalog: new Catalog(store, catalog.keys), log, signal, manifests };

@@ -14,7 +14,7 @@ import type { DaemonParts } from './daemon-parts.ts';
 import type { SiteLoop } from './site-loop.ts';
 
 export interface WalGapsDeps {
-  readonly parts: Pick<DaemonParts, 'alerts' | 'clock' | 'log'>;
+  readonly parts: Pick<DaemonParts, 'alerts' | 'clock' | 'jobs' | 'log'>;
   readonly site: Pick<SiteConfig, 'name' | 'basebackup_interval_hours' | 'basebackup_after_wal_gap'>;
   readonly loop: Pick<SiteLoop, 'listing' | 'isListingOld' | 'keptAlone' | 'requestBasebackup' | 'backupActivity'>;
   readonly map: ArchiveMap;
@@ -109,13 +109,19 @@ export class WalGaps {
   async #run(): Promise<void> {
     const { clock, log } = this.#deps.parts;
     while (!this.#end.signal.aborted) {
-      await this.#look().catch((error: unknown) => {
+      await this.#watchedLook().catch((error: unknown) => {
         const because = `a look for holes in the WAL failed: ${explain(error)}`;
         if (!this.#end.signal.aborted && because !== this.#failure) log.error({ site: this.#deps.site.name }, because);
         this.#failure = because;
       });
       await clock.sleep(beatMs, this.#end.signal).catch(() => {});
     }
+  }
+
+  #watchedLook(): Promise<void> {
+    const { parts, site } = this.#deps;
+    const job = { site: site.name, kind: 'wal_check', what: 'the look for holes in the WAL' } as const;
+    return parts.jobs.run(job, this.#end.signal, () => this.#look());
   }
 
   async #look(): Promise<void> {

@@ -21,6 +21,8 @@ export interface ObjectSource {
   open(): AsyncIterable<Uint8Array>;
   /** Where the bytes lie in a finished, fsynced local file that nobody will write to again: a driver may link or copy it. */
   readonly file?: string;
+  /** To be called now and then by a driver that reads {@link file} itself. */
+  readonly onProgress?: () => void;
 }
 
 /** Half open: bytes from `start` up to, not including, `end`. */

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { isOperatorError, messageOf } from '../lib/errors.ts';
+import { isOperatorError, messageOf, type OperatorError } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
@@ -27,10 +27,18 @@ export interface UploadQueueOptions {
   readonly onTrouble: (site: string, key: string, failures: number, error: unknown) => void;
   /** Uploads of a site succeed again, and none is left that still fails. */
   readonly onRecovered: (site: string) => void;
+  /** Watches over an attempt; `onStall` ends it. */
+  readonly watch?: (site: string, key: string, onStall: (why: OperatorError) => void) => WatchedUpload;
   /** Transfer statistics of a previous life, as {@link UploadQueue.stats} had them. */
   readonly previousStats?: unknown;
   readonly clock?: Clock;
   readonly random?: Random;
+}
+
+export interface WatchedUpload {
+  /** The store has taken some of it. */
+  progress(): void;
+  end(): void;
 }
 
 export interface UploadRequest {
@@ -47,6 +55,8 @@ export interface UploadRequest {
   readonly urgency?: Urgency | undefined;
   /** Sealed by an earlier process, and so not counted as sealed. */
   readonly isLeftover?: boolean;
+  /** Told as the store takes it, and of each failure that is repeated. */
+  readonly onProgress?: (() => void) | undefined;
   /** False: the first failure is the end of it, and raises no alert. Default: true. */
   readonly isRepeated?: boolean;
 }
@@ -118,6 +128,7 @@ export class UploadQueue {
     const onRetry = (error: unknown, attempt: number, delayMs: number) => {
       log.warn({ site, key, attempt, delayMs: Math.round(delayMs), because: messageOf(error) }, 'upload failed, will be repeated');
       this.#metrics.repeated(request);
+      request.onProgress?.();
     };
     const onFailure = (error: unknown) => {
       this.stats.failed(site, 'upload', request.fileType);
@@ -138,8 +149,16 @@ export class UploadQueue {
   async #attempt(request: UploadRequest, onFailure: (error: unknown) => void): Promise<ObjectEntry> {
     const { site, store, key, source, metadata, createOnly = false, isShortLived = false, fileType, signal } = request;
     const startMs = this.#clock.monotonicMs();
+    const stall = new AbortController();
+    const watched = this.#options.watch?.(site, key, (why) => stall.abort(why));
     try {
-      const entry = await store.put(key, source, { metadata, createOnly, isShortLived, signal });
+      const progress = () => {
+        watched?.progress();
+        request.onProgress?.();
+      };
+      const seen = withProgress(source, progress);
+      const ended = signal ? AbortSignal.any([signal, stall.signal]) : stall.signal;
+      const entry = await store.put(key, seen, { metadata, createOnly, isShortLived, signal: ended });
       const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
       const filename = key.slice(key.lastIndexOf('/') + 1);
       this.stats.succeeded({ site, operation: 'upload', fileType, filename, bytes: entry.size, seconds });
@@ -148,8 +167,23 @@ export class UploadQueue {
     } catch (error) {
       if (!isOrdinary(error, signal)) onFailure(error);
       throw error;
+    } finally {
+      watched?.end();
     }
   }
+}
+
+function withProgress(source: ObjectSource, progress: () => void): ObjectSource {
+  return {
+    ...source,
+    onProgress: progress,
+    async *open() {
+      for await (const chunk of source.open()) {
+        progress();
+        yield chunk;
+      }
+    },
+  };
 }
 
 /** Ends that say nothing against the store: somebody stopped the upload, or the object is there already. */

@@ -228,9 +228,11 @@ export class WalArchiver {
     const spoolPath = this.#spoolPath(name);
     const sealedPath = spool.temporaryFor(spoolPath);
     const input = { name, path, cluster, sealedPath, seal: sealOptionsOf(sealing) };
-    const result = await pool.run(sealWal, input, { signal, urgency }).catch((error: unknown) => {
-      if (!signal.aborted)
-        countFailure(metrics, isOperatorError(error, 'worker-died') ? 'compressor_run_critical' : 'compressor_run', error);
+    const result = await pool.run(sealWal, input, { signal, urgency }).catch(async (error: unknown) => {
+      const isDead = isOperatorError(error, 'worker-died');
+      if (!signal.aborted) countFailure(metrics, isDead ? 'compressor_run_critical' : 'compressor_run', error);
+      // It could not do that itself any more.
+      if (isDead) await rm(sealedPath, { force: true });
       throw error;
     });
     const metadata = sealedWalMetadata(sealing, result, { host, pgVersion: cluster.pgVersion });

@@ -10,7 +10,7 @@ import type { Urgency } from '../lib/urgency.ts';
 import { differenceOf, type SeenCluster } from '../postgres/seen-cluster.ts';
 import type { ObjectBody } from '../storage/object-store.ts';
 import { nodeHashName } from './hash-name.ts';
-import { type PlainWal, type UnsealWalInput, unsealWal } from './unseal-wal.job.ts';
+import { type PlainWal, temporaryPlainOf, type UnsealWalInput, unsealWal } from './unseal-wal.job.ts';
 
 /** Of which cluster the WAL of a source is. */
 export interface SourceCluster extends SeenCluster {
@@ -123,7 +123,7 @@ export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<
     return { name, path, hashAlgorithm, ...plain };
   } catch (error) {
     await discard(opened.body);
-    await rm(sealedPath, { force: true });
+    for (const left of [sealedPath, temporaryPlainOf(path)]) await rm(left, { force: true });
     throw error;
   }
 }

@@ -41,9 +41,14 @@ export interface VerifyWalInput {
   readonly hashAlgorithm: string;
 }
 
+/** Where it is until it is whole. A worker that dies leaves it behind. */
+export function temporaryPlainOf(plainPath: string): string {
+  return `${plainPath}.plain.tmp`;
+}
+
 /** Fetched object → plain WAL file, checked by hash (where the store has one) and by its own header. Throws `object-corrupt`, `cluster-mismatch`. */
 export const unsealWal = defineJob(import.meta.url, 'unsealWal', async (input: UnsealWalInput, { signal }): Promise<PlainWal> => {
-  const temporary = `${input.plainPath}.plain.tmp`;
+  const temporary = temporaryPlainOf(input.plainPath);
   try {
     const { plainBytes, plainHash } = await unsealFile(input.sealedPath, temporary, input.unseal, { signal, isDurable: false });
     if (plainHash === undefined || (input.expectedHash !== undefined && plainHash !== input.expectedHash)) throw hashDiffers(input);

@@ -16,7 +16,7 @@ const segmentBytes = 1024 * 1024;
 /** Base backups of some thirty chunks, a few of which are made at once. */
 export const chunked = { basebackup_mode: 'local-tar', basebackup_chunk_size: 1_000_000, basebackup_chunks_in_progress: 3 };
 
-export interface FaultSiteOptions extends Pick<TestDaemonOptions, 'encrypted' | 'site' | 'global'> {
+export interface FaultSiteOptions extends Pick<TestDaemonOptions, 'encrypted' | 'env' | 'site' | 'global'> {
   /** Does something to the daemon's directory before the daemon is started; disposed of after the daemon has ended. */
   readonly prepare?: (directory: string) => Promise<AsyncDisposable>;
 }

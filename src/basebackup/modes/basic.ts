@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { whileItGrows } from '../../lib/while-it-grows.ts';
 import type { RunningBackup } from '../job.ts';
 import type { MainObject } from '../main-object.ts';
 import { PgBasebackup } from '../pg-basebackup.ts';
@@ -19,7 +20,7 @@ export async function takeBasic(backup: RunningBackup): Promise<MainObject> {
   const tell = logWarnings(backup, progress.add);
   await using program = new PgBasebackup(plan.command, signal, (warning) => tell({ warning }));
   program.stdout.resume();
-  await program.succeeded();
+  await whileItGrows(join(plain, 'base.tar'), progress.alive, () => program.succeeded());
   const path = await onlyTarIn(plain);
   const target = join(directory, name);
   const sealed = await deps.pool.run(sealTarFile, { path, target, seal: sealOptionsOf(job.seal) }, { signal, onReport: progress.add });

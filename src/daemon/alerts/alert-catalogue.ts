@@ -33,6 +33,10 @@ const catalogue = {
     severity: 'critical',
     hint: 'Make room on the disk, or mend what keeps WAL from being stored: a full pg_wal stops the server.',
   },
+  job_stalled: {
+    severity: 'critical',
+    hint: 'Look for a disk, a mount, a server or a process that does not answer; everything else goes on (stalled_after_seconds).',
+  },
   lease_lost: {
     severity: 'warning',
     hint: 'Find out why this daemon stood still: the other one does its work now, and this one archives and restores only (guide, section 12).',

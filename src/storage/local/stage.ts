@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, lstat, open, rm, utimes } from 'node:fs/promises';
 import { systemErrorCode } from '../../lib/errors.ts';
+import { whileItGrows } from '../../lib/while-it-grows.ts';
 import { abortable } from '../abortable.ts';
 import { temporaryIn } from '../files/names.ts';
 import type { StagedFiles } from '../files/publish.ts';
@@ -68,7 +69,7 @@ async function takeFile(from: string, to: string, { key, source, signal, now }: 
   signal?.throwIfAborted();
   const { size, isLink } = await describeSource(from);
   if (!isLink && size !== source.size) throw sourceSizeWrong(key, source.size, size);
-  if (isLink || !(await tryLink(from, to))) await copyDurably(from, to);
+  if (isLink || !(await tryLink(from, to))) await whileItGrows(to, source.onProgress, () => copyDurably(from, to));
   const stored = await lstat(to);
   if (stored.size !== source.size) throw sourceSizeWrong(key, source.size, stored.size);
   await utimes(to, now, now);

@@ -34,13 +34,16 @@ export async function md5Of(content: Content): Promise<string> {
 function piecesIn(source: ObjectSource, range: ByteRange): AsyncIterable<Uint8Array> {
   const end = range.end === source.size ? Number.POSITIVE_INFINITY : range.end;
   if (source.file === undefined) return cutOut(source.open(), { start: range.start, end });
-  return readFileRange(source.file, { start: range.start, end });
+  return readFileRange(source.file, { start: range.start, end }, source.onProgress);
 }
 
-async function* readFileRange(path: string, range: ByteRange): AsyncGenerator<Uint8Array> {
+async function* readFileRange(path: string, range: ByteRange, onProgress?: () => void): AsyncGenerator<Uint8Array> {
   try {
     await using file = await open(path, 'r');
-    yield* readRange(file, range);
+    for await (const piece of readRange(file, range)) {
+      onProgress?.();
+      yield piece;
+    }
   } catch (error) {
     throw sourceUnreadable(path, error);
   }

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { optionGroup } from '../../lib/option-group.ts';
+
+const seconds = z.number().min(1);
+
+/** After how long without any progress a job counts as hanging. */
+export const stalledAfterOptions = optionGroup({
+  basebackup: seconds.default(3600).meta({
+    description: 'A base backup of which no byte is read or stored. It is given up, and begun anew later.',
+    since: '3.0',
+  }),
+  upload: seconds.default(900).meta({ description: 'An upload of which the store takes no byte. It is begun anew.', since: '3.0' }),
+  listing: seconds
+    .default(900)
+    .meta({ description: 'Listing of base backups. It is asked for again once the store has answered.', since: '3.0' }),
+  retention: seconds.default(3600).meta({
+    description: 'Deletion of what is no longer needed. It is begun anew once the store has answered.',
+    since: '3.0',
+  }),
+  wal_check: seconds.default(1800).meta({
+    description: 'The look for holes in the WAL. It is begun anew once the store has answered.',
+    since: '3.0',
+  }),
+  wal_receiving: seconds.default(300).meta({
+    description: 'Receiving of WAL although the server has more. What receives it is started again.',
+    since: '3.0',
+  }),
+  server: seconds.default(120).meta({
+    description: 'A look at the data directory of the server, which may be on a disk that does not answer.',
+    since: '3.0',
+  }),
+  site: seconds.default(7200).meta({
+    description: 'A whole pass over a site, after all of that. systemd restarts the daemon then (`WatchdogSec`): only a restart helps.',
+    since: '3.0',
+  }),
+});
+
+export const lifecycleGlobalOptions = optionGroup({
+  stalled_after_seconds: stalledAfterOptions.prefault({}).meta({
+    description:
+      'After so many seconds without any progress a job counts as hanging: the alert `job_stalled` tells of it, and everything else goes on.',
+    since: '3.0',
+  }),
+});
+
+export type StalledAfterOptions = z.output<typeof stalledAfterOptions>;
+export type JobKind = keyof StalledAfterOptions;
