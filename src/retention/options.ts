@@ -24,7 +24,7 @@ export const retentionSiteOptions = optionGroup({
     description: 'Days after which a base backup is deleted, counted from the time the next one was due. Null: no limit by age.',
     since: '2.1.1',
   }),
-  recovery_window_days: z.number().gt(0).nullable().default(null).meta({
+  recovery_window_days: z.number().gt(0).max(36_500).nullable().default(null).meta({
     description:
       'The cluster can be restored to any second of so many days: the newest base backup that had ended before them stays, with all that follows. Null: no such promise.',
     since: '3.0',

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { packageRoot } from '../support/package-root.ts';
+import { assertTried, type FaultRows } from '../support/fault-rows.ts';
 import type { StoreDialect } from '../support/store-faults/fault-world.ts';
 import { storeFaultsOf } from '../support/store-faults/store-faults.ts';
 
@@ -10,7 +8,7 @@ import { storeFaultsOf } from '../support/store-faults/store-faults.ts';
  * What may happen to stores, credentials and the network between, by number, and where it is tried: beside the faults that every driver is put through.
  * Each entry is a file, and words of the name of a test there.
  */
-const rows: Readonly<Record<number, { readonly fault: string; readonly tried: readonly (readonly [file: string, words: string])[] }>> = {
+const rows: FaultRows = {
   4: { fault: '503 for half an hour', tried: [['src/transfer/upload-storm.test.ts', 'half an hour of 503']] },
   8: {
     fault: 'more parts than a store takes',
@@ -108,10 +106,5 @@ const dialect: StoreDialect = {
 test('each of the faults 1 to 29 is tried somewhere', async () => {
   const byEveryDriver = new Set(storeFaultsOf(dialect).map(({ row }) => row));
   for (let row = 1; row <= 29; row++) assert.ok(byEveryDriver.has(row) || rows[row], `nobody tries fault ${row}`);
-  for (const [row, { tried }] of Object.entries(rows)) {
-    for (const [file, words] of tried) {
-      const text = await readFile(join(packageRoot, file), 'utf8');
-      assert.ok(text.includes(words), `${file} has no test with "${words}", which is to try fault ${row}`);
-    }
-  }
+  await assertTried(rows);
 });

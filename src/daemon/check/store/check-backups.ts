@@ -1,12 +1,16 @@
 import type { BasebackupEntry } from '../../../catalog/basebackup-entry.ts';
 import type { BasebackupListing, Catalog } from '../../../catalog/catalog.ts';
+import { preservedUntil } from '../../../catalog/preservation.ts';
 import type { SiteConfig } from '../../../config/load.ts';
 import { ago } from '../../../lib/time-in-words.ts';
 import { classifyWalFile } from '../../../postgres/wal-name.ts';
 import { missingWalOf } from '../../../retention/missing-wal.ts';
+import { retainable } from '../../../retention/retainable.ts';
+import { retentionRulesOf } from '../../retention-rules.ts';
 import { type CheckDeps, checkMsMax } from '../deps.ts';
 import { about, type Finding, failed, failure, note, ok, warning } from '../finding.ts';
 import { within } from '../within.ts';
+import { judgeRetention } from './judge-retention.ts';
 
 /** A listing asks for each base backup. */
 const listingMsMax = 60_000;
@@ -57,6 +61,15 @@ export async function checkBackups(
     await tell('basebackup-wal', listingMsMax, async (limited) => [
       judgeItsWal(newest, await missingWalOf(newest, catalog, limited), request),
     ]);
+  if (listing !== undefined && listing.entries.length > 0) {
+    const { entries } = listing;
+    await tell('retention', checkMsMax, async (limited) => {
+      const preserved = await preservedUntil(catalog, limited);
+      const backups = entries.map((entry) => retainable(entry, { preserved }));
+      const explain = `pghoard retention --config ${config.file} --site ${site.name} --explain`;
+      return [judgeRetention(backups, retentionRulesOf(site), clock.now(), explain)];
+    });
+  }
   for (const name of new Set(lastArchived.filter(isStored))) {
     const sync = `pghoard_archive_sync --config ${config.file} --site ${site.name}`;
     await tell('archived', checkMsMax, async (limited) => [
