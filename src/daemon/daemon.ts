@@ -288,9 +288,9 @@ export class Daemon {
   }
 
   #measured(): MeasuredDaemon {
-    const { uploads, alerts, pool, walPool } = this.#parts;
+    const { uploads, pool, walPool } = this.#parts;
     const { backup_location: backupLocation } = this.#config;
-    return { sites: this.#sites.all, alerts, uploads, compressionQueue: pool.pending + walPool.pending, backupLocation };
+    return { sites: this.#sites.all, uploads, compressionQueue: pool.pending + walPool.pending, backupLocation };
   }
 
   /** A state file that cannot be written must not stop backups. */

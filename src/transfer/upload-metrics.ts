@@ -25,8 +25,9 @@ export class UploadMetrics {
   }
 
   sealed({ site, fileType: type, metadata, source }: Upload, plainBytes: number): void {
-    const algorithm = metadata['compression-algorithm'] ?? 'none';
-    if (plainBytes > 0) this.#metrics.gauge('pghoard.compressed_size_ratio', source.size / plainBytes, { algorithm, site, type });
+    const algorithm = metadata['compression-algorithm'];
+    if (algorithm !== undefined && plainBytes > 0)
+      this.#metrics.gauge('pghoard.compressed_size_ratio', source.size / plainBytes, { algorithm, site, type });
   }
 
   succeeded({ site, fileType: type }: Kind, { size }: ObjectEntry): void {

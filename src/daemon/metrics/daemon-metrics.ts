@@ -1,22 +1,19 @@
-import { join } from 'node:path';
 import type { DaemonConfig, SiteConfig } from '../../config/load.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { UploadQueue } from '../../transfer/upload-queue.ts';
-import type { DaemonState } from '../state-file.ts';
 import { type DiskPlace, DiskWatch } from './disk-watch.ts';
 import { MetricExports } from './metric-exports.ts';
 import { metricTable } from './metric-table.ts';
 import { ProcessWatch } from './process-watch.ts';
 import { MetricRegistry, type Sample } from './registry.ts';
-import { alertSamples, type SiteState, siteSamples, uploadAgeSamples } from './site-samples.ts';
+import { type SiteState, siteSamples, uploadAgeSamples } from './site-samples.ts';
 
 /** What there is to be told of, asked anew each time. */
 export interface MeasuredDaemon {
   readonly sites: readonly (SiteState & { readonly config: SiteConfig })[];
-  readonly alerts: DaemonState['alerts'];
   readonly uploads: Pick<UploadQueue, 'pending' | 'stats'>;
   readonly compressionQueue: number;
   readonly backupLocation: string;
@@ -91,10 +88,7 @@ export class DaemonMetrics {
       const { sites, backupLocation } = this.#deps.daemon();
       const places = [{ place: 'spool', path: backupLocation } as const, ...sites.flatMap(({ config }) => placesOf(config))];
       this.#process.look(this.#registry);
-      await this.#disks.look(
-        places,
-        sites.map(({ name, config }) => ({ site: name, path: join(backupLocation, config.prefix) })),
-      );
+      await this.#disks.look(places);
     } catch (error) {
       this.#deps.log.error({}, `a look at what is measured failed: ${messageOf(error)}`);
     }
@@ -102,12 +96,11 @@ export class DaemonMetrics {
 
   #samples(): Sample[] {
     const { clock, version } = this.#deps;
-    const { sites, alerts, uploads, compressionQueue } = this.#deps.daemon();
+    const { sites, uploads, compressionQueue } = this.#deps.daemon();
     const now = clock.now();
     const names = sites.map(({ name }) => name);
     return [
       ...sites.flatMap((site) => siteSamples(site, now)),
-      ...alertSamples(names, alerts.active),
       ...uploadAgeSamples(uploads.stats.snapshot(), new Set(names), now),
       { name: 'pghoard.transfer_queue', value: uploads.pending },
       { name: 'pghoard.compression_queue', value: compressionQueue },

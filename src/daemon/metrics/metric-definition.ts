@@ -17,7 +17,7 @@ export interface MetricDefinition {
     | 'times'
     | 'objects'
     | 'jobs'
-    | 'names';
+    | 'places';
   readonly meaning: string;
   /** First release that has it. */
   readonly since: string;

@@ -20,13 +20,8 @@ test('each name is declared once, also for Prometheus', () => {
 
 test('what the sources measure is declared, and what is declared is measured', () => {
   const sources = sourceTexts();
-  const measured = new Set(
-    sources.flatMap((text) =>
-      [...text.matchAll(/(?:gauge\(|increase\(|observe\(|prefix: |name: (?='[^']+',\s+value))'(pghoard\.[a-z_.]+)'/g)].map(
-        ([, name]) => name ?? '',
-      ),
-    ),
-  );
+  const quoted = sources.flatMap((text) => [...text.matchAll(/'(pghoard\.[a-z_.]+)'/g)].map(([, name]) => name ?? ''));
+  const measured = new Set(quoted.filter((name) => !/\.(json|lock|service)$/.test(name)));
   const declared: readonly string[] = metricTable.map(({ name }) => name);
   // What is put together of a beginning and an end.
   const isBeginning = (name: string) => declared.some((each) => each.startsWith(`${name}_`));

@@ -1,66 +1,83 @@
-import type { BasebackupEntry } from '../../catalog/basebackup-entry.ts';
 import type { TransferState } from '../../transfer/transfer-stats.ts';
 import { alertNames } from '../alerts/alert-catalogue.ts';
+import type { SiteHealth } from '../health/site-health.ts';
+import type { Verdict } from '../health/verdict.ts';
 import type { ServerWatch } from '../servers/server-watch.ts';
 import type { DaemonState } from '../state-file.ts';
 import type { Sample } from './registry.ts';
+
+export type SiteState = Pick<DaemonState['sites'][number], 'name' | 'loop' | 'receiver' | 'gaps'> & {
+  readonly health: SiteHealth;
+  readonly servers: Pick<ServerWatch, 'nodes'>;
+};
 
 const phases = ['starting', 'copying', 'finishing'] as const;
 /** What takes that long is no progress any more. */
 const stalledSecondsMin = 10;
 
-export type SiteState = DaemonState['sites'][number] & { readonly servers: Pick<ServerWatch, 'nodes'> };
+const verdicts: Readonly<Record<Verdict['is'], true>> = { ok: true, attention: true, failure: true, unknown: true, inactive: true };
 
 /** What is to be told of a site now. */
-export function siteSamples({ name, loop, receiver, gaps, servers }: SiteState, now: Date): Sample[] {
-  const tags = { site: name };
-  const { listing, backupActivity } = loop;
-  const samples: Sample[] = [
-    { name: 'pghoard.basebackup_running', value: Number(backupActivity?.running === true), tags },
-    ...phases.map((phase) => ({
-      name: 'pghoard.seconds_since_backup_progress_stalled',
-      value: stalledSeconds(backupActivity, phase, now),
-      tags: { phase, ...tags },
-    })),
-    { name: 'pghoard.retention_postponed', value: Number(loop.retentionPostponed !== undefined), tags },
-  ];
-  if (listing) samples.push(...backupSamples(listing.entries, now).map((sample) => ({ ...sample, tags })));
-  if (listing) samples.push({ name: 'pghoard.basebackups_unreadable', value: listing.unreadable.length, tags });
-  if (receiver) samples.push({ name: 'pghoard.wal_receiver_running', value: Number(receiver.status.running), tags });
-  if (gaps?.gaps) samples.push({ name: 'pghoard.wal_gaps', value: gaps.troubles.filter(({ trouble }) => trouble.isOpen).length, tags });
-  for (const { label: node, obstacle } of servers.nodes)
-    samples.push({ name: 'pghoard.server_reachable', value: Number(obstacle === undefined), tags: { node, ...tags } });
-  return samples;
-}
-
-function stalledSeconds(activity: SiteState['loop']['backupActivity'], phase: (typeof phases)[number], now: Date): number {
-  if (activity?.running !== true || (activity.progress?.phase ?? 'starting') !== phase) return 0;
-  const seconds = secondsSince(activity.latestActivity, now);
-  return seconds < stalledSecondsMin ? 0 : seconds;
-}
-
-/** In ascending order of start. */
-function backupSamples(entries: readonly BasebackupEntry[], now: Date): Sample[] {
-  const [oldest, newest] = [entries[0], entries.at(-1)];
-  const samples: Sample[] = [
-    { name: 'pghoard.basebackups', value: entries.length },
-    { name: 'pghoard.basebackups_size_bytes', value: entries.reduce((sum, entry) => sum + entry.storedSize, 0) },
-  ];
-  if (oldest === undefined || newest === undefined) return samples;
+export function siteSamples({ name: site, health, loop, receiver, gaps, servers }: SiteState, now: Date): Sample[] {
+  const open = gaps?.gaps && gaps.troubles.filter(({ trouble }) => trouble.isOpen).length;
   return [
-    ...samples,
-    { name: 'pghoard.oldest_basebackup_age_seconds', value: secondsSince(oldest.startTime, now) },
-    { name: 'pghoard.newest_basebackup_age_seconds', value: secondsSince(newest.startTime, now) },
-    { name: 'pghoard.newest_basebackup_size_bytes', value: newest.storedSize },
-  ];
+    ...healthSamples(health),
+    ...some({
+      'pghoard.wal_gaps': open,
+      'pghoard.wal_receiver_running': receiver && Number(receiver.status.running),
+      'pghoard.retention_postponed': Number(loop.retentionPostponed !== undefined),
+    }),
+    ...phases.map((phase) => {
+      const value = stalledSeconds(loop.backupActivity, phase, now);
+      return { name: 'pghoard.seconds_since_backup_progress_stalled', value, tags: { phase } };
+    }),
+    ...servers.nodes.map(({ label: node, obstacle }) => {
+      return { name: 'pghoard.server_reachable', value: Number(obstacle === undefined), tags: { node } };
+    }),
+  ].map((sample) => ({ ...sample, tags: { ...sample.tags, site } }));
 }
 
 /** Each alert of each site, also those that are not raised: nobody could otherwise tell one that is gone from one that is not told any more. */
-export function alertSamples(sites: readonly string[], active: DaemonState['alerts']['active']): Sample[] {
-  const isActive = (alert: string, site: string) => active.some((each) => each.name === alert && each.site === site);
-  return sites.flatMap((site) =>
-    alertNames.map((alert) => ({ name: 'pghoard.alert', value: Number(isActive(alert, site)), tags: { alert, site } })),
-  );
+function healthSamples({ verdict, restorable, walLag, backups, jobs, alerts, spool, store, at }: SiteHealth): Sample[] {
+  return [
+    ...some({
+      'pghoard.restorable': Number(restorable.is),
+      'pghoard.newest_restorable_age_seconds': restorable.untilSecondsAgo,
+      'pghoard.oldest_restorable_age_seconds': restorable.from && secondsSince(restorable.from, at),
+      'pghoard.wal_lag_bytes': walLag.bytes,
+      'pghoard.wal_lag_seconds': walLag.seconds,
+      'pghoard.basebackups': backups.count,
+      'pghoard.basebackups_restorable': backups.restorable,
+      'pghoard.basebackups_unreadable': backups.unreadable,
+      'pghoard.basebackups_size_bytes': backups.bytes,
+      'pghoard.newest_basebackup_age_seconds': backups.newest?.secondsAgo,
+      'pghoard.newest_basebackup_size_bytes': backups.newest?.bytes,
+      'pghoard.basebackup_failures_in_a_row': backups.failures,
+      'pghoard.basebackup_running': jobs.filter(({ kind }) => kind === 'basebackup').length,
+      'pghoard.spool_bytes': 'bytes' in spool ? spool.bytes : undefined,
+      'pghoard.spool_files': 'files' in spool ? spool.files : undefined,
+      'pghoard.store_reachable': store.reachable === undefined ? undefined : Number(store.reachable),
+    }),
+    ...Object.keys(verdicts).map((each) => ({ name: 'pghoard.verdict', value: Number(verdict.is === each), tags: { verdict: each } })),
+    ...alertNames.map((alert) => {
+      return { name: 'pghoard.alert', value: Number(alerts.some(({ name }) => name === alert)), tags: { alert } };
+    }),
+  ];
+}
+
+/** What is not known is not told. */
+function some(values: Readonly<Record<`pghoard.${string}`, number | undefined>>): Sample[] {
+  return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+}
+
+function stalledSeconds(
+  activity: DaemonState['sites'][number]['loop']['backupActivity'],
+  phase: (typeof phases)[number],
+  now: Date,
+): number {
+  if (activity?.running !== true || (activity.progress?.phase ?? 'starting') !== phase) return 0;
+  const seconds = secondsSince(activity.latestActivity, now);
+  return seconds < stalledSecondsMin ? 0 : seconds;
 }
 
 /** Ages of the last uploads, also those of an earlier process. */
