@@ -1,14 +1,12 @@
-import { lstat, readFile, readlink, stat } from 'node:fs/promises';
+import { lstat, readlink, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { OperatorError } from '../lib/errors.ts';
 import type { PgConnection } from '../postgres/client.ts';
 import { connectToFirst } from '../postgres/connect-to-first.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
 import { readControlFile } from '../postgres/control-file.ts';
+import { otherPostmaster, readPostmasterFile } from '../postgres/postmaster-file.ts';
 import type { Tablespace } from './walk.ts';
-
-/** The server writes its start time into postmaster.pid a little before the one it tells over SQL. */
-const startTimeDifferenceSecondsMax = 120;
 
 interface ServerIdentity {
   readonly system_identifier: string;
@@ -36,25 +34,8 @@ async function checkIsServerOf(connection: PgConnection, dataDirectory: string):
   }
   const postmaster = await readPostmasterFile(dataDirectory);
   if (postmaster === undefined) throw otherServer(dataDirectory, 'no server runs on that directory: it has no postmaster.pid');
-  if (postmaster.port !== server.port)
-    throw otherServer(dataDirectory, `the server listens on port ${server.port}, its owner on ${postmaster.port}`);
-  if (Math.abs(Number(server.started) - postmaster.startedSeconds) > startTimeDifferenceSecondsMax) {
-    throw otherServer(dataDirectory, 'the server was started at another time than the one running on that directory');
-  }
-}
-
-/** postmaster.pid: pid, data directory, start time (seconds since 1970), port, … one per line (miscadmin.h, LOCK_FILE_LINE_*). */
-async function readPostmasterFile(dataDirectory: string): Promise<{ port: string; startedSeconds: number } | undefined> {
-  try {
-    const [, , started = '', port = ''] = (await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8')).split('\n');
-    return { port: port.trim(), startedSeconds: Number(started) };
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw new OperatorError('file-unreadable', `cannot read ${join(dataDirectory, 'postmaster.pid')}`, {
-      cause: error,
-      hint: 'pghoard must run as the user that owns the data directory (usually postgres) to take local-tar backups.',
-    });
-  }
+  const difference = otherPostmaster({ port: Number(server.port), startedSeconds: Number(server.started) }, postmaster);
+  if (difference !== undefined) throw otherServer(dataDirectory, difference);
 }
 
 function otherServer(dataDirectory: string, why: string): OperatorError {

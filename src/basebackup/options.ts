@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { optionGroup } from '../lib/option-group.ts';
+import { isTimeZone } from '../lib/time-zone.ts';
 
+export const basebackupSources = ['prefer_standby', 'prefer_primary', 'standby', 'primary'] as const;
 export const basebackupModes = ['basic', 'pipe', 'local-tar', 'delta', 'local-tar-delta-stats'] as const;
 
 /** How and when base backups of a site are taken. */
@@ -23,13 +25,34 @@ export const basebackupSiteOptions = optionGroup({
     description: 'Hours from the start of one base backup to the next. Null: only on request.',
   }),
   basebackup_hour: z.int().min(0).max(23).nullable().default(null).meta({
-    description: 'Hour of the day (UTC) at which scheduled base backups start. Null: as soon as the interval is over.',
+    description:
+      'Hour of the day, in `basebackup_time_zone`, at which scheduled base backups start. Null: as soon as the interval is over.',
     since: '2.1.1',
   }),
   basebackup_minute: z.int().min(0).max(59).nullable().default(null).meta({
     description: 'Minute of `basebackup_hour`.',
     since: '2.1.1',
     defaultText: '0 where `basebackup_hour` is set',
+  }),
+  basebackup_time_zone: z.string().refine(isTimeZone, 'must be the name of a time zone, such as "Europe/Helsinki"').default('UTC').meta({
+    description:
+      'The time zone of `basebackup_hour`. Where clocks are set forward over that hour, the backup begins as much later; what they show twice counts the first time.',
+    since: '3.0',
+    example: 'Europe/Helsinki',
+  }),
+  basebackup_from: z
+    .enum(basebackupSources)
+    .default('prefer_standby')
+    .meta({
+      description:
+        'Which of `nodes` base backups are taken from: a standby where there is one that is not more than five minutes behind, else the primary; the other way ' +
+        'round; or only the one or the other. Modes that read `pg_data_directory` can only take what runs there. With one node it is that one, whatever its role.',
+      since: '3.0',
+    }),
+  basebackup_standby_lag_seconds_max: z.number().min(0).nullable().default(null).meta({
+    description:
+      'How many seconds a standby may be behind the primary for a base backup to be taken from it. Null: any, but the primary is preferred to one that is far behind.',
+    since: '3.0',
   }),
   basebackup_chunk_size: z.int().min(1).default(2_147_483_648).meta({
     description: 'Bytes of files, before compression, after which `local-tar` begins another chunk.',

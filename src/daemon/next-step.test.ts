@@ -24,9 +24,11 @@ const quiet: SiteView = {
   lastFailure: undefined,
   retriesMax: undefined,
 };
-const daily: Schedule = { intervalHours: 24, hour: undefined, minute: undefined };
-const dailyAtEleven: Schedule = { intervalHours: 24, hour: 11, minute: 0 };
-const onRequestOnly: Schedule = { intervalHours: null, hour: undefined, minute: undefined };
+const daily: Schedule = { intervalHours: 24, hour: undefined, minute: undefined, timeZone: 'UTC' };
+const dailyAtEleven: Schedule = { intervalHours: 24, hour: 11, minute: 0, timeZone: 'UTC' };
+const onRequestOnly: Schedule = { intervalHours: null, hour: undefined, minute: undefined, timeZone: 'UTC' };
+
+const weeklyAtEleven: Schedule = { ...dailyAtEleven, intervalHours: 168 };
 
 const cases: readonly [string, Partial<SiteView>, Schedule, 'idle' | 'scheduled' | 'requested', RegExp][] = [
   ['a fresh backup is enough', {}, daily, 'idle', /due at 2026-11-24T11:00/],
@@ -41,6 +43,31 @@ const cases: readonly [string, Partial<SiteView>, Schedule, 'idle' | 'scheduled'
   ['maintenance keeps a request waiting', { maintenance: true, requested: true }, daily, 'idle', /maintenance/],
   ['a site that another daemon works on is left to it', { standby: 'x has it', backups: [], requested: true }, daily, 'idle', /x has it/],
   ['an obstacle is named', { obstacle: 'no PGDATA', backups: [] }, daily, 'idle', /no PGDATA/],
+  [
+    'a request that waits is told',
+    { maintenance: true, requested: true },
+    daily,
+    'idle',
+    /maintenance mode is on; the base backup that was requested waits/,
+  ],
+  [
+    'a week is not over after half of it',
+    { backups: [backup(97)] },
+    weeklyAtEleven,
+    'idle',
+    /the interval since the last scheduled .* ends at 2026-11-26T11:00/,
+  ],
+  ['a week is over at the hour', { backups: [backup(169)] }, weeklyAtEleven, 'scheduled', /11:00/],
+  [
+    'a clock that was ahead does not hold up the schedule',
+    { backups: [backup(30), backup(-9000)] },
+    daily,
+    'scheduled',
+    /began at 2026-11-22T06:00/,
+  ],
+  ['a host whose clock is a little ahead took one', { backups: [backup(-0.5)] }, daily, 'idle', /due at/],
+  ['only backups of the future', { backups: [backup(-9000)] }, daily, 'scheduled', /no base backup yet/],
+  ['a failure of the future holds up nothing', { backups: [], failures: 1, lastFailure: hoursAgo(-9000) }, daily, 'scheduled', /yet/],
   [
     'a failure backs off',
     { backups: [], failures: 1, lastFailure: hoursAgo(5 / 3600) },

@@ -1,4 +1,4 @@
-import { normalizedBackupTime, type Schedule } from './schedule.ts';
+import { firstTimeOfDay, nextScheduledTime, normalizedBackupTime, type Schedule, scheduledTime } from './schedule.ts';
 
 export type BackupReason = 'scheduled' | 'requested';
 
@@ -31,7 +31,12 @@ export interface SiteView {
 
 /** `because` is what `/status` and the log show. */
 export type Step =
-  | { readonly do: 'idle'; readonly because: string }
+  | {
+      readonly do: 'idle';
+      readonly because: string;
+      /** When the next scheduled one is due, where nothing keeps from it. */
+      readonly dueAt: Date | undefined;
+    }
   | {
       readonly do: 'take-basebackup';
       readonly reason: BackupReason;
@@ -39,26 +44,28 @@ export type Step =
       readonly because: string;
     };
 
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** Of hosts that take base backups of one site. */
+const clockSkewMsMax = hourMs;
+/** A day of a time zone can be so much shorter. */
+const clockChangeMs = hourMs;
 const retryMsFirst = 10_000;
 const retryMsMax = 3_600_000;
 
 /** Decides what a site does next. No clock, no files, no network: the same view gives the same step. */
 export function nextStep(site: SiteView, schedule: Schedule, now: Date): Step {
+  const due = dueOf(site.backups, schedule, now);
+  const idle = (because: string): Step => ({ do: 'idle', because, dueAt: due.at });
   const hindrance = hindranceOf(site, now);
-  if (hindrance !== undefined) return { do: 'idle', because: hindrance };
+  if (hindrance !== undefined) return idle(site.requested ? `${hindrance}; the base backup that was requested waits` : hindrance);
   const normalizedTime = normalizedBackupTime(schedule, now);
   if (site.requested) return { do: 'take-basebackup', reason: 'requested', normalizedTime, because: 'a base backup was requested' };
-  const resumption = resumptionTime(site, schedule);
+  const resumption = resumptionTime(site, schedule, now);
   if (resumption !== undefined && resumption > now) {
-    return {
-      do: 'idle',
-      because: `base backups failed ${site.failures} times in a row; none is tried before ${resumption.toISOString()} unless requested`,
-    };
+    return idle(`base backups failed ${site.failures} times in a row; none is tried before ${resumption.toISOString()} unless requested`);
   }
-  const due = dueBecause(site, schedule, now, normalizedTime);
-  return due.is
-    ? { do: 'take-basebackup', reason: 'scheduled', normalizedTime, because: due.because }
-    : { do: 'idle', because: due.because };
+  return due.is ? { do: 'take-basebackup', reason: 'scheduled', normalizedTime, because: due.because } : idle(due.because);
 }
 
 /** How long to wait after the n-th failure in a row: 10 s, 30 s, 90 s … at most an hour. */
@@ -72,51 +79,73 @@ function hindranceOf(site: SiteView, now: Date): string | undefined {
   if (site.standby !== undefined) return site.standby;
   if (site.maintenance) return 'maintenance mode is on';
   if (site.obstacle !== undefined) return site.obstacle;
-  const retryAt = retryTime(site);
+  const retryAt = retryTime(site, now);
   if (retryAt !== undefined && retryAt > now) {
     return `the last base backup failed (${site.failures} in a row); next attempt at ${retryAt.toISOString()}`;
   }
   return undefined;
 }
 
-function retryTime(site: SiteView): Date | undefined {
-  if (site.failures === 0 || site.lastFailure === undefined) return undefined;
-  return new Date(site.lastFailure.getTime() + retryDelayMs(site.failures));
+function retryTime(site: SiteView, now: Date): Date | undefined {
+  const failedAt = failureTime(site, now);
+  return failedAt && new Date(failedAt.getTime() + retryDelayMs(site.failures));
 }
 
 /** When the schedule goes on that has given up. */
-function resumptionTime({ failures, lastFailure, retriesMax = failures }: SiteView, { intervalHours }: Schedule): Date | undefined {
-  if (failures <= retriesMax || lastFailure === undefined || intervalHours === null) return undefined;
-  return new Date(lastFailure.getTime() + intervalHours * 3_600_000);
+function resumptionTime(site: SiteView, { intervalHours }: Schedule, now: Date): Date | undefined {
+  const { failures, retriesMax = failures } = site;
+  const failedAt = failureTime(site, now);
+  if (failures <= retriesMax || failedAt === undefined || intervalHours === null) return undefined;
+  return new Date(failedAt.getTime() + intervalHours * hourMs);
+}
+
+/** One that lies in the future is of a clock that has been set back since, and says nothing. */
+function failureTime({ failures, lastFailure }: SiteView, now: Date): Date | undefined {
+  return failures === 0 || lastFailure === undefined || lastFailure > now ? undefined : lastFailure;
 }
 
 interface Due {
   readonly is: boolean;
   readonly because: string;
+  readonly at: Date | undefined;
 }
 
-function dueBecause(site: SiteView, schedule: Schedule, now: Date, normalizedTime: string | undefined): Due {
-  if (schedule.intervalHours === null)
-    return { is: false, because: 'base backups are only taken on request (basebackup_interval_hours is null)' };
-  if (site.backups === undefined) return { is: false, because: 'the object store has not been listed yet' };
-  const last = site.backups.at(-1);
-  if (last === undefined) return { is: true, because: 'there is no base backup yet' };
-  const intervalMs = schedule.intervalHours * 3_600_000;
-  if (normalizedTime === undefined) return dueByInterval(last, intervalMs, now);
-  return dueByHour(site.backups, last, normalizedTime, intervalMs, now);
+function dueOf(all: SiteView['backups'], schedule: Schedule, now: Date): Due {
+  if (schedule.intervalHours === null) {
+    return { is: false, because: 'base backups are only taken on request (basebackup_interval_hours is null)', at: undefined };
+  }
+  if (all === undefined) return { is: false, because: 'the object store has not been listed yet', at: undefined };
+  // What a clock that was ahead has dated into the future must not hold up the schedule until then.
+  const backups = all.filter(({ startTime }) => startTime.getTime() <= now.getTime() + clockSkewMsMax);
+  const last = backups.at(-1);
+  if (last === undefined) return { is: true, because: 'there is no base backup yet', at: now };
+  const intervalMs = schedule.intervalHours * hourMs;
+  return schedule.hour === undefined ? dueByInterval(last, intervalMs, now) : dueByHour(backups, last, schedule, intervalMs, now);
 }
 
 function dueByInterval(last: BackupView, intervalMs: number, now: Date): Due {
-  const next = new Date(last.startTime.getTime() + intervalMs);
-  if (next <= now) return { is: true, because: `the last base backup began at ${last.startTime.toISOString()}` };
-  return { is: false, because: `the next base backup is due at ${next.toISOString()}` };
+  const at = new Date(last.startTime.getTime() + intervalMs);
+  if (at <= now) return { is: true, because: `the last base backup began at ${last.startTime.toISOString()}`, at };
+  return { is: false, because: `the next base backup is due at ${at.toISOString()}`, at };
 }
 
-function dueByHour(backups: readonly BackupView[], last: BackupView, normalizedTime: string, intervalMs: number, now: Date): Due {
-  if (last.normalizedTime === normalizedTime) return { is: false, because: `the base backup of ${normalizedTime} has been taken` };
+function dueByHour(backups: readonly BackupView[], last: BackupView, schedule: Schedule, intervalMs: number, now: Date): Due {
+  const normalizedTime = normalizedBackupTime(schedule, now);
   const scheduled = backups.findLast((backup) => backup.reason === 'scheduled');
-  const earliest = scheduled === undefined ? now : new Date(scheduled.decisionTime.getTime() + intervalMs / 2);
-  if (earliest > now)
-    return { is: false, because: `half the interval since the last scheduled base backup ends at ${earliest.toISOString()}` };
-  return { is: true, because: `the base backup of ${normalizedTime} is due` };
+  const earliest = scheduled === undefined ? now : earliestAfter(scheduled, schedule, intervalMs);
+  if (last.normalizedTime === normalizedTime) {
+    const next = nextScheduledTime(schedule, now) ?? now;
+    return { is: false, because: `the base backup of ${normalizedTime} has been taken`, at: next > earliest ? next : earliest };
+  }
+  if (earliest <= now) return { is: true, because: `the base backup of ${normalizedTime} is due`, at: now };
+  const because = intervalMs > dayMs ? 'the interval' : 'half the interval';
+  return { is: false, because: `${because} since the last scheduled base backup ends at ${earliest.toISOString()}`, at: earliest };
+}
+
+/** An hour that was moved must not lead to two backups one after the other. With more than a day between them it is the hour that counts days. */
+function earliestAfter({ decisionTime }: BackupView, schedule: Schedule, intervalMs: number): Date {
+  if (intervalMs <= dayMs) return new Date(decisionTime.getTime() + intervalMs / 2);
+  const served = scheduledTime(schedule, decisionTime) ?? decisionTime;
+  const wanted = new Date(served.getTime() + intervalMs - clockChangeMs);
+  return firstTimeOfDay(schedule, wanted) ?? wanted;
 }

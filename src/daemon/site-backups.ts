@@ -13,6 +13,8 @@ import type { RunningBackupView } from './health/health-view.ts';
 import { BasebackupMetrics } from './metrics/basebackup-metrics.ts';
 import type { Step } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
+import type { RequestedBasebackup } from './requested-basebackup.ts';
+import type { BasebackupSource } from './servers/choose-for-basebackup.ts';
 
 export type TakeBasebackup = Extract<Step, { do: 'take-basebackup' }>;
 
@@ -23,6 +25,7 @@ export interface SiteBackupsDeps {
   readonly spool: Spool;
   readonly admission: Admission;
   readonly ownership: Ownership;
+  readonly requested: RequestedBasebackup;
   /** A base backup is complete. */
   readonly onTaken: () => void;
   /** None is being taken any more, whatever became of it. */
@@ -37,7 +40,6 @@ export class SiteBackups {
   #progress: BasebackupProgress | undefined;
   #lastActivity: Date | undefined;
   #begun: { readonly at: Date; readonly monotonicMs: number } | undefined;
-  #requested = false;
   #failures = 0;
   #lastFailure: Date | undefined;
   #failedBecause: string | undefined;
@@ -48,11 +50,6 @@ export class SiteBackups {
 
   get isRunning(): boolean {
     return this.#running !== undefined;
-  }
-
-  /** Somebody asked for one, and none has been begun since, or it failed. */
-  get isRequested(): boolean {
-    return this.#requested;
   }
 
   /** Since the last success. */
@@ -78,17 +75,16 @@ export class SiteBackups {
     return { startedAt: this.#begun.at, elapsedMs, progress: this.#progress };
   }
 
-  request(): void {
+  async request(): Promise<void> {
     this.#end.signal.throwIfAborted();
-    this.#requested = true;
+    await this.#deps.requested.request();
   }
 
   /** Begins one; `decisionTime` is stored with it. */
-  begin(step: TakeBasebackup, decisionTime: Date): void {
-    this.#requested = false;
+  begin(step: TakeBasebackup, decisionTime: Date, source: BasebackupSource): void {
     this.#lastActivity = decisionTime;
     this.#begun = { at: decisionTime, monotonicMs: this.#deps.parts.clock.monotonicMs() };
-    this.#running = this.#take(step, decisionTime).finally(() => {
+    this.#running = this.#take(step, decisionTime, source).finally(() => {
       this.#running = undefined;
       this.#progress = undefined;
       this.#lastActivity = this.#deps.parts.clock.now();
@@ -102,12 +98,20 @@ export class SiteBackups {
     await this.#running;
   }
 
-  async #take(step: TakeBasebackup, decisionTime: Date): Promise<void> {
+  async #take(step: TakeBasebackup, decisionTime: Date, source: BasebackupSource): Promise<void> {
+    const { requested } = this.#deps;
+    if (step.reason === 'requested') await requested.begin(decisionTime);
+    await requested.end(await this.#attempt(step, decisionTime, source));
+  }
+
+  /** Resolves to whether it is complete. */
+  async #attempt(step: TakeBasebackup, decisionTime: Date, source: BasebackupSource): Promise<boolean> {
     const { parts, site, catalog, spool, admission, ownership, onTaken } = this.#deps;
     const { pool, uploads, metrics, log, clock, random } = parts;
     const measured = new BasebackupMetrics({ metrics, clock, site: site.name, mode: site.basebackup_mode });
     const stall = new AbortController();
     const job = parts.jobs.begin({ site: site.name, kind: 'basebackup', what: 'the base backup' }, (why) => stall.abort(why));
+    if (site.nodes.length > 1) log.info({ site: site.name }, `the next base backup is taken ${source.because}`);
     const admit = async (applicant: Applicant, signal: AbortSignal) => {
       await ownership.confirm(signal, job.progress);
       await admission.admit(applicant, signal);
@@ -133,23 +137,26 @@ export class SiteBackups {
         onProgress,
       };
       const end = AbortSignal.any([this.#end.signal, ownership.lost, stall.signal]);
-      const { name } = await takeBasebackup(await this.#job(step, decisionTime), deps, end);
+      const { name } = await takeBasebackup(await this.#job(step, decisionTime, source), deps, end);
       this.#failures = 0;
       this.#failedBecause = undefined;
       measured.completed();
       this.#tell(step, decisionTime, name);
       onTaken();
+      return true;
     } catch (error) {
       if (!this.#end.signal.aborted) measured.failed(error);
       this.#failed(step, decisionTime, error);
+      return false;
     } finally {
       job.end();
     }
   }
 
-  async #job({ reason, normalizedTime }: TakeBasebackup, decisionTime: Date) {
+  async #job({ reason, normalizedTime }: TakeBasebackup, decisionTime: Date, { order }: BasebackupSource) {
     const { parts, site } = this.#deps;
-    return basebackupJob(parts.config, site, site.basebackup_mode, {
+    const nodes = order.flatMap((index) => site.nodes[index] ?? []);
+    return basebackupJob(parts.config, { ...site, nodes }, site.basebackup_mode, {
       decisionTime,
       reason,
       normalizedTime: normalizedTime === undefined ? undefined : new Date(normalizedTime),
@@ -159,7 +166,6 @@ export class SiteBackups {
     });
   }
 
-  /** What was asked for is still wanted. */
   #failed(step: TakeBasebackup, decisionTime: Date, error: unknown): void {
     const { parts, site } = this.#deps;
     if (this.#end.signal.aborted) {
@@ -169,7 +175,6 @@ export class SiteBackups {
     this.#failures++;
     this.#lastFailure = parts.clock.now();
     this.#failedBecause = explain(error);
-    this.#requested ||= step.reason === 'requested';
     parts.log.error({ site: site.name, failures: this.#failures }, `base backup failed: ${this.#failedBecause}`);
     this.#tell(step, decisionTime, null);
     if (isOperatorError(error, 'program-too-old'))

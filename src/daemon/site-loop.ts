@@ -13,7 +13,11 @@ import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { nextStep } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
-import type { Schedule } from './schedule.ts';
+import type { RequestedBasebackup } from './requested-basebackup.ts';
+import { type Schedule, scheduleOf } from './schedule.ts';
+import { serversForBasebackup } from './servers/basebackup-servers.ts';
+import type { BasebackupChoice } from './servers/choose-for-basebackup.ts';
+import type { ServerWatch } from './servers/server-watch.ts';
 import { SiteBackups } from './site-backups.ts';
 import { type FreshListing, SiteListing } from './site-listing.ts';
 import { SiteRetention } from './site-retention.ts';
@@ -32,6 +36,8 @@ export interface SiteLoopDeps {
   readonly cluster: ClusterWatch;
   readonly admission: Admission;
   readonly ownership: Ownership;
+  readonly servers: ServerWatch;
+  readonly requested: RequestedBasebackup;
   /** Why the WAL of a base backup would not arrive. */
   readonly walObstacle: () => string | undefined;
 }
@@ -46,6 +52,7 @@ export class SiteLoop {
   #running: Promise<void> = Promise.resolve();
   #wake = new AbortController();
   #because = 'just started';
+  #dueAt: Date | undefined;
 
   constructor(deps: SiteLoopDeps) {
     this.#deps = deps;
@@ -112,6 +119,16 @@ export class SiteLoop {
     return scheduleOf(this.#deps.site);
   }
 
+  /** Since when a base backup is waited for that somebody requested; undefined where none is. */
+  get requestedSince(): Date | undefined {
+    return this.#deps.requested.waitingSince;
+  }
+
+  /** When the next scheduled base backup is due, where nothing keeps from it; undefined where none is, or one is being begun. */
+  get dueAt(): Date | undefined {
+    return this.#dueAt;
+  }
+
   /** Why the site is doing what it does. */
   get because(): string {
     return this.#because;
@@ -132,11 +149,12 @@ export class SiteLoop {
     this.lookAgain();
   }
 
-  requestBasebackup(): void {
+  /** Once this resolves, one will be taken, whatever happens to this process. */
+  async requestBasebackup(): Promise<void> {
     const { site } = this.#deps;
     if (!site.active) throw new OperatorError('site-inactive', `site ${site.name} is not active: it takes no base backups`);
     this.#requireOwn('Ask that one for a base backup.');
-    this.#backups.request();
+    await this.#backups.request();
     this.lookAgain();
   }
 
@@ -199,39 +217,43 @@ export class SiteLoop {
       return this.#listing.refresh(signal);
     });
     progress();
+    if (fresh) await this.#deps.requested.lookFor(this.#listing.current?.entries ?? []);
     if (fresh && this.#mayPrune()) await this.#prune(fresh);
     progress();
     if (!site.active || this.#deps.ownership.standing === 'elsewhere') await this.#retention.standDown();
     const now = parts.clock.now();
-    const step = nextStep(await this.#view(), scheduleOf(site), now);
+    const source = await serversForBasebackup(site, this.#deps.servers, this.#backups.failures.failures);
+    const step = nextStep(await this.#view(source), scheduleOf(site), now);
     if (step.because !== this.#because) parts.log.debug({ site: site.name }, step.because);
     this.#because = step.because;
-    if (step.do === 'take-basebackup') this.#backups.begin(step, now);
+    this.#dueAt = step.do === 'idle' ? step.dueAt : undefined;
+    if (step.do === 'take-basebackup' && 'order' in source) this.#backups.begin(step, now, source);
   }
 
-  async #view() {
+  async #view(source: BasebackupChoice) {
     const { site, parts } = this.#deps;
     return {
       active: site.active,
       maintenance: await exists(parts.config.maintenance_mode_file),
-      obstacle: this.#obstacle(),
+      obstacle: this.#obstacle(source),
       standby: this.#deps.ownership.hindrance,
       running: this.#backups.isRunning,
-      requested: this.#backups.isRequested,
+      requested: this.#deps.requested.isWanted,
       backups: this.listing && backupViews(this.listing.entries, scheduleOf(site)),
       ...this.#backups.failures,
       retriesMax: site.basebackup_mode === 'delta' ? site.basebackup_delta_mode_max_retries : undefined,
     };
   }
 
-  #obstacle(): string | undefined {
+  #obstacle(source: BasebackupChoice): string | undefined {
     const { basebackup_mode: mode, nodes } = this.#deps.site;
     if (nodes.length === 0) return 'the site names no server (nodes)';
     const { obstacle } = this.#deps.admission;
     if (obstacle !== undefined) return obstacle;
     const walObstacle = this.#deps.walObstacle();
     if (walObstacle !== undefined) return walObstacle;
-    return readsDataDirectory(mode) ? this.#deps.cluster.obstacle : undefined;
+    const unreadable = readsDataDirectory(mode) ? this.#deps.cluster.obstacle : undefined;
+    return unreadable ?? ('obstacle' in source ? source.obstacle : undefined);
   }
 
   #mayPrune(): boolean {
@@ -254,14 +276,6 @@ export class SiteLoop {
     if (ownership.standing !== 'elsewhere') return;
     throw new OperatorError('lease-elsewhere', `site ${site.name}: ${ownership.hindrance}`, { hint });
   }
-}
-
-function scheduleOf(site: SiteConfig): Schedule {
-  return {
-    intervalHours: site.basebackup_interval_hours,
-    hour: site.basebackup_hour ?? undefined,
-    minute: site.basebackup_minute ?? undefined,
-  };
 }
 
 async function exists(path: string): Promise<boolean> {

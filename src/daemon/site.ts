@@ -27,6 +27,7 @@ import { StoreWatch } from './health/store-watch.ts';
 import type { SiteServices } from './http/site-services.ts';
 import type { LeasedReceiver } from './leased-receiver.ts';
 import { Ownership } from './ownership.ts';
+import { RequestedBasebackup } from './requested-basebackup.ts';
 import { openServerWatch } from './servers/open-server-watch.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
 import { SiteDiary } from './site-diary.ts';
@@ -46,6 +47,7 @@ interface Belongings {
   readonly throttling: ThrottleWatch;
   readonly spool: Spool;
   readonly keeper: IdentityKeeper;
+  readonly requested: RequestedBasebackup;
   readonly stop: AbortController;
 }
 
@@ -100,11 +102,16 @@ export class Site implements SiteServices {
       clock,
       log,
     });
+    const requested = await RequestedBasebackup.open({ site: site.name, file: spool.requestedBasebackupFile, clock, log });
     const known = withClusters(sources, () => keeper.identity, clusterOfStored, clock);
-    return new Site(parts, site, { sources: known, storeWatch, throttling, spool, keeper, stop });
+    return new Site(parts, site, { sources: known, storeWatch, throttling, spool, keeper, requested, stop });
   }
 
-  private constructor(parts: DaemonParts, site: SiteConfig, { sources, storeWatch, throttling, spool, keeper, stop }: Belongings) {
+  private constructor(
+    parts: DaemonParts,
+    site: SiteConfig,
+    { sources, storeWatch, throttling, spool, keeper, requested, stop }: Belongings,
+  ) {
     const { config, walPool: pool, uploads, alerts, metrics, servedFiles, clock, log, host } = parts;
     const [{ catalog, privateKeyOf }, ...moved] = sources;
     const encryption = sealingKey(site);
@@ -181,7 +188,19 @@ export class Site implements SiteServices {
     const ownership = this.#ownershipOf(catalog);
     this.ownership = site.active ? ownership : undefined;
     const relatives = this.relatives.bind(this);
-    this.loop = new SiteLoop({ parts, site, catalog, relatives, spool, cluster: this.#cluster, admission, ownership, walObstacle });
+    this.loop = new SiteLoop({
+      parts,
+      site,
+      catalog,
+      relatives,
+      spool,
+      cluster: this.#cluster,
+      admission,
+      ownership,
+      servers: this.servers,
+      requested,
+      walObstacle,
+    });
     const { loop } = this;
     const rejected = () => this.receiver?.status.rejected ?? [];
     const gapsParts = { parts, site, sources, spool, archiver, cluster: this.#cluster, loop, rejected, ownership };
@@ -191,6 +210,7 @@ export class Site implements SiteServices {
     this.#receiverParts = {
       parts,
       alerts: alerts.from('receiver'),
+      servers: this.servers,
       site,
       catalog,
       relatives,
@@ -241,8 +261,8 @@ export class Site implements SiteServices {
     return this.healthWatch.health;
   }
 
-  requestBasebackup(): void {
-    this.loop.requestBasebackup();
+  async requestBasebackup(): Promise<void> {
+    await this.loop.requestBasebackup();
   }
 
   get retention(): SiteServices['retention'] {

@@ -24,12 +24,14 @@ function siteWith(
   hour?: number,
   preserved: ReadonlyMap<string, Date> = new Map(),
 ): DaemonState['sites'][number] {
-  const schedule = { intervalHours: 24, hour, minute: hour === undefined ? undefined : 0 };
+  const schedule = { intervalHours: 24, hour, minute: hour === undefined ? undefined : 0, timeZone: 'UTC' };
   return {
     name: 'main',
     loop: {
       listing: { entries, unreadable: [] },
       because: 'idle',
+      dueAt: undefined,
+      requestedSince: undefined,
       backupActivity: undefined,
       retentionPostponed: undefined,
       preserved,

@@ -31,7 +31,10 @@ export interface DaemonState {
   readonly version: string;
   readonly sites: readonly {
     readonly name: string;
-    readonly loop: Pick<SiteLoop, 'backupActivity' | 'because' | 'listing' | 'preserved' | 'retentionPostponed' | 'schedule'>;
+    readonly loop: Pick<
+      SiteLoop,
+      'backupActivity' | 'because' | 'dueAt' | 'listing' | 'preserved' | 'requestedSince' | 'retentionPostponed' | 'schedule'
+    >;
     readonly receiver?: Pick<WalReceiver, 'status'> | undefined;
     readonly gaps?: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'> | undefined;
     readonly admission?: Pick<Admission, 'identity'>;
@@ -130,6 +133,8 @@ function describeSite({
     lease: ownership?.view ?? null,
     wal: gaps ? describeWal(gaps) : null,
     because: loop.because,
+    next_basebackup_due: loop.dueAt ?? null,
+    basebackup_requested_since: loop.requestedSince ?? null,
     retention_postponed: loop.retentionPostponed ?? null,
     unreadable_basebackups: loop.listing?.unreadable ?? [],
     store_throttled_seconds: Math.round((throttling?.throttledMs ?? 0) / 1000),

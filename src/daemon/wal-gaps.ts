@@ -1,6 +1,6 @@
 import type { BasebackupListing } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
-import { explain } from '../lib/errors.ts';
+import { explain, isOperatorError } from '../lib/errors.ts';
 import type { ArchiveMap } from '../wal/gaps/archive-map.ts';
 import type { ArchiveWatch } from '../wal/gaps/archive-watch.ts';
 import { findGaps, type Gaps, type WalArchiveView } from '../wal/gaps/gaps.ts';
@@ -228,7 +228,10 @@ export class WalGaps {
       return;
     }
     parts.log.info({ site: site.name }, `a base backup is taken because ${words}`);
-    loop.requestBasebackup();
+    loop.requestBasebackup().catch((error: unknown) => {
+      if (isOperatorError(error) && error.retryable) this.#requestedFor = undefined;
+      parts.log.error({ site: site.name }, explain(error));
+    });
   }
 }
 

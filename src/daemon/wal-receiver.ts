@@ -20,6 +20,8 @@ import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { LeasedReceiver } from './leased-receiver.ts';
 import type { Ownership } from './ownership.ts';
+import { receivingOrder } from './servers/receiving-order.ts';
+import type { ServerWatch } from './servers/server-watch.ts';
 import type { SiteLoop } from './site-loop.ts';
 
 export interface ReceiverParts {
@@ -35,6 +37,7 @@ export interface ReceiverParts {
   readonly cluster: ClusterWatch;
   readonly admission: Pick<Admission, 'confirmStore' | 'facts' | 'receive'>;
   readonly loop: SiteLoop;
+  readonly servers: ServerWatch;
   /** WAL had to be left out. */
   readonly onHole: (hole: WalHole) => void;
   /** Ends uploads. */
@@ -109,7 +112,8 @@ function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
   const tell = tellOf(own);
   return {
     ...incomingDeps(own),
-    nodes: site.nodes,
+    order: () => receivingOrder(site.nodes, own.servers),
+    orderKnown: (signal) => own.servers.asked(signal),
     guard: site.pg_receivexlog,
     onTrouble: (error) => tell(alerts.raise(alertOf(error), site.name, `WAL is not being received: ${messageOf(error)}`)),
     onRunning: () => {

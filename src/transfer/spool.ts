@@ -65,6 +65,11 @@ export class Spool {
     return join(this.directory, 'identity.json');
   }
 
+  /** Ours: the base backup that somebody asked for. */
+  get requestedBasebackupFile(): string {
+    return join(this.directory, 'requested_basebackup.json');
+  }
+
   /** Ours: the hashes of the files that the last `local-tar-delta-stats` backup had. */
   get deltaHashesFile(): string {
     return join(this.directory, 'delta_hashes');
@@ -145,7 +150,8 @@ export class Spool {
    * unfinished base backups, emptied: they are the only sign of the chunks that the store already has of them.
    */
   async removeDebris(): Promise<void> {
-    for (const directory of [this.walDirectory, this.historyDirectory, this.basebackupsDirectory]) await removeUnfinished(directory);
+    for (const directory of [this.directory, this.walDirectory, this.historyDirectory, this.basebackupsDirectory])
+      await removeUnfinished(directory);
     await removeContents(this.prefetchDirectory);
     await emptyDirectories(this.basebackupsIncomingDirectory);
   }

@@ -12,11 +12,13 @@ function seeded(t: TestContext): SeededRandom {
   return random;
 }
 
-/** After a crash: what was complete before still is, nothing torn is visible, and WAL is archived on. */
+/** After a crash: the base backup that was begun is taken after all, what was complete before still is, nothing torn is visible, and WAL is archived on. */
 async function recovered(site: FaultSite, complete: readonly string[]): Promise<readonly string[]> {
+  await site.requestServed();
   await site.settle();
   const { basebackups } = await site.check();
   assert.deepEqual(basebackups.slice(0, complete.length), complete, 'no complete base backup is lost');
+  assert.equal(basebackups.length, complete.length + 1, 'what was requested is taken once');
   return basebackups;
 }
 
@@ -36,7 +38,7 @@ async function unfinishedChunks(site: FaultSite, complete: readonly string[]): P
 
 test('a daemon that is killed -9 while it makes chunks leaves no torn base backup, and the next one cleans up', async (t) => {
   const random = seeded(t);
-  await using site = await FaultSite.start({ encrypted: true, site: chunked });
+  await using site = await FaultSite.start({ encrypted: true, site: { ...chunked, basebackup_count: 20 } });
   let complete: readonly string[] = [await site.takeBasebackup()];
   const chunksEach = (await site.chunks()).length;
   assert(chunksEach > 10, `only ${chunksEach} chunks`);
@@ -60,7 +62,7 @@ test('a daemon that is killed -9 while it makes chunks leaves no torn base backu
 
 test('a daemon that is killed -9 while it takes the stream of pg_basebackup leaves no torn base backup', async (t) => {
   const random = seeded(t);
-  await using site = await FaultSite.start({ site: { basebackup_mode: 'pipe' } });
+  await using site = await FaultSite.start({ site: { basebackup_mode: 'pipe', basebackup_count: 20 } });
   let complete: readonly string[] = [await site.takeBasebackup()];
   const { entries } = await (await site.daemon.catalog()).basebackups();
   const size = entries[0]?.size ?? 0;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nextWalName } from '../../src/postgres/wal-name.ts';
@@ -12,6 +13,7 @@ import { makeTemporaryDirectory, type TemporaryDirectory } from './temporary-dir
 import { waitFor } from './wait-for.ts';
 
 const segmentBytes = 1024 * 1024;
+const requestFile = 'requested_basebackup.json';
 
 /** Base backups of some thirty chunks, a few of which are made at once. */
 export const chunked = { basebackup_mode: 'local-tar', basebackup_chunk_size: 1_000_000, basebackup_chunks_in_progress: 3 };
@@ -116,6 +118,12 @@ export class FaultSite implements AsyncDisposable {
     assert.equal(status, 201);
   }
 
+  /** Waits until the base backup has been taken that was requested, whatever happened to it. */
+  async requestServed(): Promise<void> {
+    const isServed = () => !existsSync(join(this.daemon.spoolDirectory, requestFile));
+    await waitFor(isServed, { withinMs: 60_000, what: () => `the requested base backup is taken:\n${this.daemon.log.slice(-3000)}` });
+  }
+
   /** Requests a base backup, and waits until it has begun, so that what others left has been cleaned up. */
   async beginBasebackup(): Promise<void> {
     const begun = () => this.daemon.log.split('base backup begins').length;
@@ -156,7 +164,7 @@ export class FaultSite implements AsyncDisposable {
 
   /** What waits there, or was left; that which is only remembered there does not count. */
   async spooled(): Promise<string[]> {
-    return filesBelow(this.daemon.spoolDirectory, (name) => name !== 'identity.json');
+    return filesBelow(this.daemon.spoolDirectory, (name) => name !== 'identity.json' && !name.startsWith(requestFile));
   }
 
   /**

@@ -14,7 +14,7 @@ import type { StoreWatch } from './store-watch.ts';
 export interface HealthWatchDeps {
   readonly parts: Pick<DaemonParts, 'alerts' | 'clock' | 'log'>;
   readonly site: SiteConfig;
-  readonly loop: Pick<SiteLoop, 'listing' | 'backupFailures' | 'runningBackup' | 'because' | 'retentionPostponed'>;
+  readonly loop: Pick<SiteLoop, 'listing' | 'backupFailures' | 'runningBackup' | 'because' | 'dueAt' | 'retentionPostponed'>;
   readonly gaps: Pick<WalGaps, 'view' | 'gaps' | 'troubles'> | undefined;
   readonly receiver: () => Pick<LeasedReceiver, 'status'> | undefined;
   readonly servers: { readonly nodes: readonly AskedServer[]; readonly usable: readonly AskedServer[] };
@@ -96,8 +96,8 @@ export class HealthWatch {
   }
 
   #backups(): BackupsView {
-    const { listing, backupFailures: failures, runningBackup: running } = this.#deps.loop;
-    return { listing, failures, running, dueAt: undefined };
+    const { listing, backupFailures: failures, runningBackup: running, dueAt } = this.#deps.loop;
+    return { listing, failures, running, dueAt };
   }
 
   #wal(): WalView | undefined {

@@ -5,9 +5,9 @@ import { countFailure, type Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import { backoffMs, type RetryPolicy } from '../../lib/retry.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
+import { nodeLabel } from '../../postgres/node-label.ts';
 import { majorOf } from '../../postgres/versions.ts';
 import { untilAborted } from '../../wal/until-aborted.ts';
-import { nodeLabel } from './node-label.ts';
 import type { ServerProbe } from './server-probe.ts';
 import type { NodeView, ServerAnswer, ServerSample } from './server-sample.ts';
 
@@ -56,6 +56,11 @@ export class NodeWatch {
     const { index } = this.#deps;
     const obstacle = this.#failure ? messageOf(this.#failure.error) : this.#sample ? undefined : 'it has not answered yet';
     return { index, label: this.label, sample: this.#sample, obstacle };
+  }
+
+  /** Whether its first question has come to anything. */
+  get isAsked(): boolean {
+    return this.#sample !== undefined || this.#failure !== undefined;
   }
 
   get failure(): NodeFailure | undefined {

@@ -35,7 +35,8 @@ const question = `
          (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) AS system_identifier,
          pg_catalog.current_setting('wal_segment_size') AS segment_size,
          CASE WHEN standby
-              THEN (SELECT greatest(timeline_id, min_recovery_end_timeline) FROM pg_catalog.pg_control_checkpoint(), pg_catalog.pg_control_recovery())
+              THEN (SELECT greatest(timeline_id, min_recovery_end_timeline, (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver))
+                    FROM pg_catalog.pg_control_checkpoint(), pg_catalog.pg_control_recovery())
               ELSE ('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int END AS timeline,
          (CASE WHEN standby THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_flush_lsn() END)::text AS lsn,
          (CASE WHEN standby THEN pg_catalog.pg_last_wal_receive_lsn() END)::text AS received,
@@ -48,7 +49,7 @@ const question = `
 
 /** Functions of the WAL have these names since. */
 const sqlSince = 100_000;
-const answerMsMax = 10_000;
+const connectOptions = { applicationName: 'pghoard', answerMsMax: 10_000 };
 
 /** Asks over one connection per node, which is kept: by SQL, or where the role may only replicate, over the replication protocol, which tells less. */
 export class PostgresProbe implements ServerProbe {
@@ -65,7 +66,14 @@ export class PostgresProbe implements ServerProbe {
         if (signal.aborted || !isOperatorError(error, 'postgres-unreachable')) throw error;
       }
     }
-    return this.#askOver(node, await openLink(node, signal), signal);
+    const link = await openLink(node, signal);
+    try {
+      return await this.#askOver(node, link, signal);
+    } catch (error) {
+      // A role that may not call one of the functions.
+      if (link.replication || !isOperatorError(error, 'postgres-error')) throw error;
+      return this.#askOver(node, await replicationLink(node, signal), signal);
+    }
   }
 
   async close(): Promise<void> {
@@ -100,20 +108,22 @@ export class PostgresProbe implements ServerProbe {
   }
 }
 
-async function openLink({ conninfo }: PostgresNode, signal: AbortSignal): Promise<Link> {
-  const options = { applicationName: 'pghoard', answerMsMax, signal };
+async function openLink(node: PostgresNode, signal: AbortSignal): Promise<Link> {
   try {
-    const connection = await connect(conninfo, options);
+    const connection = await connect(node.conninfo, { ...connectOptions, signal });
     if (connection.serverVersion >= sqlSince) return { connection, replication: false };
     await connection.close();
   } catch (error) {
     if (!mayReplicate(error)) throw error;
-    const connection = await connect(conninfo, { ...options, replication: true }).catch(() => {
+    return replicationLink(node, signal).catch(() => {
       throw error;
     });
-    return { connection, replication: true };
   }
-  return { connection: await connect(conninfo, { ...options, replication: true }), replication: true };
+  return replicationLink(node, signal);
+}
+
+async function replicationLink({ conninfo }: PostgresNode, signal: AbortSignal): Promise<Link> {
+  return { connection: await connect(conninfo, { ...connectOptions, replication: true, signal }), replication: true };
 }
 
 /** A role that only backs up is often let in for nothing else, and its password file may know no other database. */

@@ -1,4 +1,5 @@
 import type { Lsn } from '../../postgres/lsn.ts';
+import type { Postmaster } from '../../postgres/postmaster-file.ts';
 
 /** What a server says of itself. */
 export interface ServerAnswer {
@@ -8,7 +9,7 @@ export interface ServerAnswer {
   readonly systemIdentifier: bigint;
   /** WAL segment size in bytes. */
   readonly segmentBytes: number;
-  /** Of a standby: that of its last restart point, or later. */
+  /** Of a standby: that of what it receives, as far as we may know, else of its last restart point. */
   readonly timeline: number;
   /** Up to where its WAL is flushed; of a standby, up to where it is replayed. */
   readonly lsn: Lsn;
@@ -27,12 +28,6 @@ export interface Replay {
   readonly isPaused: boolean;
   /** Since the commit that was replayed last, by the clocks of both servers; undefined where none was. On an idle cluster this grows without any lag. */
   readonly lastCommitSeconds: number | undefined;
-}
-
-export interface Postmaster {
-  readonly port: number;
-  /** Seconds since 1970, with fractions. */
-  readonly startedSeconds: number;
 }
 
 export interface ServerSample extends ServerAnswer {

@@ -6,9 +6,11 @@ import type { Random } from '../../lib/random.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import type { SeenCluster } from '../../postgres/seen-cluster.ts';
 import type { Alerts } from '../alerts/alerts.ts';
+import { leaderOf } from './leader.ts';
 import { NodeWatch } from './node-watch.ts';
+import { PrimaryProgress } from './primary-progress.ts';
 import type { ServerProbe } from './server-probe.ts';
-import type { NodeView } from './server-sample.ts';
+import type { NodeView, ServerSample } from './server-sample.ts';
 import { serverAlerts, troublesOf, type UsableNode, usableNodes } from './troubles.ts';
 
 export interface ServerWatchDeps {
@@ -26,12 +28,18 @@ export interface ServerWatchDeps {
   readonly log: Log;
 }
 
+const firstAnswersMsMax = 3_000;
+
 /** Asks every server of a site every few seconds who it is and how far it has come, each over one connection of its own. Never rejects. */
 export class ServerWatch {
   readonly #deps: ServerWatchDeps;
   readonly #watches: readonly NodeWatch[];
   readonly #raised = new Map<string, string>();
   #telling: Promise<void> = Promise.resolve();
+  #leader: number | undefined;
+  readonly #progress = new PrimaryProgress();
+  #noted: ServerSample | undefined;
+  readonly #allAsked = Promise.withResolvers<void>();
   #isFirstJudgement = true;
   #seen = '';
 
@@ -52,13 +60,34 @@ export class ServerWatch {
     return usableNodes(this.nodes, this.#expected);
   }
 
+  /** The primary, which the site follows; undefined while none answers. */
+  get leader(): UsableNode | undefined {
+    return leaderOf(this.usable, this.#leader);
+  }
+
+  /** By how many seconds each standby that answers is behind the primary, by its index. */
+  get lagSeconds(): ReadonlyMap<number, number> {
+    const nowMs = this.#deps.clock.monotonicMs();
+    const standbys = this.usable.filter(({ sample }) => sample.role === 'standby');
+    return new Map(standbys.map((node) => [node.index, this.#progress.lagSeconds(node, nowMs)]));
+  }
+
   /** Of the primary, else of another server of the cluster. */
   get pgVersion(): number | undefined {
-    const { usable } = this;
-    return (usable.find(({ sample }) => sample.role === 'primary') ?? usable[0])?.sample.pgVersion;
+    return (this.leader ?? this.usable[0])?.sample.pgVersion;
+  }
+
+  /** Resolves once each server has been asked, or has had its time to answer. */
+  async asked(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    const end = new AbortController();
+    const patience = clock.sleep(firstAnswersMsMax, AbortSignal.any([signal, end.signal])).catch(() => {});
+    await Promise.race([this.#allAsked.promise, patience]);
+    end.abort();
   }
 
   start(): void {
+    if (this.#watches.length === 0) this.#allAsked.resolve();
     for (const watch of this.#watches) watch.start();
   }
 
@@ -77,7 +106,12 @@ export class ServerWatch {
   }
 
   #asked(): void {
+    const { leader } = this;
+    this.#leader = leader?.index ?? this.#leader;
+    if (leader && leader.sample !== this.#noted) this.#progress.note(leader, this.#deps.clock.monotonicMs());
+    this.#noted = leader?.sample;
     const views = this.nodes;
+    if (this.#watches.every(({ isAsked }) => isAsked)) this.#allAsked.resolve();
     const seen = JSON.stringify(
       views.map(({ obstacle, sample }) => [obstacle === undefined, sample?.role, sample?.timeline, sample?.pgVersion]),
     );
@@ -92,7 +126,7 @@ export class ServerWatch {
     const { site, alerts, clock } = this.#deps;
     const nodes = this.#watches.map(({ view, failure }) => ({ ...view, failure }));
     // What an earlier process left stands until everything has been looked at.
-    if (nodes.some(({ sample, failure }) => sample === undefined && failure === undefined)) return;
+    if (!this.#watches.every(({ isAsked }) => isAsked)) return;
     const troubles = troublesOf(nodes, this.#expected, clock.monotonicMs());
     for (const name of serverAlerts) {
       const because = troubles.filter((trouble) => trouble.name === name).map((trouble) => trouble.because);

@@ -13,6 +13,7 @@ import { endLeftoverReceivers } from './leftover-receivers.ts';
 import { lastReceived, mendPartials } from './partial-files.ts';
 import { ReceivewalProcess, receivewalCommand } from './receivewal-process.ts';
 import { connectToServer, type ReceivingServerDeps } from './receiving-server.ts';
+import { startOnNextTimeline } from './start-on-next-timeline.ts';
 import type { ReceivingLife, WayOfReceiving } from './supervised-receiver.ts';
 
 export interface PgReceivewalDeps extends ReceivingServerDeps {
@@ -63,8 +64,11 @@ export class PgReceivewal implements WayOfReceiving {
   }
 
   async #askServer(node: PostgresNode, signal: AbortSignal): Promise<ServerFacts> {
+    const { site, directory, log } = this.#deps;
     const { connection, server } = await connectToServer(node, this.#deps, { applicationName: 'pghoard', signal });
-    await connection.close();
+    await using _connection = connection;
+    const from = await startOnNextTimeline(connection, server, directory);
+    if (from !== undefined) log.info({ site, from }, `all of the timeline before was received; receiving goes on with the next one`);
     return server;
   }
 

@@ -7,9 +7,12 @@ import { backoffMs } from '../../lib/retry.ts';
 import { connect } from '../../postgres/client.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
+import { nodeLabel } from '../../postgres/node-label.ts';
 import type { WalReceiverOptions } from '../options.ts';
 import { DiskGuard, type Pausable, roomForSegment } from './disk-guard.ts';
 import { IncomingWal, type IncomingWalDeps } from './incoming-wal.ts';
+import { makeMissingSlot } from './make-missing-slot.ts';
+import { type NodeOrder, NodeRotation } from './node-order.ts';
 import type { ReceiverStatus, StoredUpTo, WalHole, WalReceiver } from './receiver.ts';
 import { restartAfterHole, restartOnNewTimeline } from './restart-position.ts';
 import { nameSlotHolder } from './slot-holder.ts';
@@ -48,7 +51,10 @@ export interface ReceivingLife {
 export interface SupervisedReceiverDeps extends IncomingWalDeps {
   /** Where received files lie (`xlog_incoming`); made before the receiver starts. */
   readonly directory: string;
-  readonly nodes: readonly PostgresNode[];
+  /** Asked again and again: servers come and go, and change their roles. */
+  readonly order: () => NodeOrder;
+  /** Resolves once it is worth asking for that, and does not take long. Never rejects. */
+  readonly orderKnown: (signal: AbortSignal) => Promise<void>;
   readonly guard: WalReceiverOptions;
   /** A failure that a person should know of; it is repeated as long as it lasts. */
   readonly onTrouble: (error: OperatorError) => void;
@@ -68,8 +74,8 @@ const failuresBeforeAlert = 3;
 /**
  * Keeps receiving, and archives what has arrived whole.
  *
- * Every end is a failure with a cause; receiving is begun again after 0.5 s to 60 s, on the next node if there are several. Where WAL that it needs is
- * gone from all of them, it goes on at once behind the hole.
+ * Every end is a failure with a cause; receiving is begun again after 0.5 s to 60 s, on the next node if there are several, and goes over to the primary as soon
+ * as it is known. Where WAL that it needs is gone from all of them, it goes on at once behind the hole.
  */
 export class SupervisedReceiver implements WalReceiver {
   readonly #deps: SupervisedReceiverDeps;
@@ -79,7 +85,10 @@ export class SupervisedReceiver implements WalReceiver {
   readonly #end = new AbortController();
   #work: Promise<void> = Promise.resolve();
   #pausable: Pausable | undefined;
-  #node = 0;
+  readonly #rotation: NodeRotation;
+  #node: PostgresNode;
+  /** Of one attempt. */
+  #life = new AbortController();
   /** In a row, without having streamed in between. */
   #failures = 0;
   #lastFailure: OperatorError | undefined;
@@ -93,6 +102,8 @@ export class SupervisedReceiver implements WalReceiver {
     this.#latestActivity = deps.clock.now();
     this.#incoming = new IncomingWal(deps);
     this.#guard = new DiskGuard(deps);
+    this.#rotation = new NodeRotation(deps.order);
+    this.#node = this.#rotation.next();
   }
 
   get status(): ReceiverStatus {
@@ -120,7 +131,7 @@ export class SupervisedReceiver implements WalReceiver {
 
   async #run(): Promise<void> {
     await this.#incoming.open();
-    if (this.#deps.nodes.some(({ slot }) => slot === null)) this.#warnWithoutSlot();
+    if (this.#deps.order().nodes.some(({ slot }) => slot === null)) this.#warnWithoutSlot();
     const beats = [this.#again(beatMs, async () => this.#beat())];
     const { min_disk_free_bytes: min, disk_space_check_interval: seconds } = this.#deps.guard;
     if (min !== null) beats.push(this.#again(seconds * 1000, () => this.#guardDisk()));
@@ -128,30 +139,48 @@ export class SupervisedReceiver implements WalReceiver {
   }
 
   async #supervise(): Promise<void> {
-    const { clock, random, log, site, nodes } = this.#deps;
+    const { clock, random, log, site, orderKnown } = this.#deps;
+    await orderKnown(this.#end.signal);
     while (!this.#end.signal.aborted) {
+      this.#life = new AbortController();
+      this.#node = this.#rotation.next();
       const failure = await this.#receive();
       this.#isRunning = false;
       if (this.#end.signal.aborted) return;
+      if (this.#life.signal.aborted) continue;
       this.#failures++;
       if (await this.#wayOut(failure)) continue;
       this.#report(failure);
-      this.#node = (this.#node + 1) % nodes.length;
+      this.#rotation.failed(this.#node, clock.monotonicMs());
       const delayMs = backoffMs(Math.min(this.#failures, 10), restartPolicy, random);
       log.debug({ site, delayMs: Math.round(delayMs) }, `${this.#way.program} is started again after a while`);
-      await clock.sleep(delayMs, this.#end.signal).catch(() => {});
+      await clock.sleep(delayMs, AbortSignal.any([this.#end.signal, this.#life.signal])).catch(() => {});
     }
+  }
+
+  /** Whatever it does now, be it to wait for the old primary to come back: it begins anew with the new one. */
+  #followPrimary(): void {
+    const { clock, log, site } = this.#deps;
+    const primary = this.#life.signal.aborted ? undefined : this.#rotation.leaderInsteadOf(this.#node, clock.monotonicMs());
+    if (primary === undefined) return;
+    log.info({ site }, `receiving goes over to ${nodeLabel(primary.conninfo)}, which is the primary`);
+    this.#life.abort();
+  }
+
+  /** Where there is only one server, a slot that is missing is a mistake that somebody has to see. */
+  get #mayMakeSlot(): boolean {
+    return this.#rotation.size > 1 && this.#rotation.isLeader(this.#node);
   }
 
   /** Resolves to why WAL is not being received any more, or could not be. */
   async #receive(): Promise<OperatorError> {
     const failure = await this.#live();
-    return failure.code === 'slot-in-use' ? nameSlotHolder(failure, this.#currentNode, this.#end.signal) : failure;
+    return failure.code === 'slot-in-use' ? nameSlotHolder(failure, this.#node, this.#end.signal) : failure;
   }
 
   async #live(): Promise<OperatorError> {
     try {
-      return await this.#way.receive(this.#currentNode, this.#beginLife());
+      return await this.#way.receive(this.#node, this.#beginLife());
     } catch (error) {
       if (isOperatorError(error)) return error;
       // Anything else must not end the supervision for good.
@@ -163,9 +192,10 @@ export class SupervisedReceiver implements WalReceiver {
 
   #beginLife(): ReceivingLife {
     let own: Pausable | undefined;
+    const signal = AbortSignal.any([this.#end.signal, this.#life.signal]);
     return {
-      signal: this.#end.signal,
-      waitForRoom: (segmentBytes) => this.#guard.waitForRoom(roomForSegment(segmentBytes), (why) => this.#waits(why), this.#end.signal),
+      signal,
+      waitForRoom: (segmentBytes) => this.#guard.waitForRoom(roomForSegment(segmentBytes), (why) => this.#waits(why), signal),
       began: (pausable) => (this.#pausable = own = pausable),
       settled: (from) => {
         if (own !== undefined && own === this.#pausable && !own.isPaused) this.#settled(from);
@@ -173,18 +203,15 @@ export class SupervisedReceiver implements WalReceiver {
     };
   }
 
-  get #currentNode(): PostgresNode {
-    return this.#deps.nodes[this.#node] as PostgresNode;
-  }
-
   /** Tries what can be done about a failure beside repeating; true where receiving shall begin again at once. */
   async #wayOut(failure: OperatorError): Promise<boolean> {
-    const { nodes, directory, log, site, clock } = this.#deps;
+    const { directory, log, site, clock } = this.#deps;
+    if (failure.code === 'slot-missing' && this.#mayMakeSlot) return makeMissingSlot(this.#node, { site, log, signal: this.#end.signal });
     const isRemoved = ['wal-removed', 'slot-lost'].includes(failure.code);
     if (!isRemoved && failure.code !== 'wal-diverged') return false;
-    if (isRemoved && this.#failures < nodes.length) return false;
+    if (isRemoved && this.#failures < this.#rotation.size) return false;
     try {
-      const { conninfo, slot } = this.#currentNode;
+      const { conninfo, slot } = this.#node;
       await using connection = await connect(conninfo, { replication: true, applicationName: 'pghoard', signal: this.#end.signal });
       if (isRemoved) {
         this.#report(failure);
@@ -212,6 +239,7 @@ export class SupervisedReceiver implements WalReceiver {
     this.#isRunning = true;
     this.#failures = 0;
     this.#lastFailure = undefined;
+    this.#rotation.succeeded(this.#node);
     this.#because = `receiving since ${from}`;
     log.info({ site }, `receiving WAL from ${from}`);
     onRunning();
@@ -230,6 +258,7 @@ export class SupervisedReceiver implements WalReceiver {
 
   #beat(): void {
     if (this.#isRunning) this.#latestActivity = this.#deps.clock.now();
+    this.#followPrimary();
   }
 
   /** Repeats `work` to the end, whatever comes of it. */

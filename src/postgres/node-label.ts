@@ -1,4 +1,4 @@
-import { type ConnInfo, splitHosts } from '../../postgres/conninfo.ts';
+import { type ConnInfo, splitHosts } from './conninfo.ts';
 
 const portDefault = '5432';
 
