@@ -41,6 +41,18 @@ test('WAL before every base backup goes, whatever its timeline; nothing else doe
   );
 });
 
+test('WAL of a timeline that no base backup has reached stays as long as it may be in use', async () => {
+  const catalog = await makeStoredSite(backups, [...orphans, '000000030000000000000001']);
+  assert.equal((await cleanUpWal(catalog, [], { signal })).files, 4);
+  assert.deepEqual(
+    (await storedKeys(catalog)).filter((key) => key.startsWith('xlog/')),
+    ['xlog/000000030000000000000001'],
+  );
+  const later = new Date(Date.now() + 30 * 86_400_000).toISOString();
+  await putObject(catalog, catalog.keys.basebackupMain('later'), { 'start-time': later, 'start-wal-segment': '000000020000000000000009' });
+  assert.equal((await cleanUpWal(catalog, [], { signal })).files, 1);
+});
+
 test('a dry run tells the same and deletes nothing', async () => {
   const catalog = await makeStoredSite(backups, [...orphans, ...needed]);
   const before = await storedKeys(catalog);

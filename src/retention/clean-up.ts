@@ -5,6 +5,8 @@ import { type PrunedWal, pruneWal, type WalPruneOptions } from './prune-wal.ts';
 import { retainable } from './retainable.ts';
 import type { WalNeeds } from './wal-need.ts';
 
+/** Later than all of them, as no rule asks for it. */
+const anyTime = new Date(8.64e15);
 const keepAll: RetentionRules = { countMax: undefined, ageDaysMax: undefined, countMin: 1, intervalHours: 0 };
 
 /**
@@ -32,7 +34,7 @@ function walNeededByAll(listings: readonly BasebackupListing[], storeName: strin
     );
   }
   const backups = listings.flatMap(({ entries }) => entries.map((entry) => retainable(entry)));
-  const { wal } = decideRetention(backups, keepAll, new Date(0));
+  const { wal } = decideRetention(backups, keepAll, anyTime);
   if (wal !== undefined) return wal;
   throw new OperatorError('basebackup-missing', `nothing is deleted: there is no base backup in ${storeName}`, {
     hint: 'Without one it cannot be known which WAL a running base backup will need. Take one first.',

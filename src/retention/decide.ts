@@ -94,7 +94,7 @@ export function decideRetention(backups: readonly RetainableBackup[], rules: Ret
     const wal = reasons.length > 0 ? 'onwards' : backup.holdsItsWal ? 'none' : 'its own';
     return { name, stays: true, because: because.join('; '), wal };
   });
-  return { backups: verdicts, doomed: verdicts.filter(({ stays }) => !stays), wal: walNeedsOf(order, verdicts), time };
+  return { backups: verdicts, doomed: verdicts.filter(({ stays }) => !stays), wal: walNeedsOf(order, verdicts, time), time };
 }
 
 /**
@@ -167,7 +167,7 @@ function periodsOf(order: readonly Placed<RetainableBackup>[], { keep, timeZone 
   );
 }
 
-function walNeedsOf(order: readonly Placed<RetainableBackup>[], verdicts: readonly BackupVerdict[]): WalNeeds | undefined {
+function walNeedsOf(order: readonly Placed<RetainableBackup>[], verdicts: readonly BackupVerdict[], now: Date): WalNeeds | undefined {
   const kept = order.filter((_, index) => verdicts[index]?.stays).map(({ backup }) => backup);
   const newest = order.at(-1);
   if (newest === undefined) return undefined;
@@ -175,7 +175,7 @@ function walNeedsOf(order: readonly Placed<RetainableBackup>[], verdicts: readon
   return {
     needs: inOrderOfBeginning(kept.flatMap((backup) => needOf(backup, kinds.get(backup.name)))),
     newestTimeline: kept.map(({ startWalSegment }) => startWalSegment.slice(0, 8)).reduce((a, b) => (a > b ? a : b), ''),
-    strandedSince: new Date(newest.time.getTime() - strandedMs),
+    strandedSince: new Date(Math.min(newest.time.getTime(), now.getTime()) - strandedMs),
   };
 }
 

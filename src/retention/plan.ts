@@ -15,7 +15,7 @@ export interface RetentionPlan {
   readonly decision: RetentionDecision;
   /** What is needed of the WAL by everybody; undefined: all stays. */
   readonly needs: WalNeeds | undefined;
-  /** Empty where it was not looked for. */
+  /** All stored WAL. */
   readonly survey: readonly WalStretch[];
   /** What stays that would go if the newest base backup could be restored, and why: then nothing goes. */
   readonly waitsFor: string | undefined;

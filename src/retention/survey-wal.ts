@@ -26,15 +26,15 @@ export interface StoredWalFile extends ObjectInfo {
 
 /** All stored WAL in as many stretches as there are fates, however many files there are. Undefined needs: all stays. */
 export async function surveyWal(catalog: Catalog, needs: WalNeeds | undefined, signal: AbortSignal): Promise<readonly WalStretch[]> {
-  const stretches: WalStretch[] = [];
-  let folder = '';
+  const stretches: Mutable<WalStretch>[] = [];
+  let kind = '';
   for await (const file of storedWal(catalog, signal)) {
     const verdict = verdictOn(file, needs);
     const last = stretches.at(-1);
-    const isNext = folder === folderOf(file) && last?.to.slice(0, 8) === file.name.slice(0, 8) && isSame(last, verdict);
-    folder = folderOf(file);
-    if (last !== undefined && isNext) stretches[stretches.length - 1] = withFile(last, file);
-    else stretches.push(withFile({ ...verdict, ...emptyAt(file) }, file));
+    const kindOfFile = kindAndTimeline(file);
+    if (last !== undefined && kind === kindOfFile && last.stays === verdict.stays && last.because === verdict.because) extend(last, file);
+    else stretches.push(beginWith(file, verdict));
+    kind = kindOfFile;
   }
   return stretches;
 }
@@ -61,25 +61,22 @@ function segmentOf(name: string): string | undefined {
   return kind === 'segment' || kind === 'partial' ? name.slice(0, 24) : parseBeginningName(name)?.segment;
 }
 
-function emptyAt({ name, lastModified }: StoredWalFile) {
-  return { from: name, to: name, files: 0, bytes: 0, storedFirst: lastModified, storedLast: lastModified };
+/** Its folder, and its timeline. */
+function kindAndTimeline({ key, name }: StoredWalFile): string {
+  return key.slice(0, 8 - name.length);
 }
 
-function withFile(stretch: WalStretch, { name, size, lastModified }: StoredWalFile): WalStretch {
-  return {
-    ...stretch,
-    to: name,
-    files: stretch.files + 1,
-    bytes: stretch.bytes + size,
-    storedFirst: lastModified < stretch.storedFirst ? lastModified : stretch.storedFirst,
-    storedLast: lastModified > stretch.storedLast ? lastModified : stretch.storedLast,
-  };
+function beginWith({ name, size, lastModified }: StoredWalFile, { stays, because }: WalVerdict): Mutable<WalStretch> {
+  return { stays, because, from: name, to: name, files: 1, bytes: size, storedFirst: lastModified, storedLast: lastModified };
 }
 
-function isSame(a: WalVerdict, b: WalVerdict): boolean {
-  return a.stays === b.stays && a.because === b.because;
+/** In place: there may be millions of files. */
+function extend(stretch: Mutable<WalStretch>, { name, size, lastModified }: StoredWalFile): void {
+  stretch.to = name;
+  stretch.files++;
+  stretch.bytes += size;
+  if (lastModified < stretch.storedFirst) stretch.storedFirst = lastModified;
+  if (lastModified > stretch.storedLast) stretch.storedLast = lastModified;
 }
 
-function folderOf({ key, name }: StoredWalFile): string {
-  return key.slice(0, -name.length);
-}
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };

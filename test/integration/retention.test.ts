@@ -65,7 +65,34 @@ test('a third base backup makes the first one go, with its WAL; the second one a
   const isTold = () => new RegExp(`${startOfThird}.* is missing`).test(site.daemon.log);
   await waitFor(isTold, { withinMs: 30_000, what: () => `the hole is told:\n${site.daemon.log}` });
   assert.doesNotMatch(site.daemon.log, new RegExp(`${between}.* is missing`), 'what is not kept is no hole');
+
+  await site.daemon.reconfigure({ site: { basebackup_count: 9, keep: undefined } });
+  for (const key of await keysBelow(catalog, catalog.keys.preservationPrefix)) await catalog.store.delete(key);
+  const last = [await site.basebackup(), await site.basebackup()].at(-1) ?? '';
+  await site.archiveAll();
+  await site.daemon.reconfigure({ site: { basebackup_count: 1 } });
+  await waitFor(async () => (await alertsOf(site)).includes('retention_confirmation'), {
+    withinMs: 60_000,
+    what: () => `more than half is asked for:\n${site.daemon.log}`,
+  });
+  const confirm = (...digest: string[]) => runOurs('pghoard', ['retention', '--config', site.daemon.configFile, '--confirm', ...digest]);
+  const other = await confirm('0123456789ab');
+  assert.deepEqual([other.code, /retention-not-pending/.test(other.stderr)], [1, true]);
+  assert.equal((await catalog.basebackups()).entries.length, 4, 'nothing goes until then');
+  const confirmed = await confirm();
+  assert.deepEqual([confirmed.code, confirmed.stderr], [0, '']);
+  assert.match(confirmed.stdout, /^Confirmed [0-9a-f]{12}: 3 of 4 base backups would be deleted/);
+  await waitFor(async () => (await catalog.basebackups()).entries.map(({ name }) => name).join() === last, {
+    withinMs: 30_000,
+    what: () => `they go:\n${site.daemon.log}`,
+  });
+  await waitFor(async () => !(await alertsOf(site)).includes('retention_confirmation'), { withinMs: 30_000, what: 'the alert goes' });
 });
+
+async function alertsOf(site: TestSite): Promise<string[]> {
+  const status = (await (await site.daemon.request('GET', '/status')).json()) as { pghoard: { alerts: { name: string }[] } };
+  return status.pghoard.alerts.map(({ name }) => name);
+}
 
 /** As if the base backup had been taken yesterday. */
 async function makeADayOlder({ store, keys }: Catalog, name: string): Promise<void> {
