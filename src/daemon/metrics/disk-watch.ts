@@ -5,6 +5,8 @@ import type { Sample } from './registry.ts';
 
 /** How far back the forecast looks. */
 const windowMs = 30 * 60_000;
+/** A disk of another host that is gone may never answer. */
+const answerMsMax = 2_000;
 
 /** A directory on a disk of this host. */
 export interface DiskPlace {
@@ -23,15 +25,33 @@ interface WatchedDisk extends DiskPlace {
 export class DiskWatch {
   readonly #clock: Clock;
   #disks = new Map<string, WatchedDisk>();
+  readonly #looking = new Map<string, Promise<void>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** What cannot be looked at, such as a disk that is not mounted, is left out until it can. */
+  /** What cannot be looked at, such as a disk that is not mounted or does not answer, is left out until it can. */
   async look(places: readonly DiskPlace[]): Promise<void> {
-    const disks = await Promise.all(places.map((place) => this.#lookAt(place)));
-    this.#disks = new Map(disks.flatMap((disk) => (disk ? [[keyOf(disk), disk] as const] : [])));
+    const earlier = this.#disks;
+    const disks = new Map<string, WatchedDisk>();
+    for (const place of places) {
+      const key = keyOf(place);
+      const answered = async () => {
+        const disk = await this.#lookAt(place, earlier.get(key)?.samples ?? []);
+        if (disk) disks.set(key, disk);
+      };
+      if (!this.#looking.has(key))
+        this.#looking.set(
+          key,
+          answered().finally(() => this.#looking.delete(key)),
+        );
+    }
+    const enough = new AbortController();
+    const patience = this.#clock.sleep(answerMsMax, enough.signal).catch(() => {});
+    await Promise.race([patience, Promise.all(this.#looking.values())]);
+    enough.abort();
+    this.#disks = disks;
   }
 
   samples(): Sample[] {
@@ -45,11 +65,10 @@ export class DiskWatch {
     });
   }
 
-  async #lookAt(place: DiskPlace): Promise<WatchedDisk | undefined> {
+  async #lookAt(place: DiskPlace, earlier: readonly DiskSample[]): Promise<WatchedDisk | undefined> {
     try {
       const { bavail, blocks, bsize } = await statfs(place.path);
       const atMs = this.#clock.monotonicMs();
-      const earlier = this.#disks.get(keyOf(place))?.samples ?? [];
       const samples = [...earlier.filter((sample) => atMs - sample.atMs <= windowMs), { atMs, freeBytes: bavail * bsize }];
       return { ...place, sizeBytes: blocks * bsize, samples };
     } catch {

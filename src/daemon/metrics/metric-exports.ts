@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { explain, messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { Statsd } from '../../lib/statsd.ts';
 import type { MetricsGlobalOptions } from './options.ts';
@@ -8,6 +9,11 @@ import type { Measurement, MetricRegistry } from './registry.ts';
 
 /** Gauges that nothing sets are told, and everything is pushed, so often. */
 const tellMs = 10_000;
+const pushMsMax = 10_000;
+/** The end of the daemon, or a reload, waits for a gateway no longer. */
+const lastPushMsMax = 2_000;
+
+const nobody: MetricsGlobalOptions = { statsd: null, prometheus: null, pushgateway: null };
 
 export interface MetricExportsDeps {
   readonly registry: MetricRegistry;
@@ -23,7 +29,7 @@ export interface MetricExportsDeps {
 /** What is measured goes to those whom the configuration names; all of them are told everything. Where it names nobody, nothing is done. */
 export class MetricExports {
   readonly #deps: MetricExportsDeps;
-  #options: MetricsGlobalOptions = { statsd: null, prometheus: null, pushgateway: null };
+  #options = nobody;
   #statsd: Statsd | undefined;
   #pushgateway: Pushgateway | undefined;
   #end = new AbortController();
@@ -56,30 +62,39 @@ export class MetricExports {
 
   /** A last time everything is told. */
   async close(): Promise<void> {
+    const { registry, rest } = this.#deps;
     this.#end.abort();
     await this.#telling;
-    if (this.#pushgateway) await this.#pushgateway.push(this.#deps.registry.families());
-    this.#deps.rest();
-    this.#deps.registry.listen(undefined);
+    await this.#pushgateway?.push(registry.families(), lastPushMsMax);
+    rest();
+    registry.listen(undefined);
     await this.#statsd?.close();
     this.#statsd = undefined;
     this.#pushgateway = undefined;
-    this.#options = { statsd: null, prometheus: null, pushgateway: null };
+    this.#options = nobody;
   }
 
   async #tellAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#deps;
+    const { clock, log } = this.#deps;
+    let failure = '';
     while (!signal.aborted) {
-      await this.#tell();
+      try {
+        await this.#tell(signal);
+        failure = '';
+      } catch (error) {
+        // Backups must not end because of what only watches them.
+        if (messageOf(error) !== failure) log.error({}, `metrics are not told: ${explain(error)}`);
+        failure = messageOf(error);
+      }
       await clock.sleep(tellMs, signal).catch(() => {});
     }
   }
 
-  async #tell(): Promise<void> {
+  async #tell(signal: AbortSignal): Promise<void> {
     const { registry, look } = this.#deps;
     await look();
     if (this.#statsd) for (const sample of registry.samples()) this.#send(sample);
-    await this.#pushgateway?.push(registry.families());
+    await this.#pushgateway?.push(registry.families(), pushMsMax, signal);
   }
 
   #send({ definition: { name, kind }, value, tags }: Measurement): void {

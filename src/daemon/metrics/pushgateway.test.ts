@@ -45,7 +45,7 @@ function make(options: Partial<PushgatewayOptions> & { readonly endpoint: string
 test('everything goes in one request per instance: the configured one, else the site, else this host', async () => {
   await using target = await startGateway();
   const { gateway, said } = make({ endpoint: `http://${target.at}/base/`, tags: { dc: 'x' } });
-  await gateway.push([familyOf('a', 'b', 'a', undefined)]);
+  await gateway.push([familyOf('a', 'b', 'a', undefined)], 5_000);
   assert.deepEqual(
     target.pushed.map(({ path, body }) => [path, body.split('\n').slice(1)]),
     [
@@ -58,12 +58,12 @@ test('everything goes in one request per instance: the configured one, else the 
     ],
   );
   const named = make({ endpoint: `http://user:p%40ss@${target.at}`, job: 'a/b', instance: 'here & there' });
-  await named.gateway.push([familyOf('a', undefined)]);
+  await named.gateway.push([familyOf('a', undefined)], 5_000);
   const last = target.pushed.at(-1);
   assert.equal(last?.path, 'POST /metrics/job@base64/YS9i/instance/here%20%26%20there');
   assert.equal(last.authorization, `Basic ${Buffer.from('user:p@ss').toString('base64')}`);
   const tagged = make({ endpoint: `http://${target.at}`, tags: { site: 'by tag' } });
-  await tagged.gateway.push([familyOf(undefined)]);
+  await tagged.gateway.push([familyOf(undefined)], 5_000);
   assert.equal(target.pushed.at(-1)?.path, 'POST /metrics/job/pghoard/instance/by%20tag');
   assert.deepEqual([...said, ...named.said], []);
 });
@@ -72,13 +72,13 @@ test('a gateway that fails is told once, without secrets, and again when it is w
   let status = 500;
   await using target = await startGateway((response) => response.writeHead(status).end('no room'));
   const { gateway, said, failures } = make({ endpoint: `http://user:hidden@${target.at}` });
-  for (let i = 0; i < 3; i++) await gateway.push([familyOf('a')]);
+  for (let i = 0; i < 3; i++) await gateway.push([familyOf('a')], 5_000);
   assert.deepEqual(said, [
     `metrics cannot be pushed; they are counted on, and pushed once they can be {"pushgateway":"${target.at}","because":"it answered 500: no room"}`,
   ]);
   assert.equal(failures(), 3);
   status = 202;
-  for (let i = 0; i < 2; i++) await gateway.push([familyOf('a')]);
+  for (let i = 0; i < 2; i++) await gateway.push([familyOf('a')], 5_000);
   assert.deepEqual(said.slice(1), [`metrics are pushed again {"pushgateway":"${target.at}"}`]);
 });
 
@@ -86,7 +86,7 @@ test('nobody at the endpoint, or a page of somebody else, harms nobody', async (
   await using target = await startGateway((response) => response.writeHead(302, { location: 'http://127.0.0.1:9/' }).end());
   for (const at of [target.at, '127.0.0.1:9']) {
     const { gateway, said } = make({ endpoint: `http://${at}` });
-    await gateway.push([familyOf('a')]);
+    await gateway.push([familyOf('a')], 5_000);
     assert.equal(said.length, 1);
   }
 });

@@ -5,8 +5,6 @@ import type { PushgatewayOptions } from './options.ts';
 import { prometheusText } from './prometheus-text.ts';
 import type { MetricFamily } from './registry.ts';
 
-const answerMsMax = 5_000;
-
 export interface PushgatewayDeps {
   /** Name of this host. */
   readonly host: string;
@@ -31,15 +29,18 @@ export class Pushgateway {
     this.#headers = { 'content-type': 'text/plain; version=0.0.4', ...headers };
   }
 
-  /** Never rejects: the log says when pushing begins to fail, and when it is well again. */
-  async push(families: readonly MetricFamily[]): Promise<void> {
+  /** Never rejects: the log says when pushing begins to fail, and when it is well again. `signal`: ends it, and says nothing of the gateway. */
+  async push(families: readonly MetricFamily[], msMax: number, signal?: AbortSignal): Promise<void> {
     const { log, onFailure } = this.#deps;
     const pushgateway = this.#base.host;
+    const limit = AbortSignal.timeout(msMax);
     try {
-      for (const [instance, part] of this.#byInstance(families)) await this.#post(instance, part);
+      const either = signal ? AbortSignal.any([signal, limit]) : limit;
+      for (const [instance, part] of this.#byInstance(families)) await this.#post(instance, part, either);
       if (this.#isFailing) log.info({ pushgateway }, 'metrics are pushed again');
       this.#isFailing = false;
     } catch (error) {
+      if (signal?.aborted) return;
       onFailure?.();
       if (!this.#isFailing)
         log.warn({ pushgateway, because: whyOf(error) }, 'metrics cannot be pushed; they are counted on, and pushed once they can be');
@@ -60,12 +61,11 @@ export class Pushgateway {
     return parts;
   }
 
-  async #post(instance: string, families: readonly MetricFamily[]): Promise<void> {
+  async #post(instance: string, families: readonly MetricFamily[], signal: AbortSignal): Promise<void> {
     const { job, tags } = this.#options;
     const url = new URL(this.#base);
     url.pathname = `${url.pathname.replace(/\/$/, '')}/metrics/${grouping('job', job)}/${grouping('instance', instance)}`;
     const body = prometheusText(families, tags);
-    const signal = AbortSignal.timeout(answerMsMax);
     const answer = await fetch(url, { method: 'POST', headers: this.#headers, body, redirect: 'error', signal });
     const said = (await answer.text()).trim().slice(0, 200);
     if (!answer.ok) throw new Error(`it answered ${answer.status}: ${said}`);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { RecordedMetrics } from '../../../test/support/recorded-metrics.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
-import { noMetrics } from '../../lib/metrics.ts';
 import { systemRandom } from '../../lib/random.ts';
 import { IncomingWal } from './incoming-wal.ts';
 
@@ -19,6 +19,7 @@ class Bench implements AsyncDisposable {
   readonly directory: string;
   /** What archiving a file does. */
   behaviour: (name: string) => Promise<unknown> = async () => {};
+  readonly metrics = new RecordedMetrics();
   readonly #stop = new AbortController();
   readonly #scratch: TemporaryDirectory;
 
@@ -38,7 +39,7 @@ class Bench implements AsyncDisposable {
       },
       clock: systemClock,
       random: systemRandom,
-      metrics: noMetrics,
+      metrics: this.metrics,
       log: silentLog,
       signal: this.#stop.signal,
     });
@@ -214,4 +215,21 @@ test('clearing archives everything and leaves nothing, or says what it waits for
   await bench.put(name(4));
   await assert.rejects(bench.incoming.clear(), { code: 'wal-waiting' });
   assert.deepEqual(await bench.files(), [name(4)]);
+});
+
+test('WAL that cannot be removed after it was stored, or looked for, is counted', async () => {
+  await using bench = await Bench.open();
+  bench.behaviour = async (file) => {
+    if (file !== name(1)) return;
+    await rm(join(bench.directory, file));
+    await mkdir(join(bench.directory, file));
+  };
+  await bench.put(name(1), name(2));
+  await bench.look();
+  const failed = (exception: string, where: string) => `pghoard.exception{exception=${exception},where=${where}} +1`;
+  assert.deepEqual(bench.metrics.taken(), [failed('ERR_FS_EISDIR', 'wal_file_deleter_delete_unneeded_files')]);
+  const tools = { clock: systemClock, random: systemRandom, metrics: bench.metrics, log: silentLog, signal: AbortSignal.abort() };
+  const lost = new IncomingWal({ site: 'main', directory: join(bench.directory, 'x'.repeat(300)), archive: async () => {}, ...tools });
+  await lost.run(AbortSignal.abort());
+  assert.deepEqual(bench.metrics.taken(), [failed('ENAMETOOLONG', 'wal_file_deleter_run')]);
 });
