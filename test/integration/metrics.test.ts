@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { healthDocument } from '../../src/daemon/health/health-document.ts';
 import { prometheusName } from '../../src/daemon/metrics/metric-definition.ts';
 import { metricTable } from '../../src/daemon/metrics/metric-table.ts';
 import { runProgram } from '../../src/lib/subprocess.ts';
@@ -206,6 +207,31 @@ test('the health of a site is told in numbers', async () => {
   assert.equal(await valueOf('pghoard_alert', `alert="configuration_error",site="${siteName}"`), 0);
   assert.equal(await valueOf('pghoard_basebackups', `site="${siteName}"`), 1);
   assert.equal(await valueOf('pghoard_restorable', 'site="gone"'), 0);
+});
+
+test('numbers and /SITE/status tell the same (fault row 119)', async () => {
+  for (const site of [siteName, 'delta', 'away', 'gone', 'full']) {
+    // What changes between the two questions is asked again.
+    const isSame = async () => {
+      const told = healthDocument.parse(await (await ask('GET', `/${site}/status`)).json());
+      const number = (name: string) => valueOf(`pghoard_${name}`, `site="${site}"`);
+      assert.equal(await valueOf('pghoard_verdict', `site="${site}",verdict="${told.verdict.is}"`), 1, `${site}: ${told.verdict.is}`);
+      assert.equal(await number('restorable'), Number(told.restorable.is));
+      const { count, restorable, bytes, failures } = told.basebackups;
+      assert.deepEqual(
+        [await number('basebackups'), await number('basebackups_restorable')],
+        [count ?? undefined, restorable ?? undefined],
+      );
+      assert.deepEqual(
+        [await number('basebackups_size_bytes'), await number('basebackup_failures_in_a_row')],
+        [bytes ?? undefined, failures],
+      );
+      for (const { name } of told.alerts)
+        assert.equal(await valueOf('pghoard_alert', `alert="${name}",site="${site}"`), 1, `${site}: ${name}`);
+      return true;
+    };
+    await waitFor(isSame, { withinMs, what: `both tell the same of ${site}` });
+  }
 });
 
 test('promtool finds nothing to say about what is told', async () => {
