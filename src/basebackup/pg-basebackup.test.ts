@@ -4,7 +4,7 @@ import { isOperatorError } from '../lib/errors.ts';
 import { PgBasebackup, type PgBasebackupCommand, pgBasebackupCommand } from './pg-basebackup.ts';
 
 const never = new AbortController().signal;
-const options = { pgdata: '-', withWal: false, manifest: true };
+const options = { passwordFile: '/spool/pgpass', pgdata: '-', withWal: false, manifest: true };
 
 /** A shell in the place of pg_basebackup. */
 function script(text: string): PgBasebackupCommand {
@@ -17,7 +17,7 @@ async function drain(program: PgBasebackup): Promise<string> {
   return text;
 }
 
-test('the command line holds no password; the environment does', () => {
+test('the command line holds no password; the environment says where it is', () => {
   const node = { host: "it's here", port: '5433', user: 'backup', password: 'secret', dbname: 'postgres' };
   const { args, env } = pgBasebackupCommand('/usr/bin/pg_basebackup', { ...options, node });
   assert.deepEqual(args, [
@@ -30,16 +30,16 @@ test('the command line holds no password; the environment does', () => {
     '--checkpoint=fast',
     String.raw`--dbname=dbname='replication' host='it\'s here' port='5433' user='backup'`,
   ]);
-  assert.deepEqual(env, { LC_ALL: 'C', PGPASSWORD: 'secret' });
+  assert.deepEqual(env, { LC_ALL: 'C', PGPASSFILE: '/spool/pgpass' });
 });
 
 test('without a password of its own the environment and password files decide', () => {
   const { env } = pgBasebackupCommand('pg_basebackup', { ...options, node: { host: 'h' } });
-  assert.equal('PGPASSWORD' in env, false);
+  assert.equal('PGPASSFILE' in env, false);
 });
 
 test('WAL is fetched where the backup is to stand alone; a directory gets neither manifest nor sync', () => {
-  const { args } = pgBasebackupCommand('pg_basebackup', { node: {}, pgdata: '/spool/x', withWal: true, manifest: false });
+  const { args } = pgBasebackupCommand('pg_basebackup', { ...options, node: {}, pgdata: '/spool/x', withWal: true, manifest: false });
   for (const arg of ['--wal-method=fetch', '--no-manifest', '--no-sync', '--pgdata=/spool/x']) assert.ok(args.includes(arg), arg);
 });
 

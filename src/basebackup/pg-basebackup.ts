@@ -12,16 +12,22 @@ const killDelayMs = 2000;
 export interface PgBasebackupCommand {
   readonly file: string;
   readonly args: readonly string[];
-  /** Added to the environment; holds the password. */
+  /** Added to the environment. */
   readonly env: Readonly<Record<string, string>>;
 }
 
+export interface PgBasebackupOptions {
+  readonly node: ConnInfo;
+  /** Where its password is lent. */
+  readonly passwordFile: string;
+  readonly pgdata: string;
+  readonly withWal: boolean;
+  readonly manifest: boolean;
+}
+
 /** How to call pg_basebackup. */
-export function pgBasebackupCommand(
-  file: string,
-  options: { readonly node: ConnInfo; readonly pgdata: string; readonly withWal: boolean; readonly manifest: boolean },
-): PgBasebackupCommand {
-  const { dbname, env } = programLogin('pg_basebackup', options.node);
+export function pgBasebackupCommand(file: string, options: PgBasebackupOptions): PgBasebackupCommand {
+  const { dbname, env } = programLogin('pg_basebackup', options.node, options.passwordFile);
   return {
     file,
     args: [

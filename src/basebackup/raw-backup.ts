@@ -5,6 +5,7 @@ import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { parseBackupLabel } from '../postgres/backup-label.ts';
 import { connectToFirst } from '../postgres/connect-to-first.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
+import { lendPassword } from '../postgres/program-login.ts';
 import { findProgram } from '../postgres/programs.ts';
 import { readServerFacts } from '../postgres/replication.ts';
 import { majorOf } from '../postgres/versions.ts';
@@ -20,6 +21,8 @@ export interface RawPlan {
   readonly cluster: Applicant;
   readonly serverVersion: number;
   readonly begunAt: Date;
+  /** The password that pg_basebackup connects with, to be disposed of once it has ended. What fails takes it along. */
+  readonly password: AsyncDisposable;
 }
 
 /** Asks the server for its version, finds a pg_basebackup that fits, and refuses what the result could not hold. */
@@ -35,11 +38,14 @@ export async function planRawBackup(backup: RunningBackup, pgdata: string, optio
   await deps.admit(cluster, signal);
   deps.log.info({ server: connection.target, pgVersion: serverVersion }, 'pg_basebackup copies the cluster');
   const program = await findProgram('pg_basebackup', { ...given(job.programs), major: majorOf(serverVersion) });
-  const command = pgBasebackupCommand(program.path, { node: node ?? {}, pgdata, withWal: job.withWal, ...options });
-  return { command, cluster, serverVersion, begunAt: deps.clock.now() };
+  const passwordFile = join(backup.directory, 'pgpass');
+  const login = { node: node ?? {}, passwordFile };
+  const command = pgBasebackupCommand(program.path, { ...login, pgdata, withWal: job.withWal, ...options });
+  const password = await lendPassword(login.node, passwordFile);
+  return { command, cluster, serverVersion, begunAt: deps.clock.now(), password };
 }
 
-export function describeRawBackup(backup: RunningBackup, plan: RawPlan, path: string, sealed: RawResult): MainObject {
+export function describeRawBackup(backup: RunningBackup, plan: Omit<RawPlan, 'password'>, path: string, sealed: RawResult): MainObject {
   const { job, deps, name } = backup;
   const label = parseBackupLabel(sealed.label, { startTimeFallback: plan.begunAt });
   const metadata = mainObjectMetadata(job, sealed, {

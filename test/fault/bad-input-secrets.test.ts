@@ -6,35 +6,11 @@ import { test } from 'node:test';
 import { runOurs } from '../support/commands.ts';
 import { siteName, TestDaemon } from '../support/daemon.ts';
 import { TestPostgres } from '../support/postgres.ts';
-import { descendantsOf } from '../support/process-tree.ts';
+import { ProcessSpy } from '../support/process-spy.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const secrets = { conninfo: 'conninfo-S3cret', web: 'webserver-S3cret' };
-
-/** Collects the command lines of all processes below these as long as it lives: everybody on the machine sees them. */
-class ProcessSpy implements Disposable {
-  readonly commandLines = new Set<string>();
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(...roots: readonly number[]) {
-    this.#timer = setInterval(() => {
-      for (const root of roots) for (const pid of [root, ...descendantsOf(root)]) this.#look(pid);
-    }, 5);
-  }
-
-  #look(pid: number): void {
-    try {
-      this.commandLines.add(readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' '));
-    } catch {
-      // It has ended.
-    }
-  }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-  }
-}
 
 /** Files below a directory that others than their owner may read, with what they hold. */
 function widelyReadable(directory: string): [path: string, text: string][] {
@@ -62,6 +38,7 @@ test('a whole life at log level DEBUG tells no password and no private key to an
     global: { ...credentials, log_level: 'DEBUG' },
   });
   using spy = new ProcessSpy(process.pid);
+  using childrenSpy = new ProcessSpy(daemon.pid ?? 0);
   const environment = `PGHOARD_USERNAME=ann PGHOARD_PASSWORD=${secrets.web}`;
   const script = join(scratch.path, 'archive.sh');
   await writeFile(script, `#!/bin/sh\nexport ${environment}\nexec ${daemon.archiveCommand.replace('%f', '"$1"')}\n`);
@@ -99,13 +76,15 @@ test('a whole life at log level DEBUG tells no password and no private key to an
   await waitForLog(daemon, logBefore, /base backup failed/);
   await daemon.stop('SIGTERM');
   outputs.push(daemon.log, await readFile(join(daemon.directory, 'state.json'), 'utf8'));
-  outputs.push(...alertsOf(daemon), [...spy.commandLines].join('\n'));
+  outputs.push(...alertsOf(daemon), ...spy.commandLines, ...childrenSpy.environments);
 
   const privateKey = privateKeyOf(await readFile(daemon.configFile, 'utf8'));
   const forbidden = [secrets.conninfo, secrets.web, Buffer.from(`ann:${secrets.web}`).toString('base64'), privateKey];
   const everything = outputs.join('\n');
   assert.ok(spy.commandLines.size > 5 && /pg_basebackup/.test([...spy.commandLines].join('\n')), 'the spy saw pg_basebackup');
   assert.match(everything, /DEBUG/);
+  assert.match([...childrenSpy.environments].join('\n'), /PGPASSFILE=/);
+  assert.doesNotMatch(daemon.log, /\*{3}/, 'nothing had to be blotted out');
   for (const secret of forbidden) {
     const at = everything.indexOf(secret);
     assert.equal(at, -1, `told: …${everything.slice(Math.max(0, at - 300), at + 80)}…`);

@@ -21,6 +21,7 @@ export async function takeBasic(backup: RunningBackup): Promise<MainObject> {
   await using program = new PgBasebackup(plan.command, signal, (warning) => tell({ warning }));
   program.stdout.resume();
   await whileItGrows(join(plain, 'base.tar'), progress.alive, () => program.succeeded());
+  await plan.password[Symbol.asyncDispose]();
   const path = await onlyTarIn(plain);
   const target = join(directory, name);
   const sealed = await deps.pool.run(sealTarFile, { path, target, seal: sealOptionsOf(job.seal) }, { signal, onReport: progress.add });

@@ -18,6 +18,7 @@ export async function takePiped(backup: RunningBackup): Promise<MainObject> {
     { command: plan.command, target, seal: sealOptionsOf(job.seal) },
     { signal, onReport: logWarnings(backup, progress.add) },
   );
+  await plan.password[Symbol.asyncDispose]();
   progress.enter('finishing');
   return describeRawBackup(backup, plan, target, sealed);
 }

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { resolveConninfo } from '../../postgres/conninfo.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
+import { lendPassword } from '../../postgres/program-login.ts';
 import { findProgram, type ProgramSearch } from '../../postgres/programs.ts';
 import type { ServerFacts } from '../../postgres/replication.ts';
 import { majorOf } from '../../postgres/versions.ts';
@@ -51,7 +52,9 @@ export class PgReceivewal implements WayOfReceiving {
     const { path } = await findProgram('pg_receivewal', { ...programs, major: majorOf(server.version) });
     await this.#tidyUp(server, life.signal);
     await life.waitForRoom(server.segmentBytes);
-    const command = receivewalCommand(path, { node: login, directory, slot });
+    const passwordFile = `${directory}.pgpass`;
+    await using _password = await lendPassword(login, passwordFile);
+    const command = receivewalCommand(path, { node: login, passwordFile, directory, slot });
     const end = new AbortController();
     const signal = AbortSignal.any([life.signal, end.signal]);
     await using child = await ReceivewalProcess.start(command, (line) => this.#hear(line, (from) => this.#settle(from, life, signal)));

@@ -16,12 +16,12 @@ function stateOf({ pid }: ReceivewalProcess): string {
 
 test('the command line names directory and slot, and holds no password', () => {
   const node = { host: 'db', user: 'receiver', password: 'secret' };
-  const { args, env } = receivewalCommand('pg_receivewal', { node, directory: '/spool', slot: 'main' });
+  const { args, env } = receivewalCommand('pg_receivewal', { node, passwordFile: '/pgpass', directory: '/spool', slot: 'main' });
   const common = ['--status-interval', '1', '--verbose', '--no-password', '--no-loop', '--directory', '/spool', '--dbname'];
   const dbname = "dbname='replication' host='db' user='receiver'";
   assert.deepEqual(args, [...common, dbname, '--slot', 'main']);
-  assert.deepEqual(env, { LC_ALL: 'C', PGPASSWORD: 'secret' });
-  assert.deepEqual(receivewalCommand('x', { node, directory: '/spool', slot: null }).args, [...common, dbname]);
+  assert.deepEqual(env, { LC_ALL: 'C', PGPASSFILE: '/pgpass' });
+  assert.deepEqual(receivewalCommand('x', { node, passwordFile: '/pgpass', directory: '/spool', slot: null }).args, [...common, dbname]);
 });
 
 test('its lines are passed on, and its end is explained by the last of them', async () => {

@@ -17,12 +17,17 @@ export interface ReceivewalCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
+export interface ReceivewalOptions {
+  readonly node: ConnInfo;
+  /** Where its password is lent. */
+  readonly passwordFile: string;
+  readonly directory: string;
+  readonly slot: string | null;
+}
+
 /** `--no-loop`: to repeat is our business, so that each failure is seen. */
-export function receivewalCommand(
-  file: string,
-  { node, directory, slot }: { readonly node: ConnInfo; readonly directory: string; readonly slot: string | null },
-): ReceivewalCommand {
-  const { dbname, env } = programLogin('pg_receivewal', node);
+export function receivewalCommand(file: string, { node, passwordFile, directory, slot }: ReceivewalOptions): ReceivewalCommand {
+  const { dbname, env } = programLogin('pg_receivewal', node, passwordFile);
   const slotArgs = slot === null ? [] : ['--slot', slot];
   const fixed = ['--status-interval', '1', '--verbose', '--no-password', '--no-loop'];
   return { file, args: [...fixed, '--directory', directory, '--dbname', dbname, ...slotArgs], env };
