@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { CheckResult, Finding, Section, SubjectName } from '../daemon/check/finding.ts';
 import type { CheckOutcome } from './check-outcome.ts';
+import { wrapText } from './wrap-text.ts';
 
 /** Where a report goes: a terminal gets signs and colours, everything else plain words, each finding on one line. */
 export interface ReportOutput {
@@ -96,13 +97,7 @@ export class CheckReport {
     const columns = this.#output.columns ?? 0;
     const room = Math.min(columns, columnsMax) - indent;
     if (this.#output.isTTY !== true || columns < columnsMin) return [text.replaceAll(/\s*\n\s*/g, ' ')];
-    const lines: string[] = [];
-    for (const word of text.split(/\s+/)) {
-      const last = lines.at(-1);
-      if (last !== undefined && last.length + 1 + word.length <= room) lines[lines.length - 1] = `${last} ${word}`;
-      else lines.push(word);
-    }
-    return lines;
+    return wrapText(text, room);
   }
 
   #coloured(result: CheckResult, text: string): string {

@@ -17,6 +17,10 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'tell what is kept, why, and when it goes; confirm a large deletion',
     load: async () => (await import('./retention.ts')).retentionProgram,
   },
+  status: {
+    summary: 'tell of each site to which second it can be restored, what runs and what comes next',
+    load: async () => (await import('./status.ts')).statusProgram,
+  },
 };
 
 /** Who has a configuration file of that name can write ./check. */

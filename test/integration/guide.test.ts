@@ -44,6 +44,10 @@ test('what the guide says, done in its order, ends in restored clusters', async 
   const retention = /### What is kept[^]*?```sh\n([^]*?)```/.exec(guide)?.[1] ?? '';
   for (const command of here(retention).trim().split('\n')) assert.match(await sh(command, scratch.path), /Site main/, command);
 
+  const status = /### How is it[^]*?```sh\n([^]*?)```/.exec(guide)?.[1] ?? '';
+  const isWell = async () => /^main: ok$/m.test(await sh(`${here(status).trim()} || true`, scratch.path));
+  await waitFor(isWell, { withinMs: 60_000, what: 'pghoard status says that all is well' });
+
   await assertChecked(here(checkCommand()), scratch.path);
 
   await postgres.query('CREATE TABLE kept AS SELECT generate_series(1, 100) AS id');

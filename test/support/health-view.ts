@@ -33,7 +33,7 @@ export interface MadeSite {
   readonly stored?: readonly string[];
   /** By timeline, where its ancestors were left, as `timeline@segment.offset`. */
   readonly histories?: Readonly<Record<number, readonly string[]>>;
-  /** `12:00:00 1@5.1000`: time, timeline, segment and offset. */
+  /** `12:00:00 1@5.1000`: time, timeline, segment and offset of the last commit; with the end of the WAL behind it where that is elsewhere. */
   readonly samples?: readonly string[];
   readonly beginning?: string;
 }
@@ -50,7 +50,13 @@ export function viewOf(made: MadeSite, changes: Partial<SiteHealthView> = {}): S
     walMode: 'archive_command',
     backups: { listing: { entries, unreadable: [] }, ...failed },
     wal,
-    servers: { samples: (made.samples ?? []).map(sampleOf), sampledMsAgo: 1000, obstacle: undefined, onlyStandbys: false },
+    servers: {
+      samples: (made.samples ?? []).map(sampleOf),
+      clockSetBack: undefined,
+      sampledMsAgo: 1000,
+      obstacle: undefined,
+      onlyStandbys: false,
+    },
     store: { lastSuccess: { at: at('12:00:09'), msAgo: 1000 }, lastFailure: undefined },
     spool: { files: 0, bytes: 0 },
     alerts: [],
@@ -84,8 +90,8 @@ export function positionOf(text: string): Pick<ServerSample, 'timeline' | 'lsn'>
 }
 
 export function sampleOf(text: string): ServerSample {
-  const [time = '', position = ''] = text.split(' ');
-  return { time: at(time), ...positionOf(position) };
+  const [time = '', position = '', flushed = position] = text.split(' ');
+  return { time: at(time), ...positionOf(position), flushed: positionOf(flushed).lsn };
 }
 
 function entryOf({ start, end, timeline = 1, from, to, completed = to, mode = 'archive_command' }: MadeBackup) {

@@ -14,9 +14,9 @@ export function findingsOf(view: SiteHealthView): Findings {
   const { wal, servers, backups } = view;
   const { listing } = backups;
   if (listing === undefined) return { view, line: undefined, restorability: undefined };
-  if (wal === undefined) return { view, line: undefined, restorability: restorabilityOf(listing.entries, undefined, undefined, []) };
+  if (wal === undefined) return { view, line: undefined, restorability: restorabilityOf(listing.entries, undefined, undefined, servers) };
   const { archive, gaps, beginning } = wal;
   if (typeof archive === 'string' || gaps === undefined) return { view, line: undefined, restorability: undefined };
   const line = StoredLine.of({ archive, gaps, beginning });
-  return { view, line, restorability: restorabilityOf(listing.entries, line, archive.segmentBytes, servers.samples) };
+  return { view, line, restorability: restorabilityOf(listing.entries, line, archive.segmentBytes, servers) };
 }

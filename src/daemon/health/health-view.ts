@@ -3,7 +3,7 @@ import type { BasebackupListing } from '../../catalog/catalog.ts';
 import type { Gaps, WalArchiveView } from '../../wal/gaps/gaps.ts';
 import type { KnownTrouble } from '../../wal/gaps/trouble-book.ts';
 import type { ReceiverStatus } from '../../wal/receive/receiver.ts';
-import type { ServerSample, WalPosition } from './server-samples.ts';
+import type { ClockSetBack, ServerSample, WalPosition } from './server-samples.ts';
 
 /** Everything about a site that its health depends on. What is not known is undefined, or says why. */
 export interface SiteHealthView {
@@ -55,6 +55,7 @@ export interface WalView {
 export interface ServersView {
   /** Of primaries, as `withSample` keeps them. */
   readonly samples: readonly ServerSample[];
+  readonly clockSetBack: ClockSetBack | undefined;
   /** How long ago the last of them was taken, by a clock that is never set; undefined where an earlier life took it. */
   readonly sampledMsAgo: number | undefined;
   /** Why no primary tells where it is. */

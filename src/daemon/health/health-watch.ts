@@ -4,9 +4,10 @@ import type { DaemonParts } from '../daemon-parts.ts';
 import type { LeasedReceiver } from '../leased-receiver.ts';
 import type { SiteLoop } from '../site-loop.ts';
 import type { WalGaps } from '../wal-gaps.ts';
-import { type AskedServer, areOnlyStandbys, primaryOf, whyNoPrimary } from './asked-servers.ts';
+import { type AskedServer, areOnlyStandbys, primaryOf, sampledOf, whyNoPrimary } from './asked-servers.ts';
 import type { BackupsView, ServersView, SiteHealthView, WalView } from './health-view.ts';
-import type { SampleBook, SampleMemory } from './sample-book.ts';
+import type { SampleBook } from './sample-book.ts';
+import type { SampleMemory } from './sample-memory.ts';
 import { type SiteHealth, siteHealth } from './site-health.ts';
 import type { SpoolWatch } from './spool-watch.ts';
 import type { StoreWatch } from './store-watch.ts';
@@ -73,8 +74,7 @@ export class HealthWatch {
     const sample = primaryOf(servers.usable);
     if (sample === undefined || sample === this.#lastSample) return;
     this.#lastSample = sample;
-    const { timeline, lsn, time = sample.sampledAt, systemIdentifier } = sample;
-    book.add({ time, timeline, lsn }, systemIdentifier);
+    book.add(sampledOf(sample));
   }
 
   #view(): SiteHealthView {
@@ -110,8 +110,8 @@ export class HealthWatch {
   #servers(): ServersView {
     const { servers, book } = this.#deps;
     const { nodes, usable } = servers;
-    const { samples, sampledMsAgo } = book;
+    const { samples, clockSetBack, sampledMsAgo } = book;
     const obstacle = primaryOf(usable) === undefined ? whyNoPrimary(nodes, usable) : undefined;
-    return { samples, sampledMsAgo, obstacle, onlyStandbys: areOnlyStandbys(nodes, usable) };
+    return { samples, clockSetBack, sampledMsAgo, obstacle, onlyStandbys: areOnlyStandbys(nodes, usable) };
   }
 }

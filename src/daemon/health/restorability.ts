@@ -1,7 +1,7 @@
 import type { BasebackupEntry } from '../../catalog/basebackup-entry.ts';
 import type { NeedyBackup } from '../../wal/gaps/gaps.ts';
 import { needyBackups } from '../../wal/gaps/needy-backups.ts';
-import type { ServerSample } from './server-samples.ts';
+import { type ClockSetBack, clockMsMax, type ServerSample } from './server-samples.ts';
 import type { StoredLine, Stretch } from './stored-line.ts';
 
 /** Moments that can be restored to, from the first to the last without a gap. */
@@ -25,8 +25,14 @@ export interface Restorability {
   readonly lacking: readonly string[];
 }
 
-/** A commit is stamped before its place in the WAL is known, and may be acknowledged before it is flushed (`synchronous_commit = off`). */
-const settleMs = 1000;
+/** What is known of the time at the server. */
+export interface ServerTimes {
+  readonly samples: readonly ServerSample[];
+  readonly clockSetBack: ClockSetBack | undefined;
+}
+
+/** A commit is stamped a moment before it has its place in the WAL; and a clock that was set back by little is not noticed. */
+const settleMs = 1000 + clockMsMax;
 /** The clocks of server and store may differ. */
 const clockSkewMsMax = 60_000;
 
@@ -38,14 +44,14 @@ export function restorabilityOf(
   entries: readonly BasebackupEntry[],
   line: StoredLine | undefined,
   segmentBytes: number | undefined,
-  samples: readonly ServerSample[],
+  servers: ServerTimes,
 ): Restorability {
   const alone = entries.filter(carriesItsWal).map(windowOfOne);
   const needing = entries.filter((entry) => !carriesItsWal(entry)).map(({ name }) => name);
   if (line === undefined || segmentBytes === undefined) return { windows: alone, unproven: [], lacking: needing };
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
   const needy = needyBackups(entries, segmentBytes);
-  const found = line.stretches.map((stretch) => judge(stretch, needy, { line, samples, byName, segmentBytes }));
+  const found = line.stretches.map((stretch) => judge(stretch, needy, { line, servers, byName, segmentBytes }));
   const windows = found.flatMap(({ window }) => (window === undefined ? [] : [window]));
   const ofOtherSegments = needing.filter((name) => !needy.some((backup) => backup.name === name));
   const unproven = [...ofOtherSegments, ...found.flatMap((each) => each.unproven)];
@@ -59,7 +65,7 @@ export function restorabilityOf(
 
 interface Evidence {
   readonly line: StoredLine;
-  readonly samples: readonly ServerSample[];
+  readonly servers: ServerTimes;
   readonly byName: ReadonlyMap<string, BasebackupEntry>;
   readonly segmentBytes: number;
 }
@@ -70,39 +76,50 @@ interface Judged {
 }
 
 function judge(stretch: Stretch, needy: readonly NeedyBackup[], evidence: Evidence): Judged {
-  const { line, samples, byName } = evidence;
+  const { line, servers, byName } = evidence;
   const here = needy.filter((backup) => line.stretchOf(backup) === stretch);
-  const covered = samples.findLast((sample) => line.covers(stretch, sample));
-  const fates = here.map((backup) => ({ name: backup.name, fate: fateOf(backup, stretch, here, covered) }));
-  const whole = fates.filter(({ fate }) => fate === 'whole').map(({ name }) => name);
-  const ends = whole.flatMap((name) => byName.get(name) ?? []).map(momentOf);
-  const [from] = ends.toSorted((a, b) => a.getTime() - b.getTime());
-  const unproven = fates.filter(({ fate }) => fate === 'unproven').map(({ name }) => name);
+  const wholeAt = servers.samples.findLast((sample) => line.coversWhole(stretch, sample))?.time;
+  const fates = here.map((backup) => ({ backup, fate: fateOf(backup, stretch, here, wholeAt) }));
+  const unproven = fates.filter(({ fate }) => fate === 'unproven').map(({ backup }) => backup.name);
+  const whole = fates.filter(({ fate }) => fate === 'whole').map(({ backup }) => backup);
+  const entries = whole.flatMap(({ name }) => byName.get(name) ?? []);
+  const [from] = entries.map(momentOf).toSorted((a, b) => a.getTime() - b.getTime());
   if (from === undefined) return { window: undefined, unproven };
-  const wholeWithEnd = here.filter(({ name, end }) => end !== undefined && whole.includes(name));
-  const until = latest([...settled(covered), ...wholeWithEnd.flatMap(({ name }) => byName.get(name)?.endTime ?? [])]);
-  return { window: { from, until: until && boundedBy(until, samples, stretch, line), basebackups: whole, stretch }, unproven };
+  const basebackups = whole.map(({ name }) => name);
+  return { window: { from, until: untilOf(stretch, whole, from, evidence), basebackups, stretch }, unproven };
+}
+
+/** As the newest sample tells that is covered, or the end of a base backup. */
+function untilOf(stretch: Stretch, whole: readonly NeedyBackup[], from: Date, evidence: Evidence): Date | undefined {
+  const { line, servers, byName } = evidence;
+  const covered = servers.samples.findLast((sample) => line.covers(stretch, sample));
+  const ends = whole.filter((backup) => isTimely(backup, evidence)).flatMap(({ name }) => byName.get(name)?.endTime ?? []);
+  return latest([...(covered === undefined ? [] : settled(covered, from)), ...ends]);
+}
+
+/** Whether the end of its WAL is known, and no later commit can have been stamped with an earlier time than its end. */
+function isTimely({ name, end }: NeedyBackup, { servers: { clockSetBack }, byName, segmentBytes }: Evidence): boolean {
+  const endTime = byName.get(name)?.endTime;
+  if (end === undefined || endTime === undefined) return false;
+  if (clockSetBack === undefined || endTime < clockSetBack.to) return true;
+  return end.number * BigInt(segmentBytes) > clockSetBack.lsn;
 }
 
 type Fate = 'whole' | 'unproven' | 'lacking';
 
 /** Where a base backup does not say where its WAL ends, something that certainly came later must be covered. */
-function fateOf(backup: NeedyBackup, stretch: Stretch, others: readonly NeedyBackup[], covered: ServerSample | undefined): Fate {
+function fateOf(backup: NeedyBackup, stretch: Stretch, others: readonly NeedyBackup[], wholeAt = new Date(0)): Fate {
   const { end, completed } = backup;
   if (end !== undefined) return end.number < stretch.end ? 'whole' : 'lacking';
   const certainlyAfter = completed.getTime() + clockSkewMsMax;
-  const isOver = others.some(({ startTime }) => startTime.getTime() >= certainlyAfter) || (covered?.time.getTime() ?? 0) >= certainlyAfter;
+  const isOver = [wholeAt, ...others.map(({ startTime }) => startTime)].some((time) => time.getTime() >= certainlyAfter);
   return isOver ? 'whole' : 'unproven';
 }
 
-function settled(sample: ServerSample | undefined): Date[] {
-  return sample === undefined ? [] : [new Date(Math.floor((sample.time.getTime() - settleMs) / 1000) * 1000)];
-}
-
-/** What the server had not written yet cannot be claimed by any other clock either. */
-function boundedBy(until: Date, samples: readonly ServerSample[], stretch: Stretch, line: StoredLine): Date {
-  const behind = samples.find((sample) => line.includes(sample) && sample.lsn > stretch.endLsn);
-  return behind !== undefined && behind.time < until ? behind.time : until;
+/** Nothing where that is before the window. */
+function settled({ time }: ServerSample, from: Date): Date[] {
+  const moment = new Date(Math.floor((time.getTime() - settleMs) / 1000) * 1000);
+  return moment >= from ? [moment] : [];
 }
 
 /** Its WAL ends with it, so there is one moment only. */

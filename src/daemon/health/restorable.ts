@@ -1,6 +1,6 @@
 import type { Findings } from './findings.ts';
 import type { RestorableWindow } from './restorability.ts';
-import { serverUnknown, timelineUnknown } from './wal-lag.ts';
+import { serverUnknown, storedUpTo, timelineUnknown } from './wal-lag.ts';
 
 /** Whether and to which moments the site can be restored: the newest window of them. */
 export interface Restorable {
@@ -48,10 +48,9 @@ function whyNoFurther({ stretch }: RestorableWindow, findings: Findings): string
   const newest = view.servers.samples.at(-1);
   if (newest === undefined) return serverUnknown(findings);
   if (line?.includes(newest) !== true) return timelineUnknown(newest);
-  if (newest.lsn > stretch.endLsn) return 'the server has written WAL that is not stored yet';
   const { obstacle } = view.servers;
-  return obstacle === undefined
-    ? 'all WAL is stored that the server has written'
+  return obstacle === undefined || newest.lsn > stretch.endLsn
+    ? storedUpTo(newest, stretch)
     : `all WAL is stored that the server had written when it was asked last: ${obstacle}`;
 }
 

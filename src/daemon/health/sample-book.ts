@@ -1,74 +1,65 @@
 import type { Clock } from '../../lib/clock.ts';
-import { formatLsn, parseLsn } from '../../postgres/lsn.ts';
-import { type ServerSample, samplesMax, withSample } from './server-samples.ts';
+import { knowledgeOf, memoryOf, type SampleKnowledge, type SampleMemory } from './sample-memory.ts';
+import { type ClockSetBack, clockSetBackTo, type ServerSample, withSample } from './server-samples.ts';
 
-/** A sample is written down a little after it was taken. */
-const slackMs = 5_000;
-
-/** What the state file keeps of a {@link SampleBook}. */
-export interface SampleMemory {
-  readonly system_identifier: string | null;
-  /** Time, timeline and position of each, oldest first. */
-  readonly samples: readonly string[];
+/** A primary as it was asked. */
+export interface SampledPrimary extends ServerSample {
+  readonly systemIdentifier: bigint;
+  /** The next transaction that can end; undefined where one is under way, or nobody knows. */
+  readonly nextXid: string | undefined;
 }
 
 /** Where the primary of a site was and when: what WAL that is stored is compared with, to tell which second it reaches. */
 export class SampleBook {
   readonly #clock: Clock;
-  #cluster: bigint | undefined;
-  #samples: readonly ServerSample[];
+  #known: SampleKnowledge;
   #addedAtMs: number | undefined;
 
   /** `memory`: what an earlier process left, of any version. */
   constructor(clock: Clock, memory?: unknown) {
     this.#clock = clock;
-    const { cluster, samples } = remembered(memory);
-    this.#cluster = cluster;
-    this.#samples = samples;
+    this.#known = knowledgeOf(memory);
   }
 
   get samples(): readonly ServerSample[] {
-    return this.#samples;
+    return this.#known.samples;
   }
 
-  /** How long ago the last one was taken; undefined where that was in an earlier life. */
+  /** The last time that it was seen. */
+  get clockSetBack(): ClockSetBack | undefined {
+    return this.#known.clockSetBack;
+  }
+
+  /** How long ago the last sample was taken; undefined where that was in an earlier life. */
   get sampledMsAgo(): number | undefined {
     return this.#addedAtMs === undefined ? undefined : this.#clock.monotonicMs() - this.#addedAtMs;
   }
 
   get memory(): SampleMemory {
-    return { system_identifier: this.#cluster === undefined ? null : String(this.#cluster), samples: this.#samples.map(inWords) };
+    return memoryOf(this.#known);
   }
 
-  /** Of another cluster than the one before: that one's say nothing any more. */
-  add(sample: ServerSample, cluster: bigint): void {
-    if (this.#cluster !== cluster) this.#samples = [];
-    this.#cluster = cluster;
+  /**
+   * Of another cluster than the one before: that one's say nothing any more. Where no transaction has ended since the last one, what the server has written since
+   * commits nothing: such as checkpoints while it is idle.
+   */
+  add({ systemIdentifier: cluster, time, timeline, lsn, flushed, nextXid }: SampledPrimary): void {
+    const known = this.#known.cluster === cluster ? this.#known : knowledgeOf(undefined);
+    const last = known.samples.at(-1);
+    const isQuiet = nextXid !== undefined && nextXid === known.nextXid && last?.timeline === timeline;
+    const sample = { time, timeline, lsn: isQuiet ? last.lsn : lsn, flushed };
     const elapsedMs = this.sampledMsAgo;
-    this.#samples = withSample(this.#samples, sample, elapsedMs === undefined ? undefined : elapsedMs + slackMs);
+    const to = clockSetBackTo(last, sample, elapsedMs);
+    this.#known = {
+      cluster,
+      nextXid,
+      clockSetBack: to === undefined ? known.clockSetBack : { to: earlier(to, known.clockSetBack?.to ?? to), timeline, lsn: sample.lsn },
+      samples: withSample(known.samples, sample, elapsedMs),
+    };
     this.#addedAtMs = this.#clock.monotonicMs();
   }
 }
 
-function inWords({ time, timeline, lsn }: ServerSample): string {
-  return `${time.toISOString()} ${timeline} ${formatLsn(lsn)}`;
-}
-
-/** What cannot be understood, or is not in order, is left out: the samples behind it are taken anew soon. */
-function remembered(memory: unknown): { readonly cluster: bigint | undefined; readonly samples: readonly ServerSample[] } {
-  const { system_identifier: cluster, samples } = (typeof memory === 'object' && memory !== null ? memory : {}) as Partial<SampleMemory>;
-  if (!/^\d{1,20}$/.test(String(cluster)) || !Array.isArray(samples)) return { cluster: undefined, samples: [] };
-  const parsed = samples.slice(-samplesMax).flatMap((text: unknown) => parse(String(text)) ?? []);
-  return {
-    cluster: BigInt(String(cluster)),
-    samples: parsed.reduce<readonly ServerSample[]>((kept, next) => withSample(kept, next, undefined), []),
-  };
-}
-
-function parse(text: string): ServerSample | undefined {
-  const [, time = '', timeline, lsn = ''] = /^(\S+) (\d{1,10}) ([0-9A-F]{1,8}\/[0-9A-F]{1,8})$/.exec(text) ?? [];
-  const date = new Date(time);
-  return timeline === undefined || Number.isNaN(date.getTime())
-    ? undefined
-    : { time: date, timeline: Number(timeline), lsn: parseLsn(lsn) };
+function earlier(a: Date, b: Date): Date {
+  return a < b ? a : b;
 }

@@ -6,11 +6,23 @@ export interface WalPosition {
   readonly lsn: Lsn;
 }
 
-/** How far a primary had flushed its WAL at a moment of its own clock, by which commits are stamped and recovery targets are meant; of our clock where it does not tell. */
+/**
+ * A moment of a primary, by its own clock, by which commits are stamped and recovery targets are meant; by ours where it does not tell. All that had been committed
+ * by then stands before this position.
+ */
 export interface ServerSample extends WalPosition {
   readonly time: Date;
+  /** Where its WAL ended then: further, where what was written since commits nothing, or less far, where not all was flushed. */
+  readonly flushed: Lsn;
 }
 
+/** The clock of the primary was set back: times from then on that were told before it had come to this position are told a second time. */
+export interface ClockSetBack extends WalPosition {
+  readonly to: Date;
+}
+
+/** What a clock may lose from one sample to the next without having been set: we do not look at the very moment, and clocks are slewed. */
+export const clockMsMax = 2_000;
 /** A tenth of the age is how far apart they are then, over a month. */
 export const samplesMax = 160;
 
@@ -19,24 +31,23 @@ export const samplesMax = 160;
  * what is claimed older, never wrong. `elapsedMs`: since the last one was taken, by a clock that is never set; undefined where nobody knows.
  */
 export function withSample(samples: readonly ServerSample[], next: ServerSample, elapsedMs: number | undefined): readonly ServerSample[] {
-  const last = samples.at(-1);
-  const believed = samples.filter((sample) => isBefore(sample, next)).filter(notAfter(clockSetBackTo(last, next, elapsedMs)));
+  const setBackTo = clockSetBackTo(samples.at(-1), next, elapsedMs);
+  const believed = samples.filter((sample) => isBefore(sample, next) && (setBackTo === undefined || sample.time < setBackTo));
   return thinned([...believed, next]);
 }
 
 /** Where it stands still only the newest moment counts; a server that is further back than it was has another past now. */
-function isBefore({ timeline, lsn }: ServerSample, next: ServerSample): boolean {
-  return timeline < next.timeline || (timeline === next.timeline && lsn < next.lsn);
+function isBefore({ timeline, flushed }: ServerSample, next: ServerSample): boolean {
+  return timeline < next.timeline || (timeline === next.timeline && flushed < next.flushed);
 }
 
 /** Undefined where it was not. From then on commits were stamped with times that earlier samples took for past. */
-function clockSetBackTo(last: ServerSample | undefined, next: ServerSample, elapsedMs = Number.POSITIVE_INFINITY): number | undefined {
-  if (last === undefined || next.time >= last.time) return undefined;
-  return next.time.getTime() - elapsedMs;
-}
-
-function notAfter(ms: number | undefined): (sample: ServerSample) => boolean {
-  return ({ time }) => ms === undefined || time.getTime() < ms;
+export function clockSetBackTo(last: ServerSample | undefined, next: ServerSample, elapsedMs: number | undefined): Date | undefined {
+  if (last === undefined) return undefined;
+  if (elapsedMs === undefined) return next.time < last.time ? new Date(0) : undefined;
+  // Had it gone on, it would have been this when the last one was taken.
+  const then = next.time.getTime() - elapsedMs;
+  return then < last.time.getTime() - clockMsMax ? new Date(then - clockMsMax) : undefined;
 }
 
 /** Of those that are too many goes the one whose neighbours are closest in relation to its age: what is old need not be told so finely. */

@@ -57,9 +57,15 @@ export class StoredLine {
     return begin <= lsn && lsn <= end;
   }
 
-  /** Whether all that had been written by then is stored, from the beginning of the stretch on. */
-  covers({ first, endLsn }: Stretch, sample: ServerSample): boolean {
-    return this.includes(sample) && this.#startOf(first) <= sample.lsn && sample.lsn <= endLsn;
+  /** Whether all that had been committed by then is stored, or in a base backup whose WAL the stretch is. */
+  covers({ endLsn }: Stretch, sample: ServerSample): boolean {
+    return this.includes(sample) && sample.lsn <= endLsn;
+  }
+
+  /** Whether all WAL is stored that had been written by then, from the beginning of the stretch on. */
+  coversWhole({ first, endLsn }: Stretch, sample: ServerSample): boolean {
+    const { timeline, flushed } = sample;
+    return this.includes({ timeline, lsn: flushed }) && this.#startOf(first) <= flushed && flushed <= endLsn;
   }
 
   #lineTo({ start, end = start }: NeedyBackup): TimelineLine {

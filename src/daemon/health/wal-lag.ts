@@ -1,5 +1,6 @@
 import type { Findings } from './findings.ts';
 import type { ServerSample } from './server-samples.ts';
+import type { Stretch } from './stored-line.ts';
 
 /** How far what can be restored is behind the server. */
 export interface WalLag {
@@ -22,10 +23,23 @@ export function walLagOf(findings: Findings): WalLag {
   const stretch = restorability?.windows.at(-1)?.stretch ?? line?.stretches.at(-1);
   if (line === undefined || stretch === undefined) return { because: 'no WAL is stored yet' };
   if (!line.includes(newest)) return { because: timelineUnknown(newest) };
-  if (newest.lsn <= stretch.endLsn) return { bytes: 0, seconds: 0, because: 'all WAL is stored that the server has written' };
+  const bytes = bytesBehind(newest, stretch);
+  const because = storedUpTo(newest, stretch);
+  if (newest.lsn <= stretch.endLsn) return { bytes, seconds: 0, because };
   const covered = samples.findLast((sample) => line.covers(stretch, sample));
   const seconds = covered && { seconds: Math.round((newest.time.getTime() - covered.time.getTime() + sampledMsAgo) / 1000) };
-  return { bytes: Number(newest.lsn - stretch.endLsn), ...seconds, because: 'the server has written WAL that is not stored yet' };
+  return { bytes, ...seconds, because };
+}
+
+export function storedUpTo(newest: ServerSample, stretch: Stretch): string {
+  if (newest.lsn > stretch.endLsn) return 'the server has written WAL that is not stored yet';
+  return bytesBehind(newest, stretch) === 0
+    ? 'all WAL is stored that the server has written'
+    : 'all that was committed is stored; what the server has written since ends no transaction';
+}
+
+function bytesBehind({ flushed }: ServerSample, { endLsn }: Stretch): number {
+  return Number(flushed > endLsn ? flushed - endLsn : 0n);
 }
 
 export function serverUnknown({ view }: Findings): string {

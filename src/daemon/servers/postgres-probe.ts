@@ -17,6 +17,8 @@ interface Link {
 interface Row {
   readonly standby: boolean;
   readonly time: string;
+  readonly snapshot: string | null;
+  readonly inserted: string | null;
   readonly system_identifier: string;
   readonly segment_size: string;
   readonly timeline: number;
@@ -28,10 +30,10 @@ interface Row {
   readonly started: string;
 }
 
-/** What is asked first is answered first. No function may be called in the role that it is not for. A primary's control file knows its timeline only from the first checkpoint on. */
+/** The time is that before the snapshot, which is taken before anything is answered. No function may be called in the role that it is not for. A primary's control file knows its timeline only from the first checkpoint on. */
 const question = `
   SELECT standby,
-         pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS time,
+         pg_catalog.to_char(pg_catalog.statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS time,
          (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) AS system_identifier,
          pg_catalog.current_setting('wal_segment_size') AS segment_size,
          CASE WHEN standby
@@ -39,6 +41,8 @@ const question = `
                     FROM pg_catalog.pg_control_checkpoint(), pg_catalog.pg_control_recovery())
               ELSE ('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int END AS timeline,
          (CASE WHEN standby THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_flush_lsn() END)::text AS lsn,
+         (CASE WHEN standby THEN NULL ELSE pg_catalog.pg_current_wal_insert_lsn() END)::text AS inserted,
+         (CASE WHEN standby THEN NULL ELSE pg_catalog.txid_current_snapshot() END)::text AS snapshot,
          (CASE WHEN standby THEN pg_catalog.pg_last_wal_receive_lsn() END)::text AS received,
          CASE WHEN standby THEN pg_catalog.pg_is_wal_replay_paused() END AS paused,
          CASE WHEN standby
@@ -139,6 +143,7 @@ async function askBySql(connection: PgConnection): Promise<ServerAnswer> {
   return {
     role: row.standby ? 'standby' : 'primary',
     time: new Date(row.time),
+    ...(row.inserted !== null && { writes: { insertedLsn: parseLsn(row.inserted), nextXid: nextXidOf(row.snapshot ?? '') } }),
     pgVersion: connection.serverVersion,
     systemIdentifier: BigInt(row.system_identifier),
     segmentBytes,
@@ -147,6 +152,12 @@ async function askBySql(connection: PgConnection): Promise<ServerAnswer> {
     ...(row.standby && { replay: replayOf(row) }),
     postmaster: { port: Number(row.port), startedSeconds: Number(row.started) },
   };
+}
+
+/** `xmin:xmax:` and what is under way: nothing is if both are the same. */
+function nextXidOf(snapshot: string): string | undefined {
+  const [xmin, xmax] = snapshot.split(':');
+  return xmin === xmax ? xmax : undefined;
 }
 
 function replayOf({ received, paused, last_commit: lastCommit }: Row) {

@@ -13,12 +13,22 @@ export interface ServerAnswer {
   readonly timeline: number;
   /** Up to where its WAL is flushed; of a standby, up to where it is replayed. */
   readonly lsn: Lsn;
-  /** By its own clock, just before it told `lsn`; absent where we could not ask by SQL. */
+  /** By its own clock, just before it told the rest; absent where we could not ask by SQL. */
   readonly time?: Date;
+  /** Of a primary that let us ask by SQL. */
+  readonly writes?: Writes;
   /** Of a standby that let us ask by SQL. */
   readonly replay?: Replay;
   /** Tells servers apart that have the same system identifier; absent where we could not ask by SQL. */
   readonly postmaster?: Postmaster;
+}
+
+/** What tells whether anything was committed between two answers. */
+export interface Writes {
+  /** Up to where WAL has been written, flushed or not. */
+  readonly insertedLsn: Lsn;
+  /** The next transaction that can end; undefined while an earlier one is under way. */
+  readonly nextXid: string | undefined;
 }
 
 /** How a standby follows. */
