@@ -28,7 +28,7 @@ export function forecastText(view: DescribedForecast): string {
     ...(confirmation === null
       ? []
       : [
-          `The daemon waits for a confirmation: ${confirmation.because}. If that is meant: pghoard retention --site ${site} --confirm ${confirmation.digest}`,
+          `The daemon asks for a confirmation first: ${confirmation.because}. If that is meant: pghoard retention --site ${site} --confirm ${confirmation.digest}`,
         ]),
   ].join('\n');
 }

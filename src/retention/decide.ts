@@ -102,7 +102,7 @@ export function decideRetention(backups: readonly RetainableBackup[], rules: Ret
  * slept for a month, lets nothing go.
  */
 function believedTime(order: readonly Placed<RetainableBackup>[], now: Date): Date {
-  const newestMs = Math.max(...order.map(({ backup, time }) => Math.max(time.getTime(), backup.completed.getTime())));
+  const newestMs = Math.max(0, ...order.map(({ backup, time }) => Math.max(time.getTime(), backup.completed.getTime())));
   return new Date(Math.min(now.getTime(), newestMs));
 }
 

@@ -12,6 +12,8 @@ import { inOrderOfBeginning, positionOf, type WalNeed, type WalNeeds } from './w
 /** What a pass finds and decides, before it deletes anything. */
 export interface RetentionPlan {
   readonly backups: readonly RetainableBackup[];
+  /** Until when base backups are preserved, by name. */
+  readonly preserved: ReadonlyMap<string, Date>;
   readonly decision: RetentionDecision;
   /** What is needed of the WAL by everybody; undefined: all stays. */
   readonly needs: WalNeeds | undefined;
@@ -63,7 +65,7 @@ export async function planRetention(request: PlanRequest, deps: PlanDeps): Promi
   const survey = await surveyWal(catalog, needs, signal);
   const waitsFor = waitingFor(decision, backups, request);
   const confirmation = confirmationFor({ backups, decision: { ...decision, wal: needs }, survey, intervalHours: rules.intervalHours });
-  return { backups, decision, needs, survey, waitsFor, confirmation };
+  return { backups, preserved, decision, needs, survey, waitsFor, confirmation };
 }
 
 export function withNeeds(wal: WalNeeds | undefined, more: readonly WalNeed[]): WalNeeds | undefined {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FaultyStore } from '../../test/support/store.ts';
 import { makeStoredSite, putObject, storedKeys } from '../../test/support/stored-site.ts';
+import { waitFor } from '../../test/support/wait-for.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { cancelPreservation, preservedUntil, requestPreservation } from '../catalog/preservation.ts';
 import { silentLog } from '../lib/log.ts';
+import { MemoryStore } from '../storage/memory/driver.ts';
 import type { RetentionRules } from './decide.ts';
 import { prune } from './prune.ts';
 
@@ -72,6 +75,22 @@ test('a preserved backup stays with its WAL until the request is cancelled', asy
   await cancelPreservation(...request);
   assert.deepEqual([...(await preservedUntil(catalog))], []);
   assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-20_0'], walFiles: 3 });
+});
+
+test('a restore that begins while a pass looks around keeps its base backup', async () => {
+  const store = new FaultyStore(new MemoryStore());
+  const catalog = await makeStoredSite(three, wal, store);
+  const key = catalog.keys.basebackupMain('2026-11-20_0');
+  const begin = Promise.withResolvers<void>();
+  store.inject({ operation: 'list', key: /xlog\//, call: 1, how: 'wait', until: begin.promise });
+  const pass = pruneNow(catalog);
+  await waitFor(() => store.count('list', /xlog\//) > 0, { withinMs: 5_000, what: 'it lists the WAL' });
+  await requestPreservation(catalog, key, new Date('2026-12-01T00:00:00Z'));
+  begin.resolve();
+  const { postponed, ...done } = await pass;
+  assert.deepEqual(done, { basebackups: [], walFiles: 0 });
+  assert.match(postponed ?? '', /2026-11-20_0/);
+  assert.deepEqual(await pruneNow(catalog), { basebackups: [], walFiles: 1 });
 });
 
 test('nothing goes until the last WAL that the newest backup needs is stored: it may never come', async () => {

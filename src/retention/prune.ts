@@ -1,12 +1,12 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing } from '../catalog/catalog.ts';
-import { removeExpiredPreservations } from '../catalog/preservation.ts';
+import { preservedUntil, removeExpiredPreservations } from '../catalog/preservation.ts';
 import { lockedUntil } from '../storage/delete-many.ts';
 import type { PendingConfirmation } from './confirmation.ts';
 import type { BackupVerdict, RetentionRules } from './decide.ts';
 import { isDelta } from './delta-references.ts';
 import { Locks } from './locks.ts';
-import { isAnythingDoomed, needOfAll, planRetention, unfinishedMs, withNeeds } from './plan.ts';
+import { isAnythingDoomed, needOfAll, planRetention, type RetentionPlan, unfinishedMs, withNeeds } from './plan.ts';
 import { pruneHistories } from './prune-histories.ts';
 import { pruneWal } from './prune-wal.ts';
 import { releasedBy, type SweepDeps, sweepDeltaFiles } from './sweep-delta-files.ts';
@@ -42,8 +42,8 @@ export interface PruneResult {
 /**
  * Deletes the base backups that the rules let go and the WAL that no kept one needs. Can be interrupted and repeated at any point.
  * A backup that a lock of the store keeps stays whole, with all that it needs; other things that locks keep are left for a later pass.
- * A backup that cannot be restored for want of WAL is no reason to let an older one go, and as long as that is the newest one, nothing goes. WAL stays as long as there is an object among the base
- * backups whose needs cannot be read.
+ * A backup that cannot be restored for want of WAL is no reason to let an older one go, and as long as that is the newest one, nothing goes.
+ * WAL stays as long as there is an object among the base backups whose needs cannot be read.
  */
 export async function prune(
   listing: BasebackupListing,
@@ -58,14 +58,23 @@ export async function prune(
   const { decision, needs, survey, waitsFor, confirmation } = plan;
   if (waitsFor !== undefined) return { basebackups: [], walFiles: 0, postponed: waitsFor };
   if (confirmation !== undefined && !isConfirmed(confirmation)) return { basebackups: [], walFiles: 0, confirmation };
+  const goes = survey.some(({ stays }) => !stays);
+  const asked = goes || decision.doomed.length > 0 ? await askedToKeep(plan, deps) : undefined;
+  if (asked !== undefined)
+    return { basebackups: [], walFiles: 0, postponed: `${asked} has just been asked for: what goes is decided anew` };
   const locks = new Locks();
   const basebackups = await removeBackups(listing, decision.doomed, { walPruning, now }, locks, deps);
-  const goes = survey.some(({ stays }) => !stays);
   const walFiles = goes ? await removeWal(withNeeds(needs, locks.basebackups.map(needOfAll)), locks, deps) : 0;
   await pruneHistories(plan, deps);
   if (walPruning === 'always') await removeExpiredPreservations(deps.catalog, new Date(decision.time.getTime() - expiredMs), deps.signal);
   const { text: locked } = locks;
   return { basebackups, walFiles, ...(locked !== undefined && { locked }) };
+}
+
+/** A base backup that somebody wants to be kept since this was planned: a restore may have begun meanwhile. */
+async function askedToKeep({ preserved, decision }: RetentionPlan, { catalog, signal }: PruneDeps): Promise<string | undefined> {
+  const isNew = ([name, until]: [string, Date]) => until > decision.time && !((preserved.get(name) ?? decision.time) > decision.time);
+  return [...(await preservedUntil(catalog, signal))].find(isNew)?.[0];
 }
 
 /** With all that only they needed. Resolves to the names of those that went. */
