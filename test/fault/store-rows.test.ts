@@ -9,7 +9,13 @@ import { storeFaultsOf } from '../support/store-faults/store-faults.ts';
  * Each entry is a file, and words of the name of a test there.
  */
 const rows: FaultRows = {
-  4: { fault: '503 for half an hour', tried: [['src/transfer/upload-storm.test.ts', 'half an hour of 503']] },
+  4: {
+    fault: '503 for half an hour',
+    tried: [
+      ['src/transfer/upload-storm.test.ts', 'half an hour of 503'],
+      ['src/daemon/metrics/store-metrics.test.ts', 'throttling is counted'],
+    ],
+  },
   8: {
     fault: 'more parts than a store takes',
     tried: [['src/storage/parts.test.ts', 'what is too large even in the largest parts is refused']],

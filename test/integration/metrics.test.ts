@@ -37,7 +37,7 @@ after(() => stack.disposeAsync());
 before(async () => {
   const { path: directory } = stack.use(await makeTemporaryDirectory());
   [postgres, gateway, statsd] = await Promise.all([
-    TestPostgres.start({ settings: { archive_mode: 'on', wal_keep_size: '1GB' } }),
+    TestPostgres.start({ initdb: ['--wal-segsize=1'], settings: { archive_mode: 'on', wal_keep_size: '1GB' } }),
     TestPushgateway.start(directory),
     UdpListener.open(),
   ]);
@@ -88,6 +88,14 @@ before(async () => {
   await mkdir(join(place, 'state.json/in-the-way'), { recursive: true });
   await postgres.query(`ALTER SYSTEM SET archive_command = '${archiveCommand()}'`);
   await postgres.query('SELECT pg_reload_conf()');
+  const segment = await currentSegment();
+  // Nobody waits for the answers of these: what they ask for is tried again and again.
+  for (const [method, path, headers] of [
+    ['PUT', `/gone/archive/${segment}`, {}],
+    ['GET', `/gone/archive/${segment}`, { accept: 'application/octet-stream' }],
+    ['PUT', '/full/basebackup', {}],
+  ] as const)
+    void ask(method, path, headers).catch(() => {});
   await mkdir(join(directory, 'prometheus'));
   const target = { address: `127.0.0.1:${daemon.port}`, ...login };
   prometheus = stack.use(await TestPrometheus.start(join(directory, 'prometheus'), target, rules));
@@ -98,11 +106,15 @@ async function addSites(sites: Readonly<Record<string, object>>): Promise<void> 
   await writeFile(daemon.configFile, JSON.stringify({ ...config, backup_sites: { ...config.backup_sites, ...sites } }));
 }
 
+async function currentSegment(): Promise<string> {
+  const [row] = await postgres.query('SELECT pg_walfile_name(pg_current_wal_lsn()) AS name');
+  return String(row?.['name']);
+}
+
 /** As a receiver leaves it that was killed. */
 async function leavePartial(directory: string): Promise<void> {
-  const [row] = await postgres.query('SELECT pg_walfile_name(pg_current_wal_lsn()) AS name');
   await mkdir(directory, { recursive: true });
-  const path = join(directory, `${String(row?.['name'])}.partial`);
+  const path = join(directory, `${await currentSegment()}.partial`);
   await writeFile(path, '');
   await truncate(path, 8192);
 }
@@ -149,7 +161,7 @@ test('WAL is stored and fetched, and counted both ways', async () => {
   const stored = await becomes('pghoard_upload_size', 'result="ok",site="main",type="xlog"', (value) => value > 0);
   assert.equal(await valueOf('pghoard_total_upload_size', 'site="main",type="xlog"'), stored);
   const fetched = await ask('GET', `/${siteName}/archive/${segment}`, { accept: 'application/octet-stream' });
-  assert.equal((await fetched.arrayBuffer()).byteLength, 16 * 1024 * 1024);
+  assert.equal((await fetched.arrayBuffer()).byteLength, 1024 * 1024);
   assert.ok(((await valueOf('pghoard_download_size', 'result="ok",site="main",type="xlog"')) ?? 0) > 0);
 });
 
@@ -167,18 +179,10 @@ test('base backups of every kind tell what they took', async () => {
 });
 
 test('failures are counted where they happen', async () => {
-  const segment = await postgres.switchWal();
   const file = join(postgres.dataDirectory, 'pg_wal', notWal);
   await writeFile(file, 'no WAL');
   assert.equal((await ask('PUT', `/${siteName}/archive/${notWal}`)).status, 412);
   await rm(file);
-  // Nobody waits for the answers of these two: the store is tried for longer than that.
-  for (const [method, headers] of [
-    ['PUT', {}],
-    ['GET', { accept: 'application/octet-stream' }],
-  ] as const)
-    void ask(method, `/gone/archive/${segment}`, headers).catch(() => {});
-  assert.equal((await ask('PUT', '/full/basebackup')).status, 201);
   for (const [where, exception] of [
     ['PGBaseBackup', 'store-failed'],
     ['check_pg_server_version', 'postgres-unreachable'],
