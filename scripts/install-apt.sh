@@ -1,4 +1,5 @@
 #!/bin/sh
+# install-apt.sh [PACKAGE…]: with more packages than those below.
 # Debian packages that the tests use: PostgreSQL 15 without a cluster of its own and without starting a server, tools to compare with, systemd-notify, the servers of
 # object stores (Ceph, OpenStack Swift with Keystone, OpenSSH), rsyslogd, those who read manual pages and completions, and what takes in metrics (Prometheus, its pushgateway).
 set -eu
@@ -7,7 +8,7 @@ packages='postgresql-15 systemd pgbackrest patchelf xz-utils zstd lz4 openssl cu
   mandoc groff-base zsh fish prometheus prometheus-pushgateway'
 
 missing=''
-for package in $packages; do
+for package in $packages "$@"; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -5,7 +5,8 @@ export const moreAbout: Readonly<Record<string, string>> = {
 
 | Signal | |
 |---|---|
-| \`SIGTERM\`, \`SIGINT\` | Finish uploads that are under way and end; a second one ends at once. What had not been stored is taken up at the next start. |
+| \`SIGTERM\` | Finish uploads that are under way and end; a second one ends at once. What had not been stored is taken up at the next start. |
+| \`SIGINT\` | End at once. |
 | \`SIGHUP\` | Read the configuration again. A bad one is refused with its errors in the log, and the old one stays in force. |
 
 ## Environment
