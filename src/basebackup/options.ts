@@ -36,7 +36,7 @@ export const basebackupSiteOptions = optionGroup({
   }),
   basebackup_time_zone: z.string().refine(isTimeZone, 'must be the name of a time zone, such as "Europe/Helsinki"').default('UTC').meta({
     description:
-      'The time zone of `basebackup_hour`. Where clocks are set forward over that hour, the backup begins as much later; what they show twice counts the first time.',
+      'The time zone of `basebackup_hour`, and of the days in `keep`. Where clocks are set forward over that hour, the backup begins as much later; what they show twice counts the first time.',
     since: '3.0',
     example: 'Europe/Helsinki',
   }),

@@ -3,7 +3,13 @@ import type { RetentionRules } from '../retention/decide.ts';
 
 export type RetentionSettings = Pick<
   SiteConfig,
-  'basebackup_age_days_max' | 'basebackup_count' | 'basebackup_count_min' | 'basebackup_interval_hours' | 'keep' | 'recovery_window_days'
+  | 'basebackup_age_days_max'
+  | 'basebackup_count'
+  | 'basebackup_count_min'
+  | 'basebackup_interval_hours'
+  | 'basebackup_time_zone'
+  | 'keep'
+  | 'recovery_window_days'
 >;
 
 /** Which base backups of a site stay, as its configuration says. */
@@ -15,5 +21,6 @@ export function retentionRulesOf(site: RetentionSettings): RetentionRules {
     intervalHours: site.basebackup_interval_hours ?? 0,
     windowDays: site.recovery_window_days ?? undefined,
     keep: site.keep ?? undefined,
+    timeZone: site.basebackup_time_zone,
   };
 }

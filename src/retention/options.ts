@@ -31,7 +31,7 @@ export const retentionSiteOptions = optionGroup({
   }),
   keep: keepOption.nullable().default(null).meta({
     description:
-      'Of how many days, weeks, months and years that have any base backup the last one is kept. What is kept for this alone can be restored to the moment it ended, and keeps no other WAL.',
+      'Of how many days, weeks, months and years (in `basebackup_time_zone`) that have any base backup the last one is kept. What is kept for this alone can be restored to the moment it ended, and keeps no other WAL.',
     since: '3.0',
   }),
   retention_confirmation: z.boolean().default(true).meta({
