@@ -23,6 +23,9 @@ launch() {
   shift
   [ -f "$main" ] || fail "$main is missing: pghoard is not built yet. Run \"npm install && npm run build\" in $root."
   find_node
+  # Node has four threads for the file system, all of which one dead disk would take.
+  UV_THREADPOOL_SIZE=${UV_THREADPOOL_SIZE:-32}
+  export UV_THREADPOOL_SIZE
   # Else V8's young generation takes up to 96 MiB for what lives no longer than a page of a listing.
   exec "$node" --max-semi-space-size=8 --enable-source-maps --disable-warning=ExperimentalWarning "$main" "$@"
 }

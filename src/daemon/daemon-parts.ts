@@ -38,6 +38,8 @@ export interface DaemonParts {
   readonly metrics: Metrics;
   /** Whoever does something that may hang, does it under its eyes. */
   readonly jobs: JobWatch;
+  /** `spool_reserve_bytes` as it is now. */
+  readonly spoolReserve: () => number | null;
   readonly servedFiles: ServedFiles;
   /** For one site. */
   readonly openServerProbe: () => ServerProbe;

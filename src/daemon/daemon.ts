@@ -17,6 +17,7 @@ import type { DaemonParts } from './daemon-parts.ts';
 import { SampleBooks } from './health/sample-books.ts';
 import { checkAddress, type HttpServer, startHttpServer } from './http/server.ts';
 import { JobWatch } from './lifecycle/job-watch.ts';
+import { limitWarnings, readLimits } from './lifecycle/machine-limits.ts';
 import { ServiceBeat } from './lifecycle/service-beat.ts';
 import { ServiceManager } from './lifecycle/service-manager.ts';
 import { serviceStatus } from './lifecycle/service-status.ts';
@@ -66,7 +67,7 @@ export class Daemon {
   static async start(configFile: string, deps: DaemonDeps): Promise<Daemon> {
     const config = await loadConfig(configFile, { forDaemon: true });
     deps.log.configure(logSettings(config));
-    for (const warning of config.warnings) deps.log.warn({}, warning);
+    for (const warning of [...config.warnings, ...limitWarnings(await readLimits())]) deps.log.warn({}, warning);
     await mkdir(dirname(config.json_state_file_path), { recursive: true });
     const damaged: unknown[] = [];
     const previousState = await readStateFile(config.json_state_file_path, (error) => damaged.push(error));
@@ -97,7 +98,7 @@ export class Daemon {
       onTrouble: (site, key, failures, error) =>
         void alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${messageOf(error)}`),
       onRecovered: (site) => void alerts.clear('upload_retries_warning', site),
-      watch: (site, key, onStall) => jobs.begin({ site, kind: 'upload', what: `the upload of ${key}` }, onStall),
+      watch: ({ site, key }, signal, attempt) => jobs.run({ site, kind: 'upload', what: `the upload of ${key}` }, signal, attempt),
       previousStats: previousTransfers(previousState),
       clock,
       random,
@@ -121,6 +122,7 @@ export class Daemon {
       alerts,
       metrics,
       jobs,
+      spoolReserve: () => this.#config.spool_reserve_bytes,
       servedFiles,
       openServerProbe,
       sampleBooks,

@@ -10,6 +10,7 @@ import type { Admission } from './admission.ts';
 import { basebackupJob } from './basebackup-job.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { RunningBackupView } from './health/health-view.ts';
+import { SpoolRoom } from './lifecycle/spool-room.ts';
 import { BasebackupMetrics } from './metrics/basebackup-metrics.ts';
 import type { Step } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
@@ -35,6 +36,7 @@ export interface SiteBackupsDeps {
 /** The base backups that a site takes, one at a time: the one that is running, the one that was asked for, and what failed. */
 export class SiteBackups {
   readonly #deps: SiteBackupsDeps;
+  readonly #room: SpoolRoom;
   readonly #end = new AbortController();
   #running: Promise<void> | undefined;
   #progress: BasebackupProgress | undefined;
@@ -46,6 +48,7 @@ export class SiteBackups {
 
   constructor(deps: SiteBackupsDeps) {
     this.#deps = deps;
+    this.#room = new SpoolRoom(deps.spool.basebackupsIncomingDirectory, deps.parts.spoolReserve, deps.parts.clock);
   }
 
   get isRunning(): boolean {
@@ -73,6 +76,11 @@ export class SiteBackups {
     if (!this.isRunning || this.#begun === undefined) return undefined;
     const elapsedMs = this.#deps.parts.clock.monotonicMs() - this.#begun.monotonicMs;
     return { startedAt: this.#begun.at, elapsedMs, progress: this.#progress };
+  }
+
+  /** Why there is no room for one. */
+  roomObstacle(): Promise<string | undefined> {
+    return this.#room.obstacle();
   }
 
   async request(): Promise<void> {
@@ -110,6 +118,7 @@ export class SiteBackups {
     const { pool, uploads, metrics, log, clock, random } = parts;
     const measured = new BasebackupMetrics({ metrics, clock, site: site.name, mode: site.basebackup_mode });
     const stall = new AbortController();
+    const done = new AbortController();
     const job = parts.jobs.begin({ site: site.name, kind: 'basebackup', what: 'the base backup' }, (why) => stall.abort(why));
     if (site.nodes.length > 1) log.info({ site: site.name }, `the next base backup is taken ${source.because}`);
     const admit = async (applicant: Applicant, signal: AbortSignal) => {
@@ -122,6 +131,7 @@ export class SiteBackups {
       measured.progressed(progress);
       this.#lastActivity = clock.now();
     };
+    const room = this.#room.watch(AbortSignal.any([stall.signal, done.signal]), (why) => stall.abort(why));
     try {
       const watchedUploads: BasebackupDeps['uploads'] = { upload: (request) => uploads.upload({ ...request, onProgress: job.progress }) };
       const deps = {
@@ -150,6 +160,8 @@ export class SiteBackups {
       return false;
     } finally {
       job.end();
+      done.abort();
+      await room;
     }
   }
 

@@ -235,7 +235,7 @@ export class SiteLoop {
     return {
       active: site.active,
       maintenance: await exists(parts.config.maintenance_mode_file),
-      obstacle: this.#obstacle(source),
+      obstacle: this.#obstacle(source) ?? (await this.#backups.roomObstacle()),
       standby: this.#deps.ownership.hindrance,
       running: this.#backups.isRunning,
       requested: this.#deps.requested.isWanted,

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { isOperatorError, messageOf, type OperatorError } from '../lib/errors.ts';
+import { isOperatorError, messageOf } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
@@ -27,19 +27,19 @@ export interface UploadQueueOptions {
   readonly onTrouble: (site: string, key: string, failures: number, error: unknown) => void;
   /** Uploads of a site succeed again, and none is left that still fails. */
   readonly onRecovered: (site: string) => void;
-  /** Watches over an attempt; `onStall` ends it. */
-  readonly watch?: (site: string, key: string, onStall: (why: OperatorError) => void) => WatchedUpload;
+  /** Runs an attempt, and gives it up where it makes no progress. Default: it is waited for. */
+  readonly watch?: WatchUpload;
   /** Transfer statistics of a previous life, as {@link UploadQueue.stats} had them. */
   readonly previousStats?: unknown;
   readonly clock?: Clock;
   readonly random?: Random;
 }
 
-export interface WatchedUpload {
-  /** The store has taken some of it. */
-  progress(): void;
-  end(): void;
-}
+export type WatchUpload = <T>(
+  upload: { readonly site: string; readonly key: string },
+  signal: AbortSignal,
+  attempt: (signal: AbortSignal, progress: () => void) => Promise<T>,
+) => Promise<T>;
 
 export interface UploadRequest {
   readonly site: string;
@@ -149,16 +149,15 @@ export class UploadQueue {
   async #attempt(request: UploadRequest, onFailure: (error: unknown) => void): Promise<ObjectEntry> {
     const { site, store, key, source, metadata, createOnly = false, isShortLived = false, fileType, signal } = request;
     const startMs = this.#clock.monotonicMs();
-    const stall = new AbortController();
-    const watched = this.#options.watch?.(site, key, (why) => stall.abort(why));
+    const { watch = unwatched } = this.#options;
     try {
-      const progress = () => {
-        watched?.progress();
-        request.onProgress?.();
-      };
-      const seen = withProgress(source, progress);
-      const ended = signal ? AbortSignal.any([signal, stall.signal]) : stall.signal;
-      const entry = await store.put(key, seen, { metadata, createOnly, isShortLived, signal: ended });
+      const entry = await watch({ site, key }, signal ?? new AbortController().signal, (ended, progress) => {
+        const tell = () => {
+          progress();
+          request.onProgress?.();
+        };
+        return store.put(key, withProgress(source, tell), { metadata, createOnly, isShortLived, signal: ended });
+      });
       const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
       const filename = key.slice(key.lastIndexOf('/') + 1);
       this.stats.succeeded({ site, operation: 'upload', fileType, filename, bytes: entry.size, seconds });
@@ -167,11 +166,11 @@ export class UploadQueue {
     } catch (error) {
       if (!isOrdinary(error, signal)) onFailure(error);
       throw error;
-    } finally {
-      watched?.end();
     }
   }
 }
+
+const unwatched: WatchUpload = (_upload, signal, attempt) => attempt(signal, () => {});
 
 function withProgress(source: ObjectSource, progress: () => void): ObjectSource {
   return {

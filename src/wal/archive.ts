@@ -20,6 +20,7 @@ import type { Spool } from '../transfer/spool.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import { nodeHashName } from './hash-name.ts';
 import { hashAlgorithms } from './options.ts';
+import { requireRoom } from './require-room.ts';
 import { type HashOfOurs, sameContent } from './same-content.ts';
 import { sameUntilSwitch } from './same-until-switch.ts';
 import { hashWal, sealWal } from './seal-wal.job.ts';
@@ -228,6 +229,7 @@ export class WalArchiver {
     const spoolPath = this.#spoolPath(name);
     const sealedPath = spool.temporaryFor(spoolPath);
     const input = { name, path, cluster, sealedPath, seal: sealOptionsOf(sealing) };
+    await requireRoom(spoolPath, path);
     const result = await pool.run(sealWal, input, { signal, urgency }).catch(async (error: unknown) => {
       const isDead = isOperatorError(error, 'worker-died');
       if (!signal.aborted) countFailure(metrics, isDead ? 'compressor_run_critical' : 'compressor_run', error);

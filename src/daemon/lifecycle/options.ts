@@ -9,7 +9,10 @@ export const stalledAfterOptions = optionGroup({
     description: 'A base backup of which no byte is read or stored. It is given up, and begun anew later.',
     since: '3.0',
   }),
-  upload: seconds.default(900).meta({ description: 'An upload of which the store takes no byte. It is begun anew.', since: '3.0' }),
+  upload: seconds.default(300).meta({
+    description: 'An upload of which the store takes no byte. It is begun anew once the store has answered.',
+    since: '3.0',
+  }),
   listing: seconds
     .default(900)
     .meta({ description: 'Listing of base backups. It is asked for again once the store has answered.', since: '3.0' }),
@@ -19,10 +22,6 @@ export const stalledAfterOptions = optionGroup({
   }),
   wal_check: seconds.default(1800).meta({
     description: 'The look for holes in the WAL. It is begun anew once the store has answered.',
-    since: '3.0',
-  }),
-  wal_receiving: seconds.default(300).meta({
-    description: 'Receiving of WAL although the server has more. What receives it is started again.',
     since: '3.0',
   }),
   server: seconds.default(120).meta({
@@ -36,6 +35,18 @@ export const stalledAfterOptions = optionGroup({
 });
 
 export const lifecycleGlobalOptions = optionGroup({
+  spool_reserve_bytes: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        'What base backups leave free on the disk of `backup_location`, for WAL. With less, a base backup that is being taken is given up; none is begun before half as ' +
+        'much again is free.',
+      since: '3.0',
+      defaultText: '1 GiB, but no more than a twentieth of the disk',
+    }),
   stalled_after_seconds: stalledAfterOptions.prefault({}).meta({
     description:
       'After so many seconds without any progress a job counts as hanging: the alert `job_stalled` tells of it, and everything else goes on.',
