@@ -61,7 +61,7 @@ test('everything that can go wrong or on at once, wrapped', () => {
       running: { startedAt: at('11:00:10'), elapsedMs: 3_600_000, progress },
       dueAt: at('13:00:00'),
     },
-    retentionPostponed: '2 base backups stay until 2026-12-01T00:00:00Z: a lock of the store keeps them',
+    deletion: { what: 'deletion', because: '2 base backups stay until 2026-12-01T00:00:00Z: a lock of the store keeps them' },
     spool: { files: 12, bytes: 340 * 2 ** 20 },
     store: {
       lastSuccess: { at: at('11:00:00'), msAgo: 3_610_000 },

@@ -231,6 +231,7 @@ export class Site implements SiteServices {
       gaps,
       receiver: () => this.receiver,
       servers: this.servers,
+      isOwn: () => ownership.isHeld,
       store: storeWatch,
       spool: new SpoolWatch(spool, clock),
       book: parts.sampleBooks.of(site.name),

@@ -61,7 +61,7 @@ export function viewOf(made: MadeSite, changes: Partial<SiteHealthView> = {}): S
     spool: { files: 0, bytes: 0 },
     alerts: [],
     because: 'the next base backup is due tomorrow',
-    retentionPostponed: undefined,
+    deletion: undefined,
     ...changes,
   };
 }

@@ -11,7 +11,7 @@ import { WalRanges } from '../../wal/gaps/wal-ranges.ts';
 import { SampleBook } from './sample-book.ts';
 import { type SiteHealth, siteHealth } from './site-health.ts';
 
-const rounds = 400;
+const rounds = 200;
 const epoch = Date.parse('2026-11-30T08:00:00Z');
 
 interface Commit {

@@ -3,6 +3,7 @@ import type { BasebackupListing } from '../../catalog/catalog.ts';
 import type { Gaps, WalArchiveView } from '../../wal/gaps/gaps.ts';
 import type { KnownTrouble } from '../../wal/gaps/trouble-book.ts';
 import type { ReceiverStatus } from '../../wal/receive/receiver.ts';
+import type { NextAction } from './next-action.ts';
 import type { ClockSetBack, ServerSample, WalPosition } from './server-samples.ts';
 
 /** Everything about a site that its health depends on. What is not known is undefined, or says why. */
@@ -23,7 +24,8 @@ export interface SiteHealthView {
   readonly alerts: readonly HealthAlert[];
   /** Why the site does what it does. */
   readonly because: string;
-  readonly retentionPostponed: string | undefined;
+  /** What retention deletes next, as far as that is known. */
+  readonly deletion: NextAction | undefined;
 }
 
 export interface BackupsView {

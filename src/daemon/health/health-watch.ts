@@ -2,10 +2,13 @@ import type { SiteConfig } from '../../config/load.ts';
 import { explain } from '../../lib/errors.ts';
 import type { DaemonParts } from '../daemon-parts.ts';
 import type { LeasedReceiver } from '../leased-receiver.ts';
+import { retentionRulesOf } from '../retention-rules.ts';
 import type { SiteLoop } from '../site-loop.ts';
 import type { WalGaps } from '../wal-gaps.ts';
 import { type AskedServer, areOnlyStandbys, primaryOf, sampledOf, whyNoPrimary } from './asked-servers.ts';
 import type { BackupsView, ServersView, SiteHealthView, WalView } from './health-view.ts';
+import type { NextAction } from './next-action.ts';
+import { nextDeletion } from './next-deletion.ts';
 import type { SampleBook } from './sample-book.ts';
 import type { SampleMemory } from './sample-memory.ts';
 import { type SiteHealth, siteHealth } from './site-health.ts';
@@ -15,10 +18,15 @@ import type { StoreWatch } from './store-watch.ts';
 export interface HealthWatchDeps {
   readonly parts: Pick<DaemonParts, 'alerts' | 'clock' | 'log'>;
   readonly site: SiteConfig;
-  readonly loop: Pick<SiteLoop, 'listing' | 'backupFailures' | 'runningBackup' | 'because' | 'dueAt' | 'retentionPostponed'>;
+  readonly loop: Pick<
+    SiteLoop,
+    'listing' | 'backupFailures' | 'runningBackup' | 'because' | 'dueAt' | 'preserved' | 'retentionPostponed' | 'pendingDeletion'
+  >;
   readonly gaps: Pick<WalGaps, 'view' | 'gaps' | 'troubles'> | undefined;
   readonly receiver: () => Pick<LeasedReceiver, 'status'> | undefined;
   readonly servers: { readonly nodes: readonly AskedServer[]; readonly usable: readonly AskedServer[] };
+  /** Whether this daemon works on the site. */
+  readonly isOwn: () => boolean;
   readonly store: StoreWatch;
   readonly spool: SpoolWatch;
   readonly book: SampleBook;
@@ -91,8 +99,17 @@ export class HealthWatch {
       spool: spool.view,
       alerts: parts.alerts.active.filter((alert) => alert.site === site.name).map(({ name, because }) => ({ name, because })),
       because: loop.because,
-      retentionPostponed: loop.retentionPostponed,
+      deletion: this.#deletion(),
     };
+  }
+
+  #deletion(): NextAction | undefined {
+    const { parts, site, loop, isOwn } = this.#deps;
+    const { listing, preserved, dueAt, retentionPostponed: postponed, pendingDeletion } = loop;
+    if (listing === undefined || !isOwn()) return undefined;
+    const rules = retentionRulesOf(site);
+    const view = { entries: listing.entries, preserved, rules, dueAt, postponed, pending: pendingDeletion?.because };
+    return nextDeletion(view, parts.clock.now());
   }
 
   #backups(): BackupsView {

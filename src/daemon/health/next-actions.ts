@@ -1,19 +1,9 @@
 import type { SiteHealthView } from './health-view.ts';
+import type { NextAction } from './next-action.ts';
 
-/** What the daemon will do by itself, or waits for. */
-export interface NextAction {
-  readonly what: 'basebackup' | 'deletion' | 'wal';
-  readonly at?: Date;
-  readonly because: string;
-}
-
-export function nextActions({ backups, because, retentionPostponed, wal }: SiteHealthView): readonly NextAction[] {
+export function nextActions({ backups, because, deletion, wal }: SiteHealthView): readonly NextAction[] {
   const { dueAt } = backups;
-  return [
-    { what: 'basebackup', ...(dueAt && { at: dueAt }), because },
-    ...(retentionPostponed === undefined ? [] : [{ what: 'deletion', because: retentionPostponed } as const]),
-    ...walActions(wal),
-  ];
+  return [{ what: 'basebackup', ...(dueAt && { at: dueAt }), because }, ...(deletion === undefined ? [] : [deletion]), ...walActions(wal)];
 }
 
 function walActions(wal: SiteHealthView['wal']): readonly NextAction[] {

@@ -55,12 +55,7 @@ function thinned(samples: readonly ServerSample[]): readonly ServerSample[] {
   if (samples.length <= samplesMax) return samples;
   const times = samples.map(({ time }) => time.getTime());
   const newest = times.at(-1) ?? 0;
-  let dullest = 1;
-  let least = Number.POSITIVE_INFINITY;
-  for (let index = 1; index < times.length - 1; index++) {
-    const [before = 0, at = 0, behind = 0] = times.slice(index - 1, index + 2);
-    const weight = (behind - before) / (newest - at + 1);
-    if (weight < least) [dullest, least] = [index, weight];
-  }
+  const weights = times.slice(1, -1).map((at, index) => ((times[index + 2] ?? at) - (times[index] ?? at)) / (newest - at + 1));
+  const dullest = 1 + weights.indexOf(Math.min(...weights));
   return thinned(samples.toSpliced(dullest, 1));
 }
