@@ -10,7 +10,7 @@ import type { Measurement, MetricRegistry } from './registry.ts';
 /** Gauges that nothing sets are told, and everything is pushed, so often. */
 const tellMs = 10_000;
 const pushMsMax = 10_000;
-/** The end of the daemon, or a reload, waits for a gateway no longer. */
+/** The end of the daemon waits for a gateway no longer. */
 const lastPushMsMax = 2_000;
 
 const nobody: MetricsGlobalOptions = { statsd: null, prometheus: null, pushgateway: null };
@@ -26,32 +26,33 @@ export interface MetricExportsDeps {
   readonly log: Log;
 }
 
+interface Telling {
+  readonly end: AbortController;
+  readonly done: Promise<void>;
+}
+
 /** What is measured goes to those whom the configuration names; all of them are told everything. Where it names nobody, nothing is done. */
 export class MetricExports {
   readonly #deps: MetricExportsDeps;
   #options = nobody;
   #statsd: Statsd | undefined;
   #pushgateway: Pushgateway | undefined;
-  #end = new AbortController();
-  #telling: Promise<void> = Promise.resolve();
+  /** While somebody wants metrics. */
+  #telling: Telling | undefined;
+  #failure = '';
 
   constructor(deps: MetricExportsDeps) {
     this.#deps = deps;
   }
 
-  /** Those who are new hear of what was counted before, where their protocol knows sums. */
+  /** Those who are new hear of what was counted before, where their protocol knows sums; those who stay notice nothing. */
   async configure({ statsd, prometheus, pushgateway }: MetricsGlobalOptions): Promise<void> {
-    const options = { statsd, prometheus, pushgateway };
-    if (JSON.stringify(options) === JSON.stringify(this.#options)) return;
-    await this.close();
-    const { registry, host, log } = this.#deps;
-    this.#options = options;
-    this.#end = new AbortController();
-    this.#statsd = statsd === null ? undefined : new Statsd(statsd);
-    const onFailure = () => registry.increase('pghoard.metrics_push_failures', 1);
-    this.#pushgateway = pushgateway === null ? undefined : new Pushgateway(pushgateway, { host, log, onFailure });
-    if (this.#statsd) registry.listen((measurement) => this.#send(measurement));
-    if (statsd !== null || prometheus !== null || pushgateway !== null) this.#telling = this.#tellAgainAndAgain(this.#end.signal);
+    const old = this.#options;
+    this.#options = { statsd, prometheus, pushgateway };
+    if (isOther(old.pushgateway, pushgateway)) this.#pushgateway = this.#openPushgateway(pushgateway);
+    if (isOther(old.statsd, statsd)) await this.#replaceStatsd(statsd);
+    if (statsd === null && prometheus === null && pushgateway === null) await this.#rest();
+    else this.#telling ??= this.#begin();
   }
 
   /** What `GET /metrics` answers; undefined where no `prometheus` is configured. */
@@ -62,39 +63,54 @@ export class MetricExports {
 
   /** A last time everything is told. */
   async close(): Promise<void> {
-    const { registry, rest } = this.#deps;
-    this.#end.abort();
-    await this.#telling;
-    await this.#pushgateway?.push(registry.families(), lastPushMsMax);
-    rest();
-    registry.listen(undefined);
-    await this.#statsd?.close();
-    this.#statsd = undefined;
-    this.#pushgateway = undefined;
-    this.#options = nobody;
+    await this.#rest();
+    await this.#safely(async () => this.#pushgateway?.push(this.#deps.registry.families(), lastPushMsMax));
+    await this.configure(nobody);
+  }
+
+  #openPushgateway(options: MetricsGlobalOptions['pushgateway']): Pushgateway | undefined {
+    const { registry, host, log } = this.#deps;
+    const onFailure = () => registry.increase('pghoard.metrics_push_failures', 1);
+    return options === null ? undefined : new Pushgateway(options, { host, log, onFailure });
+  }
+
+  async #replaceStatsd(options: MetricsGlobalOptions['statsd']): Promise<void> {
+    const old = this.#statsd;
+    this.#statsd = options === null ? undefined : new Statsd(options);
+    this.#deps.registry.listen(this.#statsd && ((measurement) => this.#send(measurement)));
+    // It would otherwise hear of these with the next round only.
+    if (this.#telling) await this.#safely(async () => this.#tellStatsd());
+    await old?.close();
+  }
+
+  #begin(): Telling {
+    const end = new AbortController();
+    return { end, done: this.#tellAgainAndAgain(end.signal) };
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#telling === undefined) return;
+    const { end, done } = this.#telling;
+    end.abort();
+    await done;
+    this.#telling = undefined;
+    this.#deps.rest();
   }
 
   async #tellAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps;
-    let failure = '';
+    const { registry, look, clock } = this.#deps;
     while (!signal.aborted) {
-      try {
-        await this.#tell(signal);
-        failure = '';
-      } catch (error) {
-        // Backups must not end because of what only watches them.
-        if (messageOf(error) !== failure) log.error({}, `metrics are not told: ${explain(error)}`);
-        failure = messageOf(error);
-      }
+      await this.#safely(async () => {
+        await look();
+        this.#tellStatsd();
+        await this.#pushgateway?.push(registry.families(), pushMsMax, signal);
+      });
       await clock.sleep(tellMs, signal).catch(() => {});
     }
   }
 
-  async #tell(signal: AbortSignal): Promise<void> {
-    const { registry, look } = this.#deps;
-    await look();
-    if (this.#statsd) for (const sample of registry.samples()) this.#send(sample);
-    await this.#pushgateway?.push(registry.families(), pushMsMax, signal);
+  #tellStatsd(): void {
+    if (this.#statsd) for (const sample of this.#deps.registry.samples()) this.#send(sample);
   }
 
   #send({ definition: { name, kind }, value, tags }: Measurement): void {
@@ -102,4 +118,19 @@ export class MetricExports {
     else if (kind === 'histogram') this.#statsd?.histogram(name, value, tags);
     else if (value > 0) this.#statsd?.counter(name, value, tags);
   }
+
+  /** Backups must not end because of what only watches them. */
+  async #safely(tell: () => Promise<void>): Promise<void> {
+    try {
+      await tell();
+      this.#failure = '';
+    } catch (error) {
+      if (messageOf(error) !== this.#failure) this.#deps.log.error({}, `metrics are not told: ${explain(error)}`);
+      this.#failure = messageOf(error);
+    }
+  }
+}
+
+function isOther(old: object | null, options: object | null): boolean {
+  return JSON.stringify(old) !== JSON.stringify(options);
 }
