@@ -95,6 +95,8 @@ export interface BasebackupDeps {
   /** Rejects where the store of the site is for another cluster, or is not there any more. */
   readonly admit: (applicant: Applicant, signal: AbortSignal) => Promise<void>;
   readonly onProgress?: ((progress: BasebackupProgress) => void) | undefined;
+  /** Told of pages whose checksum is wrong, in the modes that check them. Some of each file only. */
+  readonly onDamagedPage?: (page: string) => void;
 }
 
 /** A backup under way: it has a name that nobody else has and a spool directory of its own. */

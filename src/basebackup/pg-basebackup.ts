@@ -58,7 +58,10 @@ export class PgBasebackup implements AsyncDisposable {
   /** `onWarning` is told lines of PostgreSQL's that say that something is wrong, such as WAL that is not being archived. */
   constructor(command: PgBasebackupCommand, signal: AbortSignal, onWarning: (line: string) => void) {
     signal.throwIfAborted();
-    const child = spawn(command.file, command.args, { env: { ...process.env, ...command.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command.file, command.args, {
+      env: { ...process.env, LC_ALL: 'C', ...command.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child = child;
     this.stdout = child.stdout;
     this.#exit = exitOf(child, command.file);
@@ -69,12 +72,15 @@ export class PgBasebackup implements AsyncDisposable {
     signal.addEventListener('abort', this.#end, { once: true });
   }
 
-  /** Resolves when it has ended well. Its standard output must be read for that. */
+  /**
+   * Resolves when it has ended well. Its standard output must be read for that. Pages with wrong checksums make it say so in the very end, with an exit code
+   * that is not 0, when all has been copied: a backup with a damaged page is worth more than none, and {@link damagedPageIn} tells of the page.
+   */
   async succeeded(): Promise<void> {
     const { code, signal } = await this.#exit;
     this.#signal.throwIfAborted();
-    if (code === 0) return;
     const said = this.#stderrTail();
+    if (code === 0 || (code === 1 && said.endsWith('checksum error occurred'))) return;
     throw new OperatorError('pg-basebackup-failed', `pg_basebackup ended with ${code === null ? signal : `exit code ${code}`}`, {
       cause: new Error(said === '' ? 'it said nothing' : said),
       retryable: true,
@@ -95,6 +101,12 @@ export class PgBasebackup implements AsyncDisposable {
     const kill = setTimeout(() => this.#child.kill('SIGKILL'), killDelayMs);
     this.#child.once('close', () => clearTimeout(kill));
   };
+}
+
+/** The page that a warning of the server's is about, as `base/5/16384, block 3`; undefined for other warnings. */
+export function damagedPageIn(warning: string): string | undefined {
+  const match = /checksum verification failed in file "(?:\.\/)?([^"]+)", block (\d+)/.exec(warning);
+  return match ? `${match[1]}, block ${match[2]}` : undefined;
 }
 
 function hintFor(stderr: string): string {

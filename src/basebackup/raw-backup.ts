@@ -12,7 +12,7 @@ import { majorOf } from '../postgres/versions.ts';
 import { mainObjectMetadata } from './facts.ts';
 import type { RunningBackup } from './job.ts';
 import type { MainObject } from './main-object.ts';
-import { type PgBasebackupCommand, pgBasebackupCommand } from './pg-basebackup.ts';
+import { damagedPageIn, type PgBasebackupCommand, pgBasebackupCommand } from './pg-basebackup.ts';
 import type { RawResult, WarningReport } from './seal-raw.job.ts';
 
 /** What `basic` and `pipe` have in common: an archive made by pg_basebackup, stored as one object as it is. */
@@ -59,12 +59,14 @@ export function describeRawBackup(backup: RunningBackup, plan: Omit<RawPlan, 'pa
   return { key: deps.catalog.keys.basebackup(name), path, storedBytes: sealed.sealedBytes, metadata, cluster: plan.cluster };
 }
 
-/** For `onReport`: hands warnings to the log, everything else on. */
+/** For `onReport`: hands warnings to the log and pages with wrong checksums to who wants to know of them, everything else on. */
 export function logWarnings(backup: RunningBackup, next: (message: unknown) => void): (message: unknown) => void {
   return (message) => {
     const warning = (message as Partial<WarningReport> | undefined)?.warning;
-    if (warning === undefined) next(message);
-    else backup.deps.log.warn({ said: warning }, 'pg_basebackup warns');
+    if (warning === undefined) return next(message);
+    backup.deps.log.warn({ said: warning }, 'pg_basebackup warns');
+    const page = damagedPageIn(warning);
+    if (page !== undefined) backup.deps.onDamagedPage?.(page);
   };
 }
 

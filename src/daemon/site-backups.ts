@@ -7,7 +7,7 @@ import { explain, isOperatorError, messageOf } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
-import { basebackupJob } from './basebackup-job.ts';
+import { basebackupJob, readsDataDirectory } from './basebackup-job.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { RunningBackupView } from './health/health-view.ts';
 import { SpoolRoom } from './lifecycle/spool-room.ts';
@@ -18,6 +18,9 @@ import type { RequestedBasebackup } from './requested-basebackup.ts';
 import type { BasebackupSource } from './servers/choose-for-basebackup.ts';
 
 export type TakeBasebackup = Extract<Step, { do: 'take-basebackup' }>;
+
+/** Of damaged pages. */
+const pagesShownMax = 10;
 
 export interface SiteBackupsDeps {
   readonly parts: DaemonParts;
@@ -134,6 +137,7 @@ export class SiteBackups {
     const room = this.#room.watch(AbortSignal.any([stall.signal, done.signal]), (why) => stall.abort(why));
     try {
       const watchedUploads: BasebackupDeps['uploads'] = { upload: (request) => uploads.upload({ ...request, onProgress: job.progress }) };
+      const damaged: string[] = [];
       const deps = {
         catalog,
         spool,
@@ -145,6 +149,7 @@ export class SiteBackups {
         random,
         admit,
         onProgress,
+        onDamagedPage: (page: string) => void damaged.push(page),
       };
       const end = AbortSignal.any([this.#end.signal, ownership.lost, stall.signal]);
       const { name } = await takeBasebackup(await this.#job(step, decisionTime, source), deps, end);
@@ -152,6 +157,7 @@ export class SiteBackups {
       this.#failedBecause = undefined;
       measured.completed();
       this.#tell(step, decisionTime, name);
+      this.#tellDamage(name, damaged);
       onTaken();
       return true;
     } catch (error) {
@@ -199,6 +205,16 @@ export class SiteBackups {
     const about = { name, reason, started: decisionTime.toISOString(), failures: this.#failures, because: this.#failedBecause ?? null };
     if (name !== null) void this.#alerts.clear('version_mismatch_error', site.name);
     if (this.#failures <= 1) parts.alerts.basebackupEnded(site.name, about);
+  }
+
+  /** Whoever reads data directories as they are checks no pages. */
+  #tellDamage(name: string, pages: readonly string[]): void {
+    const { site } = this.#deps;
+    const shown =
+      pages.slice(0, pagesShownMax).join('; ') + (pages.length > pagesShownMax ? ` and ${pages.length - pagesShownMax} more` : '');
+    const because = `base backup ${name} is complete, but the server found pages with wrong checksums: ${shown}`;
+    if (pages.length > 0) void this.#alerts.raise('page_checksum_errors', site.name, because);
+    else if (!readsDataDirectory(site.basebackup_mode)) void this.#alerts.clear('page_checksum_errors', site.name);
   }
 
   get #alerts() {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -80,6 +81,7 @@ describe('a restored copy beside its original, each with a daemon of its own, on
     const waits = saysLater(second, new RegExp(`\\(process ${site.daemon.pid}\\) does it; this one waits`));
     process.kill(second.pid ?? 0, 'SIGCONT');
     await waits;
+    await waitFor(() => existsSync(leaseLost()), { withinMs: 20_000, what: () => `the alert lease_lost is raised:\n${second.log}` });
   });
 
   test('one that is killed and started again goes on at once; one that is stopped is followed at once', async () => {
@@ -91,6 +93,7 @@ describe('a restored copy beside its original, each with a daemon of its own, on
     assert.equal(await site.daemon.stop(), 0, site.daemon.log);
     await follows;
     await second.basebackup();
+    await waitFor(() => !existsSync(leaseLost()), { withinMs: 20_000, what: () => `the alert lease_lost goes:\n${second.log}` });
     await site.daemon.launch();
   });
 
@@ -103,6 +106,10 @@ describe('a restored copy beside its original, each with a daemon of its own, on
       /wal-conflict: 00000002\.history is already stored with other content[^]*Two servers were promoted to this timeline[^]*site of its own/;
     await waitFor(() => refusal.test(postgres.log()), { withinMs: 30_000, what: () => `PostgreSQL is told:\n${postgres.log()}` });
   });
+
+  function leaseLost(): string {
+    return join(second.directory, 'alerts', 'lease_lost');
+  }
 
   /** Begins to wait for what the daemon logs from now on. */
   async function saysLater(daemon: TestDaemon, what: RegExp, withinMs = 20_000): Promise<void> {

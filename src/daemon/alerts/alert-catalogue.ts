@@ -41,6 +41,10 @@ const catalogue = {
     severity: 'warning',
     hint: 'Find out why this daemon stood still: the other one does its work now, and this one archives and restores only (guide, section 12).',
   },
+  page_checksum_errors: {
+    severity: 'critical',
+    hint: 'Keep an older base backup that has none (preserve it), and find out what damages the disk. See which table it is: oid2name, or pg_filenode_relation().',
+  },
   restorable_window_stalled: {
     severity: 'critical',
     hint: 'Whatever was written since cannot be restored yet. Look for other alerts of the site, and at archive_timeout.',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -202,6 +203,25 @@ test('what cannot be delivered waits over a restart, in its order; a memory that
   await bench.start();
   assert.match(bench.logged.at(-1) ?? '', /alerts of an earlier life are forgotten/);
   assert.deepEqual(bench.active, []);
+});
+
+test('what somebody is told has been written down before', async (t) => {
+  const remembered: string[] = [];
+  let file = '';
+  await using hook = await HttpStub.start(({ body }) => {
+    const { alert } = JSON.parse(body.toString()) as AlertEvent;
+    const { alerts } = JSON.parse(readFileSync(file, 'utf8')) as { alerts: { name: string; told: string | null }[] };
+    remembered.push(`${alert?.name}: ${alerts.some(({ name, told }) => name === alert?.name && told !== null)}`);
+    return {};
+  });
+  const bench = await Bench.make(t);
+  file = join(bench.directory, 'pghoard.alerts.json');
+  bench.alertOptions = { webhook: { url: hook.url }, after_seconds: 0 };
+  await bench.alerts.begin(bench.settings);
+  await bench.alerts.raise('wal_gap', 'a', 'a hole');
+  await bench.alerts.raise('store_denied', 'b', 'a revoked key');
+  await waitFor(() => remembered.length === 2, { withinMs: 5_000, what: 'both are told' });
+  assert.deepEqual(remembered, ['wal_gap: true', 'store_denied: true']);
 });
 
 test('who is new hears of what stands', async (t) => {

@@ -57,7 +57,7 @@ export class Alerts {
     const { directory, clock, random, log } = deps;
     this.#files = new AlertFiles(directory, log);
     this.#memory = new AlertMemory(log);
-    this.#channels = new Channels({ clock, random, log, onChange: () => this.#save() });
+    this.#channels = new Channels({ clock, random, log, onChange: () => this.#save(), saved: () => this.#memory.settled() });
   }
 
   get active(): readonly Alert[] {

@@ -21,6 +21,8 @@ export interface ChannelDeps {
   readonly outbox?: Outbox;
   /** What waits is another now. */
   readonly onChange: () => void;
+  /** Resolves once that has been written down, or cannot be. Who was told of an alert must also hear of its end, whatever happens to this process. */
+  readonly saved: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -107,6 +109,7 @@ export class Channel {
   /** Returns how long to wait before the next. */
   async #deliver(event: AlertEvent): Promise<number> {
     try {
+      await this.#deps.saved();
       await this.#way.deliver(event, this.#end.signal);
       this.#delivered(event);
       return 0;

@@ -45,7 +45,7 @@ async function bench(t: TestContext): Promise<Bench> {
   const log: Log = { ...silentLog, info: tell, warn: tell, error: tell };
   // The least of what chance allows, and ten times faster.
   const clock = { ...systemClock, sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 10, signal) };
-  const channels = new Channels({ clock, random: noChance, log, onChange: () => {} });
+  const channels = new Channels({ clock, random: noChance, log, onChange: () => {}, saved: async () => {} });
   t.after(async () => {
     await channels.close();
     await scratch[Symbol.asyncDispose]();
@@ -218,12 +218,28 @@ test('a site with channels of its own is told of there only; of the daemon hear 
     [['main', 'daemon'], ['other']],
   );
   await follow({}, { other: { webhook: { url: own.url } } });
-  channels.add(alert('lost'));
+  channels.add(alert('unheard'));
   channels.add(alert('daemon', null));
   await delivered();
   assert.deepEqual(
     bodies(own).map(({ id }) => id),
     ['other', 'daemon'],
+  );
+});
+
+test('what a channel had not delivered that is taken out goes to who hears of the site then', async (t) => {
+  await using dead = await HttpStub.start(() => ({ status: 503 }));
+  await using all = await HttpStub.start(() => ({}));
+  const { channels, follow, delivered } = await bench(t);
+  await follow({ webhook: { url: all.url } }, { other: { webhook: { url: dead.url } } });
+  channels.add(alert('first', 'other'));
+  channels.add(alert('second', 'other'));
+  await waitFor(() => dead.seen.length > 0, { ...soon, what: 'it is tried' });
+  await follow({ webhook: { url: all.url } });
+  await delivered();
+  assert.deepEqual(
+    bodies(all).map(({ id }) => id),
+    ['first', 'second'],
   );
 });
 

@@ -12,6 +12,7 @@ import { postEvent } from './webhook.ts';
 
 export interface ChannelsDeps {
   readonly onChange: () => void;
+  readonly saved: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -48,18 +49,17 @@ export class Channels {
     this.#settings = settings;
     const ways = this.#waysOf(settings);
     const gone = [...this.#channels.values()].filter(({ id }) => !ways.has(id));
-    for (const { id, outbox } of gone) {
-      this.#channels.delete(id);
-      if (outbox.waiting.length > 0)
-        this.#deps.log.warn({ channel: id, waiting: outbox.waiting.length }, 'the channel is gone, with what it had not delivered');
-    }
+    for (const { id } of gone) this.#channels.delete(id);
     const fresh = new Set([...ways.keys()].filter((id) => !this.#channels.has(id) && earlier[id] === undefined));
     for (const [id, way] of ways) {
       const channel = this.#channels.get(id);
       if (channel) channel.use(way);
       else this.#channels.set(id, new Channel({ ...this.#deps, id, way, ...(earlier[id] && { outbox: earlier[id] }) }));
     }
-    await Promise.all(gone.map((channel) => channel.close()));
+    for (const channel of gone) {
+      await channel.close();
+      this.#inherit(channel);
+    }
     return fresh;
   }
 
@@ -70,6 +70,16 @@ export class Channels {
 
   async close(): Promise<void> {
     await Promise.all([...this.#channels.values()].map((channel) => channel.close()));
+  }
+
+  /** What a channel had not delivered that is no more goes to those who hear of the site now. */
+  #inherit({ id, outbox: { waiting } }: Channel): void {
+    if (waiting.length === 0) return;
+    this.#deps.log.info(
+      { channel: id, waiting: waiting.length },
+      'a channel is gone; what it had not delivered goes to the others, if there are any',
+    );
+    for (const event of waiting) this.add(event);
   }
 
   /** A site with settings of its own is told of there. Of the daemon as a whole hear, where nobody hears of all sites, those who hear of any. */
