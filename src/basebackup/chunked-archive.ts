@@ -81,7 +81,7 @@ async function storeChunk(backup: RunningBackup, chunk: Chunk, tools: ChunkTools
   const target = join(backup.directory, basename(filename));
   const pack = stats ? { list: true, hashBytesMin: job.delta.fileBytesMin } : {};
   const input = { members: chunk.members, target, seal: sealOptionsOf(job.seal), pack };
-  const made = await making.run(() => deps.pool.run(sealChunk, input, { signal, onReport: progress.add }), signal);
+  const made = await making.run(() => deps.pool.run(sealChunk, input, { signal, onReport: progress.add, party: job.site }), signal);
   shortfall.take(made);
   await deps.uploads.upload({
     site: job.site,

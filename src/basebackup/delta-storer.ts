@@ -131,7 +131,7 @@ export class DeltaStorer {
     const filename = chunkFilename(name, ++this.#bundles);
     const target = join(directory, basename(filename));
     const input = { members, target, seal: sealOptionsOf(job.seal), pack: { list: true } };
-    const made = await making.run(() => deps.pool.run(sealChunk, input, { signal, onReport: progress.add }), signal);
+    const made = await making.run(() => deps.pool.run(sealChunk, input, { signal, onReport: progress.add, party: job.site }), signal);
     shortfall.take(made);
     const { plainBytes, sealedBytes: storedBytes } = made;
     await deps.uploads.upload({
@@ -154,15 +154,15 @@ export class DeltaStorer {
   }
 
   async #read(files: readonly FileToRead[], signal: AbortSignal): Promise<ReadFile[]> {
-    const { deps } = this.#backup;
+    const { job, deps } = this.#backup;
     const { making, progress } = this.#tools;
-    return making.run(() => deps.pool.run(readDeltaFiles, { files }, { signal, onReport: progress.add }), signal);
+    return making.run(() => deps.pool.run(readDeltaFiles, { files }, { signal, onReport: progress.add, party: job.site }), signal);
   }
 
   async #seal(entry: FoundEntry, target: string, signal: AbortSignal): Promise<SealResult | { readonly gone: string }> {
     const { job, deps } = this.#backup;
     const input = { source: entry.source, target, seal: sealOptionsOf(job.seal) };
-    return this.#tools.making.run(() => deps.pool.run(sealDeltaFile, input, { signal }), signal);
+    return this.#tools.making.run(() => deps.pool.run(sealDeltaFile, input, { signal, party: job.site }), signal);
   }
 
   async #noteRead({ path, source }: FoundEntry, read: Exclude<ReadFile, Hashed> | ReadFile): Promise<void> {

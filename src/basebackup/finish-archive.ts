@@ -39,7 +39,7 @@ export async function finishArchive(
   const sealed = await deps.pool.run(
     sealControl,
     { ...control, manifest: manifest.path, target: path, seal: sealOptionsOf(job.seal) },
-    { signal },
+    { signal, party: job.site },
   );
   const { inputBytes: plainBytes, storedBytes } = manifest.totals;
   const metadata = mainObjectMetadata(job, sealed, {

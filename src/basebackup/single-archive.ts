@@ -42,6 +42,7 @@ export async function archiveAsSingleObject(
     },
     {
       signal,
+      party: job.site,
       onReport: (message) => {
         if (message === filesRead) end.resolve(endAndTell(backup, source, session, channel));
         else progress.add(message);

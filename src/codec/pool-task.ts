@@ -7,6 +7,8 @@ export interface RunOptions {
   readonly onReport?: ((message: unknown) => void) | undefined;
   /** Default: not urgent. */
   readonly urgency?: Urgency | undefined;
+  /** For whom it is; see `Urgent`. */
+  readonly party?: string | undefined;
 }
 
 /** A job with its input, and the promise of its caller. An aborted one rejects with the signal's reason, however it ended. */
@@ -16,6 +18,7 @@ export class PoolTask implements Urgent {
   readonly input: unknown;
   readonly promise: Promise<unknown>;
   readonly urgency: Urgency;
+  readonly party: string | undefined;
   readonly #options: RunOptions;
   readonly #resolve: (result: unknown) => void;
   readonly #reject: (reason: unknown) => void;
@@ -28,6 +31,7 @@ export class PoolTask implements Urgent {
     this.input = input;
     this.promise = promise;
     this.urgency = options.urgency ?? new Urgency(false);
+    this.party = options.party;
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;

@@ -10,6 +10,8 @@ export type { WorkerDeath } from './pool-worker.ts';
 
 /** How long an aborted job may take to stop before its thread is ended. */
 const abortGraceMsDefault = 5_000;
+/** For a party of which nothing runs, where jobs of others do not end. */
+const spareThreads = 1;
 
 export interface PoolSettings {
   readonly abortGraceMs?: number;
@@ -22,7 +24,8 @@ export interface PoolSettings {
 
 /**
  * Worker threads for jobs that read, compress, encrypt and write. At most `threads` jobs run at once, each on a thread of its own,
- * the others wait in the order they came. Urgent ones overtake them, and find one thread more where others than urgent ones have all of them.
+ * the others wait in the order they came. Urgent ones overtake them, and find one thread more where others than urgent ones have all of them; so does a party of
+ * which no job runs.
  * Threads are started when first needed; one that dies rejects its job with `worker-died` and is replaced, and so is one whose job
  * was aborted and does not end. An idle pool does not keep the process alive.
  */
@@ -93,7 +96,7 @@ export class CodecPool implements AsyncDisposable {
   #assign(): void {
     for (;;) {
       const running = [...this.#workers].flatMap(({ task }) => task ?? []);
-      const at = nextToBegin(this.#queue, running, this.threads);
+      const at = nextToBegin(this.#queue, running, this.threads, spareThreads);
       if (at === undefined) return;
       const worker = [...this.#workers].find((candidate) => candidate.isIdle) ?? this.#startWorker();
       const [task] = this.#queue.splice(at, 1) as [PoolTask];

@@ -141,3 +141,33 @@ test('a source of items that fails is heard once the work that was begun has end
   await assert.rejects(forEachLimited(items(), 3, work), /no more items/);
   assert.equal(running, 0);
 });
+
+test('a party whose work does not end keeps no other from beginning', async () => {
+  const limiter = new Limiter(2, Number.POSITIVE_INFINITY);
+  const begun: string[] = [];
+  const { promise: never, resolve: end } = Promise.withResolvers<void>();
+  const hang = (name: string, party: string) =>
+    limiter.run(
+      () => {
+        begun.push(name);
+        return never;
+      },
+      undefined,
+      undefined,
+      party,
+    );
+  const hanging = [hang('a1', 'a'), hang('a2', 'a'), hang('a3', 'a'), hang('b1', 'b'), hang('b2', 'b'), hang('c1', 'c')];
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(begun, ['a1', 'a2', 'b1', 'c1']);
+  end();
+  await Promise.all(hanging);
+  assert.deepEqual(begun, ['a1', 'a2', 'b1', 'c1', 'a3', 'b2']);
+});
+
+test('not more places than are spare are found for parties', () => {
+  const work = (party: string | undefined) => ({ urgency: new Urgency(false), party });
+  assert.equal(nextToBegin([work('a'), work('b')], [work('a')], 1, 1), 1);
+  assert.equal(nextToBegin([work('c')], [work('a'), work('b')], 1, 1), undefined);
+  assert.equal(nextToBegin([work('b')], [work('a')], 1), undefined);
+  assert.equal(nextToBegin([work(undefined)], [work('a')], 1, 1), undefined);
+});

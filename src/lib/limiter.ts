@@ -6,15 +6,17 @@ interface Turn extends Urgent {
 
 /**
  * Lets at most `max` pieces of work run at once; the others wait in the order they came. Urgent work overtakes what waits, and has one place more
- * where others than urgent ones take all of them.
+ * where others than urgent ones take all of them. So has each party of which nothing runs, up to `spare` in all.
  */
 export class Limiter {
   #max: number;
+  readonly #spare: number;
   readonly #waiting: Turn[] = [];
   readonly #running = new Set<Turn>();
 
-  constructor(max: number) {
+  constructor(max: number, spare = 0) {
     this.#max = max;
+    this.#spare = spare;
   }
 
   get max(): number {
@@ -27,8 +29,8 @@ export class Limiter {
     this.#beginNext();
   }
 
-  async run<T>(work: () => Promise<T>, signal?: AbortSignal, urgency: Urgency = new Urgency(false)): Promise<T> {
-    const turn = await this.#turn(urgency, signal);
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal, urgency: Urgency = new Urgency(false), party?: string): Promise<T> {
+    const turn = await this.#turn({ urgency, party }, signal);
     try {
       return await work();
     } finally {
@@ -37,10 +39,10 @@ export class Limiter {
     }
   }
 
-  async #turn(urgency: Urgency, signal: AbortSignal | undefined): Promise<Turn> {
+  async #turn(work: Urgent, signal: AbortSignal | undefined): Promise<Turn> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const turn: Turn = { urgency, begin: resolve };
+    const turn: Turn = { ...work, begin: resolve };
     this.#waiting.push(turn);
     const leave = () => {
       const at = this.#waiting.indexOf(turn);
@@ -49,7 +51,7 @@ export class Limiter {
       reject(signal?.reason);
     };
     signal?.addEventListener('abort', leave, { once: true });
-    const forget = urgency.onHurry(() => this.#beginNext());
+    const forget = work.urgency.onHurry(() => this.#beginNext());
     this.#beginNext();
     try {
       await promise;
@@ -62,7 +64,7 @@ export class Limiter {
 
   #beginNext(): void {
     for (;;) {
-      const at = nextToBegin(this.#waiting, [...this.#running], this.#max);
+      const at = nextToBegin(this.#waiting, [...this.#running], this.#max, this.#spare);
       if (at === undefined) return;
       const [turn] = this.#waiting.splice(at, 1) as [Turn];
       this.#running.add(turn);

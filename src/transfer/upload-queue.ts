@@ -63,7 +63,7 @@ export interface UploadRequest {
 
 /**
  * Everything that goes to a store goes through here: a limited number at once, first come first served, but urgent ones before others (see
- * {@link Limiter}). A retryable failure is repeated until it succeeds or its signal is aborted; while an upload waits for its next attempt it
+ * {@link Limiter}), and one of each site whatever those of others do: a store that hangs holds up its own site only. A retryable failure is repeated until it succeeds or its signal is aborted; while an upload waits for its next attempt it
  * holds no place, and then it queues at the end.
  */
 export class UploadQueue {
@@ -82,7 +82,7 @@ export class UploadQueue {
     this.#options = options;
     this.threads = options.threads;
     this.#clock = options.clock ?? systemClock;
-    this.#limiter = new Limiter(options.threads);
+    this.#limiter = new Limiter(options.threads, Number.POSITIVE_INFINITY);
     this.#trouble = new TroubleWatch(options);
     this.stats = new TransferStats(options.previousStats, this.#clock);
     this.#metrics = new UploadMetrics(options.metrics, this.stats);
@@ -136,7 +136,7 @@ export class UploadQueue {
       if (isRepeated && isOperatorError(error) && error.retryable) upload.failed(error);
     };
     try {
-      const work = () => this.#limiter.run(() => this.#attempt(request, onFailure), signal, urgency);
+      const work = () => this.#limiter.run(() => this.#attempt(request, onFailure), signal, urgency, site);
       const entry = await retry(work, policy, { signal, clock: this.#clock, random, onRetry });
       upload.succeeded();
       return entry;

@@ -24,7 +24,11 @@ export async function takeBasic(backup: RunningBackup): Promise<MainObject> {
   await plan.password[Symbol.asyncDispose]();
   const path = await onlyTarIn(plain);
   const target = join(directory, name);
-  const sealed = await deps.pool.run(sealTarFile, { path, target, seal: sealOptionsOf(job.seal) }, { signal, onReport: progress.add });
+  const sealed = await deps.pool.run(
+    sealTarFile,
+    { path, target, seal: sealOptionsOf(job.seal) },
+    { signal, onReport: progress.add, party: job.site },
+  );
   await rm(plain, { recursive: true });
   progress.enter('finishing');
   return describeRawBackup(backup, plan, target, sealed);

@@ -16,7 +16,7 @@ export async function takePiped(backup: RunningBackup): Promise<MainObject> {
   const sealed = await deps.pool.run(
     sealStream,
     { command: plan.command, target, seal: sealOptionsOf(job.seal) },
-    { signal, onReport: logWarnings(backup, progress.add) },
+    { signal, onReport: logWarnings(backup, progress.add), party: job.site },
   );
   await plan.password[Symbol.asyncDispose]();
   progress.enter('finishing');

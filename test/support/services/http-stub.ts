@@ -15,6 +15,8 @@ export interface StubAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** Nothing is answered, ever. */
+  readonly isSilent?: boolean;
 }
 
 export type Answering = (request: StubRequest) => StubAnswer;
@@ -52,7 +54,8 @@ export class HttpStub implements AsyncDisposable {
     const { method = '', headers } = request;
     const seen = { method, path: url.pathname, query: url.searchParams, headers, body: Buffer.concat(pieces) };
     this.seen.push(seen);
-    const { status = 200, headers: own = {}, body = '' } = answering(seen);
+    const { status = 200, headers: own = {}, body = '', isSilent = false } = answering(seen);
+    if (isSilent) return;
     response.writeHead(status, { 'content-length': Buffer.byteLength(body), ...own });
     response.end(method === 'HEAD' ? undefined : body);
   }
