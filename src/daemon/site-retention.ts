@@ -6,6 +6,7 @@ import { type Deletion, isCovered, type PendingConfirmation } from '../retention
 import { decideRetention } from '../retention/decide.ts';
 import { type PruneResult, prune } from '../retention/prune.ts';
 import { retainable } from '../retention/retainable.ts';
+import { soundTime } from '../retention/sound-time.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { withChecks } from '../storage/with-checks.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -116,7 +117,7 @@ export class SiteRetention {
     await this.#tell(result);
     this.#waitingSinceMs = result.postponed === undefined ? undefined : (this.#waitingSinceMs ?? parts.clock.monotonicMs());
     if (result.postponed === undefined && result.confirmation === undefined) this.#pruneAllWal = false;
-    await this.#sweepUnfinished(store, signal);
+    await this.#sweepUnfinished(store, soundTime(listing.entries, parts.clock.now()), signal);
     return result;
   }
 
@@ -135,10 +136,10 @@ export class SiteRetention {
   }
 
   /** Once a day. */
-  async #sweepUnfinished(store: ObjectStore, signal: AbortSignal): Promise<void> {
+  async #sweepUnfinished(store: ObjectStore, now: Date, signal: AbortSignal): Promise<void> {
     const { parts, catalog, site } = this.#deps;
     if (parts.clock.monotonicMs() - this.#sweptAtMs < dayMs) return;
-    const before = new Date(parts.clock.now().getTime() - unfinishedMs);
+    const before = new Date(now.getTime() - unfinishedMs);
     const uploads = await store.removeUnfinished(catalog.keys.sitePrefix, { before, signal });
     this.#sweptAtMs = parts.clock.monotonicMs();
     if (uploads > 0) parts.log.info({ site: site.name, uploads }, 'removed what interrupted uploads had left in the store');

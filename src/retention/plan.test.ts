@@ -39,6 +39,16 @@ test('a base backup that is being taken elsewhere keeps the WAL from the one bef
   assert.equal(await stayingWal(catalog, {}, aWeekLater), '8-9', 'by then it has been given up');
 });
 
+test('a clock that is a year ahead takes nobody for given up', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const chunk = catalog.keys.chunk('2026-11-21_12-00_0', 1);
+  await putObject(catalog, chunk, {});
+  const wrong = new Date((await storedAt(catalog)) + 365 * dayMs);
+  assert.equal(await stayingWal(catalog, {}, wrong), '5-7 8-9');
+  await prune(await catalog.basebackups(), rules, wrong, { catalog, log: silentLog, signal });
+  assert.ok(await catalog.store.head(chunk));
+});
+
 test('one that was begun before every other keeps all WAL', async () => {
   const catalog = await makeStoredSite(three, wal);
   await putObject(catalog, catalog.keys.deltaChunkFile('2026-11-19_12-00_0/2026-11-19_12-00_0.00000001.pghoard'), {});

@@ -6,6 +6,7 @@ import { inOrder } from './backup-order.ts';
 import { confirmationFor, type PendingConfirmation } from './confirmation.ts';
 import { decideRetention, type RetainableBackup, type RetentionDecision, type RetentionRules } from './decide.ts';
 import { flawsOf, retainable } from './retainable.ts';
+import { soundTime } from './sound-time.ts';
 import { surveyWal, type WalStretch } from './survey-wal.ts';
 import { inOrderOfBeginning, positionOf, type WalNeed, type WalNeeds } from './wal-need.ts';
 
@@ -58,7 +59,7 @@ export async function planRetention(request: PlanRequest, deps: PlanDeps): Promi
   const decision = decideRetention(backups, rules, now);
   const unfinished: WalNeed[] = [];
   for await (const each of unfinishedBasebackups(catalog, signal)) {
-    if (mayBeRunning(each, backups, now)) unfinished.push(needOfUnfinished(each, backups));
+    if (mayBeRunning(each, backups, soundTime(listing.entries, now))) unfinished.push(needOfUnfinished(each, backups));
   }
   const others = elsewhere.map(needOfAll);
   const needs = listing.unreadable.length > 0 ? undefined : withNeeds(decision.wal, [...unfinished, ...others]);

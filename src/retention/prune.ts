@@ -9,6 +9,7 @@ import { Locks } from './locks.ts';
 import { isAnythingDoomed, needOfAll, planRetention, type RetentionPlan, unfinishedMs, withNeeds } from './plan.ts';
 import { pruneHistories } from './prune-histories.ts';
 import { pruneWal } from './prune-wal.ts';
+import { soundTime } from './sound-time.ts';
 import { releasedBy, type SweepDeps, sweepDeltaFiles } from './sweep-delta-files.ts';
 import type { WalNeeds } from './wal-need.ts';
 
@@ -63,7 +64,7 @@ export async function prune(
   if (asked !== undefined)
     return { basebackups: [], walFiles: 0, postponed: `${asked} has just been asked for: what goes is decided anew` };
   const locks = new Locks();
-  const basebackups = await removeBackups(listing, decision.doomed, { walPruning, now }, locks, deps);
+  const basebackups = await removeBackups(listing, decision.doomed, { walPruning, now: soundTime(listing.entries, now) }, locks, deps);
   const walFiles = goes ? await removeWal(withNeeds(needs, locks.basebackups.map(needOfAll)), locks, deps) : 0;
   await pruneHistories(plan, deps);
   if (walPruning === 'always') await removeExpiredPreservations(deps.catalog, new Date(decision.time.getTime() - expiredMs), deps.signal);
