@@ -28,6 +28,7 @@ lay_out() {
 
 add_what_debian_wants() {
   share=$root/usr/share
+  rm -r "$share/licenses"
   node_modules/.bin/node dist/scripts/bundled-licences.js "$root/usr/lib/pghoard" --debian > "$share/doc/pghoard/copyright"
   printf 'pghoard (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' "$version" "$packager" "$(LC_ALL=C date -R)" > "$share/doc/pghoard/changelog"
   cp packaging/deb/README.Debian "$share/doc/pghoard/"

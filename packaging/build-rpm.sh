@@ -12,19 +12,13 @@ trap 'exit 1' HUP INT TERM
 root=$work/root
 
 main() {
-  { lay_out; add_what_rpm_wants; build; } >&2
+  { lay_out; list_files > "$work/files"; build; } >&2
   find "$work/made" -name '*.rpm' -exec cp {} "$to/" ';' -exec basename {} ';' | sed "s|^|$to/|"
 }
 
 lay_out() {
   if [ -n "$staged" ]; then cp -a --reflink=auto "$staged" "$root"; else sh packaging/stage.sh "$root"; fi
-}
-
-add_what_rpm_wants() {
-  mkdir -p "$root/usr/share/licenses/pghoard" "$root/var/lib/pghoard"
-  node_modules/.bin/node dist/scripts/bundled-licences.js "$root/usr/lib/pghoard" > "$root/usr/share/licenses/pghoard/LICENSE"
-  chmod 644 "$root/usr/share/licenses/pghoard/LICENSE"
-  list_files > "$work/files"
+  mkdir -p "$root/var/lib/pghoard"
 }
 
 # Directories that others have too stay out.
@@ -38,7 +32,7 @@ list_files() {
 
 build() {
   rpmbuild -bb --quiet --define "_topdir $work/made" --define "package_version $(sh packaging/version.sh)" --define "staged $root" \
-    --define "work $work" --define "_binary_payload ${PGHOARD_RPM_PAYLOAD:-w19.zstdio}" packaging/rpm/pghoard.spec
+    --define "work $work" --define "_binary_payload ${PGHOARD_RPM_PAYLOAD:-w12.zstdio}" packaging/rpm/pghoard.spec
 }
 
 main

@@ -9,7 +9,7 @@ documentation=$root/usr/share/doc/pghoard
 
 main() {
   rm -rf "$root"
-  mkdir -p "$library" "$root/usr/bin" "$root/usr/lib/systemd/system" "$documentation/examples"
+  mkdir -p "$library" "$root/usr/bin" "$root/usr/lib/systemd/system" "$documentation/examples" "$root/usr/share/licenses/pghoard"
   unpack_programs
   copy_dependencies
   drop_what_node_never_reads
@@ -59,6 +59,7 @@ document() {
   cp packaging/pghoard.sample.jsonc "$documentation/examples/"
   grep -v '^ *//' packaging/pghoard.sample.jsonc > "$documentation/examples/pghoard.json"
   mv "$library/packaging"/* "$documentation/examples/" && rmdir "$library/packaging" # for Grafana and Prometheus
+  node_modules/.bin/node dist/scripts/bundled-licences.js "$library" > "$root/usr/share/licenses/pghoard/LICENSE"
   rm "$library/LICENSE" "$library/npm-shrinkwrap.json"
 }
 
