@@ -21,7 +21,7 @@ function widelyReadable(directory: string): [path: string, text: string][] {
   });
 }
 
-test('a whole life at log level DEBUG tells no password and no private key to anybody', async () => {
+test('a whole life at log level DEBUG tells no password and no private key to anybody (fault row 109)', async () => {
   await using scratch = await makeTemporaryDirectory();
   await using postgres = await TestPostgres.start({
     settings: { archive_mode: 'on', archive_command: '/bin/false', password_encryption: 'scram-sha-256' },
