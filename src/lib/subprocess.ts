@@ -11,6 +11,8 @@ export interface ProgramOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly signal?: AbortSignal;
+  /** One that takes longer is ended with SIGKILL, which also a stopped one heeds. */
+  readonly msMax?: number;
   /** Written to its standard input, which is then closed. */
   readonly input?: string | Uint8Array;
 }
@@ -25,8 +27,9 @@ export interface ProgramResult {
 
 /** Runs a program to its end. Rejects with `program-missing` if it cannot be started; any exit code is a result. */
 export async function runProgram(file: string, args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
-  const { input, ...rest } = options;
-  const child = spawn(file, args, { ...rest, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+  const { input, msMax, ...rest } = options;
+  const limit = msMax === undefined ? {} : { timeout: msMax, killSignal: 'SIGKILL' as const };
+  const child = spawn(file, args, { ...rest, ...limit, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
   const stderr = tailOf(child);

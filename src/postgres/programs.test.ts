@@ -84,3 +84,11 @@ test('what does not work is passed over, and named if nothing does', async () =>
   assert.match(explain(error), /may not be run/);
   assert.match(explain(error), new RegExp(`looked in ${root}/empty, `));
 });
+
+test('a program that does not answer is given up, also one that has been stopped', async () => {
+  const file = join(root, 'hanging/pg_basebackup');
+  await program('hanging/pg_basebackup', 'nothing');
+  await writeFile(file, '#!/bin/sh\nkill -STOP $$\n');
+  const error = await failure({ sitePath: file, answerMsMax: 300 });
+  assert.match(explain(error), /cannot use .*hanging\/pg_basebackup as pg_basebackup\n {2}because: has not told its version within 0\.3 s/);
+});

@@ -19,7 +19,11 @@ export interface ProgramSearch {
   readonly major?: string | undefined;
   /** `PATH`; that of the process by default. */
   readonly searchPath?: string | undefined;
+  /** How long a program may take to tell its version. */
+  readonly answerMsMax?: number | undefined;
 }
+
+const answerMsMaxDefault = 10_000;
 
 export interface Program {
   readonly path: string;
@@ -41,12 +45,12 @@ const formerNames: Partial<Record<ProgramName, string>> = { pg_receivewal: 'pg_r
  */
 export async function findProgram(name: ProgramName, where: ProgramSearch): Promise<Program> {
   const configured = where.sitePath ?? where.globalPath;
-  if (configured !== undefined) return checkConfigured(name, configured, where.major);
+  if (configured !== undefined) return checkConfigured(name, configured, where);
 
   const tried: string[] = [];
   let newer: Program | undefined;
   for (const path of candidates(name, where)) {
-    const program = await examine(path).catch((error: unknown) => void tried.push(`${path}: ${messageOf(error)}`));
+    const program = await examine(path, where.answerMsMax).catch((error: unknown) => void tried.push(`${path}: ${messageOf(error)}`));
     if (!program) continue;
     const age = compareMajor(program.version, where.major);
     if (age === 0) return program;
@@ -56,8 +60,8 @@ export async function findProgram(name: ProgramName, where: ProgramSearch): Prom
   return newer ?? missing(name, where, tried);
 }
 
-async function checkConfigured(name: ProgramName, path: string, major: string | undefined): Promise<Program> {
-  const program = await examine(path).catch((error: unknown) => {
+async function checkConfigured(name: ProgramName, path: string, { major, answerMsMax }: ProgramSearch): Promise<Program> {
+  const program = await examine(path, answerMsMax).catch((error: unknown) => {
     throw new OperatorError('program-missing', `cannot use ${path} as ${name}`, {
       cause: error,
       hint: `Correct ${name}_path, or remove it to have ${name} searched for.`,
@@ -94,11 +98,12 @@ function usualDirectories(major: string | undefined): string[] {
   return [...majors].flatMap((version) => [`/usr/pgsql-${version}/bin`, `/usr/lib/postgresql/${version}/bin`]);
 }
 
-async function examine(path: string): Promise<Program> {
+async function examine(path: string, msMax = answerMsMaxDefault): Promise<Program> {
   await access(path, constants.X_OK).catch((error: NodeJS.ErrnoException) => {
     throw new Error(error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 'is not there' : 'may not be run', { cause: error });
   });
-  const { code, stdout, stderr } = await runProgram(path, ['--version']);
+  const { code, signal, stdout, stderr } = await runProgram(path, ['--version'], { msMax });
+  if (signal === 'SIGKILL') throw new Error(`has not told its version within ${msMax / 1000} s`);
   const version = /\(PostgreSQL\) (.+)/.exec(stdout)?.[1];
   if (code !== 0 || version === undefined) throw new Error(`does not tell its version: ${(stderr || stdout).slice(0, 200).trim()}`);
   return { path, version: parseVersionNumber(version) };
