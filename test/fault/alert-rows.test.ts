@@ -114,10 +114,8 @@ test('each alert is raised and cleared by its cause somewhere', async () => {
 
 test('docs/alerts.md tells of each alert, with its severity, cause and what to do', async () => {
   const page = await readFile(join(packageRoot, 'docs/alerts.md'), 'utf8');
-  const described = [...page.matchAll(/^\| `([a-z_]+)` \| (critical|warning) \| \S[^|]+ \| \S[^|]+ \|$/gm)].map(([, name, severity]) => [
-    name,
-    severity,
-  ]);
+  const rowsOfPage = page.matchAll(/^\| `([a-z_]+)` \| (critical|warning) \| \S[^|]+ \| \S[^|]+ \|$/gm);
+  const described = [...rowsOfPage].map(([, name, severity]) => `${name}: ${severity}`);
   const expected = alertNames.map((name) => `${name}: ${alertKinds[name].severity}`);
   assert.deepEqual(new Set(described), new Set(expected));
   assert.equal(described.length, expected.length);
