@@ -13,11 +13,14 @@ export interface StatusDeps {
   readonly config: Config;
   readonly sites: readonly SiteConfig[];
   readonly version: string;
+  /** Whether the stores are looked into where no daemon answers, which may take a while. */
+  readonly looksIntoStores: boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-const daemonMsMax = 15_000;
+/** Monitoring waits for ten seconds, as a rule. */
+const daemonMsMax = 8_000;
 const storeMsMax = 20_000;
 
 /** Asks the daemon; where none answers, the state file and the stores. Rejects only when aborted. */
@@ -73,12 +76,12 @@ async function withoutDaemon(
   site: SiteConfig,
   health: HealthDocument | undefined,
   because: string,
-  { signal }: StatusDeps,
+  { signal, looksIntoStores }: StatusDeps,
 ): Promise<SiteStatus> {
   const verdict = site.active
     ? ({ is: 'unknown', because: [because] } as const)
     : ({ is: 'inactive', because: ['the site is not active'] } as const);
-  const store = await lookIntoStore(site, signal);
+  const store = looksIntoStores ? await lookIntoStore(site, signal) : undefined;
   return {
     site: site.name,
     verdict: { ...verdict, because: [...verdict.because] },

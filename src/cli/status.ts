@@ -87,7 +87,8 @@ async function answerPlugin(flags: Flags): Promise<number> {
 async function find(flags: Flags, signal: AbortSignal): Promise<StatusReport> {
   const config = await loadConfig(configFileOf(flags));
   const sites = flags.site === undefined ? Object.values(config.backup_sites) : [selectSite(config, flags.site)];
-  return findStatus({ config, sites, version: packageVersion(), clock: systemClock, signal });
+  const looksIntoStores = flags.monitoring !== true;
+  return findStatus({ config, sites, version: packageVersion(), looksIntoStores, clock: systemClock, signal });
 }
 
 function asText(report: StatusReport, columns: number | undefined): string[] {

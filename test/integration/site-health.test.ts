@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type HealthDocument, healthDocument } from '../../src/daemon/health/health-document.ts';
@@ -12,7 +12,11 @@ import { TestGcs } from '../support/services/gcs.ts';
 import { TestSite } from '../support/test-site.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const withinMs = 20_000;
+interface State {
+  readonly pghoard: { readonly sites: Readonly<Record<string, { readonly health: unknown }>> };
+}
+
+const withinMs = 60_000;
 
 describe('how a site is, through its life', () => {
   let gcs: TestGcs;
@@ -59,8 +63,7 @@ describe('how a site is, through its life', () => {
 
   test('what is committed becomes restorable once it is stored', async () => {
     const committed = await commit();
-    const written = await becomes('the server is ahead', ({ wal_lag: lag }) => Number(lag.bytes) > 0);
-    assert.ok(String(written.restorable.until) < committed, 'what is not stored is not claimed');
+    assert.ok(String((await health()).restorable.until) < committed, 'what is not stored is not claimed');
     await site.archiveAll();
     const stored = await becomes('the commit is within reach', ({ restorable: { until } }) => String(until) > committed);
     assert.match(stored.restorable.because, /^all .* is stored/);
@@ -68,9 +71,11 @@ describe('how a site is, through its life', () => {
   });
 
   test('an idle server stays fresh, whatever it writes without a commit (fault row 40)', async () => {
+    const { restorable } = await health();
     await site.postgres.query('CHECKPOINT');
-    const { restorable } = await becomes('the server has written more', ({ wal_lag: lag }) => Number(lag.bytes) > 0);
-    const later = await becomes('the newest second goes on', ({ restorable: { until } }) => String(until) > String(restorable.until));
+    const isFresh = ({ wal_lag: lag, restorable: { until } }: HealthDocument) =>
+      Number(lag.bytes) > 0 && String(until) > String(restorable.until);
+    const later = await becomes('the newest second goes on, though the server has written more', isFresh);
     assert.ok(Number(later.restorable.until_seconds_ago) < 10);
   });
 
@@ -119,34 +124,6 @@ describe('how a site is, through its life', () => {
     assert.deepEqual([mended.basebackups.count, mended.basebackups.restorable], [2, 2]);
   });
 
-  test('a state file that is lost is rebuilt from the store and the server (fault row 101)', async () => {
-    const earlier = await health();
-    await site.daemon.stop();
-    await rm(join(site.daemon.directory, 'state.json'));
-    await site.daemon.launch();
-    const rebuilt = await becomes('nothing is wrong', ({ verdict }) => verdict.is === 'ok');
-    assert.ok(
-      rebuilt.restorable.is && String(rebuilt.restorable.until) >= String(rebuilt.restorable.from),
-      'as far as the base backups tell',
-    );
-    assert.equal(rebuilt.restorable.from, earlier.restorable.from);
-    await site.archiveAll();
-    await becomes('it is as fresh as it was', ({ restorable: { until } }) => until !== null && until >= String(earlier.restorable.until));
-    assert.equal(rebuilt.basebackups.count, earlier.basebackups.count);
-  });
-
-  test('/status tells the same', async () => {
-    const told = async () => {
-      const answer = await site.daemon.request('GET', '/status');
-      const state = (await answer.json()) as { pghoard: { sites: Record<string, { health: unknown }> } };
-      const { restorable, basebackups, verdict } = healthDocument.parse(state.pghoard.sites[siteName]?.health);
-      return JSON.stringify([restorable.from, basebackups.count, verdict.is]);
-    };
-    const { restorable, basebackups, verdict } = await health();
-    const expected = JSON.stringify([restorable.from, basebackups.count, verdict.is]);
-    await waitFor(async () => (await told()) === expected, { withinMs, what: () => `/status tells ${expected}` });
-  });
-
   test('pghoard status tells it: for people, for programs, for monitoring, and by its exit code', async () => {
     await becomes('nothing is wrong', ({ verdict }) => verdict.is === 'ok');
     const text = await status();
@@ -162,7 +139,8 @@ describe('how a site is, through its life', () => {
     assert.match(plugin.stdout, /^PGHOARD OK - main: restorable to \d+ s ago \| 'main_restorable_age'=\d+s .*'main_basebackups'=2 .*\n$/);
   });
 
-  test('while somebody watches the daemon may restart; q gives the terminal back', async () => {
+  test('while somebody watches the daemon may restart, its state file be lost and rebuilt (fault row 101); q gives the terminal back', async () => {
+    const earlier = await health();
     const line = [...commandLine('pghoard'), 'status', '--config', site.daemon.configFile, '--watch', '0.2'];
     const command = `stty rows 24 cols 80; ${line.map((word) => `'${word}'`).join(' ')}`;
     const terminal = spawn('script', ['-qfec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -173,9 +151,16 @@ describe('how a site is, through its life', () => {
     await site.daemon.stop();
     shown = '';
     await shows('NO DAEMON ANSWERS');
+    await rm(join(site.daemon.directory, 'state.json'));
     await site.daemon.launch();
     shown = '';
     await shows('the store answers');
+    const rebuilt = await becomes('nothing is wrong', ({ verdict }) => verdict.is === 'ok');
+    assert.ok(
+      rebuilt.restorable.is && String(rebuilt.restorable.until) >= String(rebuilt.restorable.from),
+      'as far as the base backups tell',
+    );
+    assert.deepEqual([rebuilt.restorable.from, rebuilt.basebackups.count], [earlier.restorable.from, earlier.basebackups.count]);
     const ended = once(terminal, 'exit');
     terminal.stdin.write('q');
     await ended;
@@ -184,7 +169,10 @@ describe('how a site is, through its life', () => {
   });
 
   test('without a daemon it says so, and what the state file and the store tell', async () => {
+    const { restorable } = await health();
     await site.daemon.stop();
+    const state = JSON.parse(await readFile(join(site.daemon.directory, 'state.json'), 'utf8')) as State;
+    assert.equal(healthDocument.parse(state.pghoard.sites[siteName]?.health).restorable.from, restorable.from);
     const { code, stdout } = await status();
     assert.equal(code, 1);
     assert.match(stdout, /^NO DAEMON ANSWERS: .*cannot be reached/);
