@@ -51,13 +51,15 @@ export function restorabilityOf(
   if (line === undefined || segmentBytes === undefined) return { windows: alone, unproven: [], lacking: needing };
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
   const needy = needyBackups(entries, segmentBytes);
-  const found = line.stretches.map((stretch) => judge(stretch, needy, { line, servers, byName, segmentBytes }));
+  const evidence = { line, servers, byName, segmentBytes };
+  const found = [...byStretch(needy, line)].map(([stretch, here]) => judge(stretch, here, evidence));
   const windows = found.flatMap(({ window }) => (window === undefined ? [] : [window]));
-  const ofOtherSegments = needing.filter((name) => !needy.some((backup) => backup.name === name));
+  const placeable = new Set(needy.map(({ name }) => name));
+  const ofOtherSegments = needing.filter((name) => !placeable.has(name));
   const unproven = [...ofOtherSegments, ...found.flatMap((each) => each.unproven)];
   const placed = new Set([...windows.flatMap(({ basebackups }) => basebackups), ...unproven]);
   return {
-    windows: [...alone, ...windows].toSorted((a, b) => endOf(a) - endOf(b)),
+    windows: [...alone, ...windows].toSorted((a, b) => a.from.getTime() - b.from.getTime()),
     unproven,
     lacking: needing.filter((name) => !placed.has(name)),
   };
@@ -75,9 +77,21 @@ interface Judged {
   readonly unproven: readonly string[];
 }
 
-function judge(stretch: Stretch, needy: readonly NeedyBackup[], evidence: Evidence): Judged {
+function byStretch(needy: readonly NeedyBackup[], line: StoredLine): ReadonlyMap<Stretch, readonly NeedyBackup[]> {
+  const placed = new Map<Stretch, NeedyBackup[]>();
+  for (const backup of needy) {
+    const stretch = line.stretchOf(backup);
+    if (stretch === undefined) continue;
+    const here = placed.get(stretch) ?? [];
+    here.push(backup);
+    placed.set(stretch, here);
+  }
+  return placed;
+}
+
+/** `here`: whose WAL begins in the stretch. */
+function judge(stretch: Stretch, here: readonly NeedyBackup[], evidence: Evidence): Judged {
   const { line, servers, byName } = evidence;
-  const here = needy.filter((backup) => line.stretchOf(backup) === stretch);
   const wholeAt = servers.samples.findLast((sample) => line.coversWhole(stretch, sample))?.time;
   const fates = here.map((backup) => ({ backup, fate: fateOf(backup, stretch, here, wholeAt) }));
   const unproven = fates.filter(({ fate }) => fate === 'unproven').map(({ backup }) => backup.name);
@@ -135,10 +149,6 @@ function carriesItsWal({ metadata }: BasebackupEntry): boolean {
 /** The first moment to which recovery can go, as a restore takes it. */
 function momentOf({ endTime, startTime }: BasebackupEntry): Date {
   return endTime ?? startTime;
-}
-
-function endOf({ from, until = from }: RestorableWindow): number {
-  return until.getTime();
 }
 
 function latest(dates: readonly Date[]): Date | undefined {

@@ -1,5 +1,4 @@
 import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
-import type { WalSegment } from '../../postgres/wal-name.ts';
 import { type Gaps, historiesBetween, leadsTo, type NeedyBackup, type WalArchiveView } from '../../wal/gaps/gaps.ts';
 import { TimelineLine } from '../../wal/timeline-line.ts';
 import type { ServerSample, WalPosition } from './server-samples.ts';
@@ -22,6 +21,8 @@ export interface Stretch {
   readonly endLsn: bigint;
 }
 
+const lsnMax = 2n ** 64n - 1n;
+
 /** The line of timelines that leads to where the site's server is, and what is stored of it. */
 export class StoredLine {
   readonly timeline: number;
@@ -29,6 +30,8 @@ export class StoredLine {
   readonly stretches: readonly Stretch[];
   readonly #wal: StoredWal;
   readonly #switches: readonly TimelineSwitch[];
+  /** As far as a server can ever come on it. */
+  readonly #endless: TimelineLine;
 
   /** Undefined where nothing is stored, so that there is none. */
   static of(wal: StoredWal): StoredLine | undefined {
@@ -39,13 +42,14 @@ export class StoredLine {
     this.timeline = timeline;
     this.#wal = wal;
     this.#switches = wal.archive.histories.get(timeline)?.switches ?? [];
+    const { segmentBytes } = wal.archive;
+    this.#endless = new TimelineLine({ timeline, position: lsnMax, history: this.#switches, segmentBytes });
     this.stretches = this.#withBeginning(stretchesOf(wal));
   }
 
   /** Where recovery of the base backup would begin; undefined where that is not stored, or beside the line. */
   stretchOf(backup: NeedyBackup): Stretch | undefined {
-    const stretch = this.stretches.find((each) => holds(each, backup.start));
-    return stretch !== undefined && leadsTo(this.#lineTo(backup), backup) ? stretch : undefined;
+    return leadsTo(this.#endless, backup) ? this.#stretchAt(backup.start.number) : undefined;
   }
 
   /** Whether the position belongs to the line: what an old primary wrote after its timeline was left does not. */
@@ -68,11 +72,16 @@ export class StoredLine {
     return this.includes({ timeline, lsn: flushed }) && this.#startOf(first) <= flushed && flushed <= endLsn;
   }
 
-  #lineTo({ start, end = start }: NeedyBackup): TimelineLine {
-    const { segmentBytes } = this.#wal.archive;
-    const numbers = [start.number, end.number, ...this.stretches.map((stretch) => stretch.end)];
-    const position = this.#startOf(numbers.reduce((most, each) => (each > most ? each : most)) + 1n);
-    return new TimelineLine({ timeline: this.timeline, position, history: this.#switches, segmentBytes });
+  /** By halves: a damaged archive has very many. */
+  #stretchAt(number: bigint): Stretch | undefined {
+    let [low, high] = [0, this.stretches.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.stretches[middle]?.first ?? 0n) <= number) low = middle + 1;
+      else high = middle;
+    }
+    const stretch = this.stretches[low - 1];
+    return stretch !== undefined && number < stretch.end ? stretch : undefined;
   }
 
   /** The beginning of a segment follows what is stored before it, if its timeline is the one to which recovery leads. */
@@ -107,8 +116,4 @@ function stretchesOf({ archive, gaps }: StoredWal): Stretch[] {
 function isCut(from: number, to: number, { missingHistories }: Gaps): boolean {
   const needed = new Set(historiesBetween(from, to));
   return missingHistories.some(({ timeline }) => needed.has(timeline));
-}
-
-function holds({ first, end }: Stretch, { number }: WalSegment): boolean {
-  return first <= number && number < end;
 }
