@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { siteName } from '../support/daemon.ts';
+import { chunked } from '../support/fault-site.ts';
+import type { TestPostgres } from '../support/postgres.ts';
+import { ReceivingSite } from '../support/receiving-site.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+describe('pghoard on the host of a standby, which it reads the files of', () => {
+  let site: ReceivingSite;
+  let standby: TestPostgres;
+  const rows = async (server: TestPostgres) => (await server.query('SELECT count(*)::int AS rows, max(id) AS last FROM ledger'))[0];
+  const addRows = (server: TestPostgres) =>
+    server.query(
+      'INSERT INTO ledger SELECT n, md5(n::text) FROM generate_series((SELECT max(id) + 1 FROM ledger), (SELECT max(id) + 100 FROM ledger)) AS n',
+    );
+  const comesBack = async (name: string, expected: TestPostgres) => {
+    await using restored = await site.restored(name);
+    assert.deepEqual(await rows(restored), await rows(expected));
+  };
+
+  before(async () => {
+    site = await ReceivingSite.start({ mode: 'walreceiver' });
+    await site.logged(/receiving WAL from/);
+    await site.postgres.query(`INSERT INTO ledger VALUES (1, 'first')`);
+    await site.daemon.basebackup();
+    standby = await site.standby('standby');
+    const node = (server: TestPostgres) => ({ connection_string: server.dsn, slot: 'pghoard' });
+    const nodes = [node(site.postgres), node(standby)];
+    await site.daemon.reconfigure({ site: { ...chunked, pg_data_directory: standby.dataDirectory, nodes } });
+  });
+  after(async () => {
+    await standby?.[Symbol.asyncDispose]();
+    await site?.[Symbol.asyncDispose]();
+  });
+
+  test('the standby is backed up, though the primary is named first, and comes back with all that the primary wrote', async () => {
+    await addRows(site.postgres);
+    await site.caughtUp(standby);
+    const logged = site.daemon.log.length;
+    await site.daemon.basebackup();
+    assert.match(site.daemon.log.slice(logged), new RegExp(`taken from the standby 127.0.0.1:${standby.port}`));
+    await addRows(site.postgres);
+    await site.addSegment();
+    await comesBack('from the standby', site.postgres);
+  });
+
+  test('a standby that is promoted in the middle: that backup fails, and is taken again of the new primary', async () => {
+    await site.caughtUp(standby);
+    const logged = site.daemon.log.length;
+    const stored = (await site.daemon.basebackups(0)).length;
+    assert.equal((await site.daemon.request('PUT', `/${siteName}/basebackup`)).status, 201);
+    const incoming = join(site.daemon.spoolDirectory, 'basebackup_incoming');
+    const hasPart = async () => (await readdir(incoming, { recursive: true })).some((name) => name.includes('.pghoard'));
+    await waitFor(hasPart, { withinMs: 30_000, everyMs: 1, what: () => `a part is being made:\n${site.daemon.log}` });
+    process.kill(site.daemon.pid ?? 0, 'SIGSTOP');
+    await site.postgres.stop('immediate');
+    await standby.query('SELECT pg_promote()');
+    await standby.promoted();
+    process.kill(site.daemon.pid ?? 0, 'SIGCONT');
+    await site.logged(/base backup failed: [^]*the standby was promoted during online backup/, logged);
+    await site.daemon.basebackups(stored + 1);
+    assert.match(site.daemon.log.slice(logged), new RegExp(`taken from the primary 127.0.0.1:${standby.port}`));
+    await addRows(standby);
+    await site.daemon.archived(await standby.switchWal(), 30_000);
+    await comesBack('after the promotion', standby);
+  });
+});
