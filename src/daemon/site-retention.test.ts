@@ -124,6 +124,13 @@ test('the setting takes it for meant', async () => {
   assert.equal((await run()).basebackups.length, 3);
 });
 
+test('a pass that lists, and deletes, tells that it goes on', async () => {
+  const { catalog, retention } = await bench();
+  let words = 0;
+  await retention.run(await catalog.basebackups(), [], signal, () => void words++);
+  assert.ok(words > 3, String(words));
+});
+
 test('the alert goes when what it asks for does, or another daemon decides', async () => {
   const { run, retention, raised, catalog } = await bench({}, many);
   await run();

@@ -8,6 +8,7 @@ import { type PruneResult, prune } from '../retention/prune.ts';
 import { retainable } from '../retention/retainable.ts';
 import { soundTime } from '../retention/sound-time.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { passOn } from '../storage/pass-on.ts';
 import { withChecks } from '../storage/with-checks.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { Ownership } from './ownership.ts';
@@ -19,6 +20,8 @@ const dayMs = 86_400_000;
 const unfinishedMs = 7 * dayMs;
 /** So long a base backup's last WAL may well be on its way. */
 const onItsWayMs = 15 * 60_000;
+/** As many keys as stores give at once. */
+const listedPerWord = 1000;
 
 export interface SiteRetentionDeps {
   readonly parts: Pick<DaemonParts, 'clock' | 'log' | 'pool'> & { readonly alerts: Pick<DaemonParts['alerts'], 'clear' | 'raise'> };
@@ -105,7 +108,7 @@ export class SiteRetention {
       onProgress();
       ownership.requireHeld();
     };
-    const store = withChecks(catalog.store, { beforeDelete });
+    const store = withChecks(watchedListings(catalog.store, onProgress), { beforeDelete });
     const manifests = { pool: parts.pool, storage: site.object_storage, privateKeys: privateKeysOf(site) };
     const log = parts.log.child({ site: site.name });
     const deps = { catalog: new Catalog(store, catalog.keys), log, signal, manifests };
@@ -144,6 +147,20 @@ export class SiteRetention {
     this.#sweptAtMs = parts.clock.monotonicMs();
     if (uploads > 0) parts.log.info({ site: site.name, uploads }, 'removed what interrupted uploads had left in the store');
   }
+}
+
+/** Listing millions of WAL files takes a while, and is no standstill. */
+function watchedListings(store: ObjectStore, onProgress: () => void): ObjectStore {
+  return {
+    ...passOn(store),
+    async *list(prefix, options) {
+      let seen = 0;
+      for await (const info of store.list(prefix, options)) {
+        if (seen++ % listedPerWord === 0) onProgress();
+        yield info;
+      }
+    },
+  };
 }
 
 function wordsFor(site: string, { because, digest }: PendingConfirmation): string {

@@ -141,9 +141,9 @@ test('each verdict tells why', () => {
   assert.deepEqual(
     backups.map(({ because, wal }) => `${wal}: ${because}`),
     [
-      'none: neither recovery_window_days nor keep needs it',
-      'none: neither recovery_window_days nor keep needs it',
-      'none: neither recovery_window_days nor keep needs it',
+      'none: it is outside of recovery_window_days and keep',
+      'none: it is outside of recovery_window_days and keep',
+      'none: it is outside of recovery_window_days and keep',
       'onwards: the last 2 days begin with it (recovery_window_days)',
       'onwards: it lies within the last 2 days (recovery_window_days)',
       'onwards: it lies within the last 2 days (recovery_window_days); it is one of the newest 2 (basebackup_count_min); it is the last of weekly 2026-W47 (keep)',

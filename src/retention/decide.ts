@@ -74,7 +74,7 @@ const strandedMs = 7 * dayMs;
 export function decideRetention(backups: readonly RetainableBackup[], rules: RetentionRules, now: Date): RetentionDecision {
   const order = inOrder(backups);
   const time = believedTime(order, now);
-  const candidates = order.map((each, index) => ({ ...each, newer: order.slice(index + 1).filter(isGood).length }));
+  const candidates = withNewer(order);
   const newest = newestOnes(order);
   const window = windowOf(order, rules, time);
   const periods = periodsOf(order, rules);
@@ -95,6 +95,14 @@ export function decideRetention(backups: readonly RetainableBackup[], rules: Ret
     return { name, stays: true, because: because.join('; '), wal };
   });
   return { backups: verdicts, doomed: verdicts.filter(({ stays }) => !stays), wal: walNeedsOf(order, verdicts, time), time };
+}
+
+function withNewer(order: readonly Placed<RetainableBackup>[]): readonly Candidate[] {
+  let newer = order.filter(isGood).length;
+  return order.map((each) => {
+    if (isGood(each)) newer--;
+    return { ...each, newer };
+  });
 }
 
 /**
@@ -133,11 +141,11 @@ function limitFor({ time, newer }: Candidate, rules: RetentionRules, now: Date):
   }
   const least = Math.max(countMin, 1);
   if (newer < least) return { stays: true, because: `it is one of the newest ${least} (basebackup_count_min)` };
-  return { stays: false, because: `neither ${wishesOf(rules)} needs it` };
+  return { stays: false, because: `it is outside of ${wishesOf(rules)}` };
 }
 
 function wishesOf({ windowDays, keep }: RetentionRules): string {
-  return [...(windowDays === undefined ? [] : ['recovery_window_days']), ...(keep === undefined ? [] : ['keep'])].join(' nor ');
+  return [...(windowDays === undefined ? [] : ['recovery_window_days']), ...(keep === undefined ? [] : ['keep'])].join(' and ');
 }
 
 /** The newest base backup that had ended when the window begins, and all that follow; where none had, all. Values are reasons. */
