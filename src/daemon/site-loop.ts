@@ -218,7 +218,7 @@ export class SiteLoop {
     });
     progress();
     if (fresh) await this.#deps.requested.lookFor(this.#listing.current?.entries ?? []);
-    if (fresh && this.#mayPrune()) await this.#prune(fresh);
+    const pruning = fresh && this.#mayPrune() ? await this.#prune(fresh).catch((error: unknown) => ({ error })) : undefined;
     progress();
     if (!site.active || this.#deps.ownership.standing === 'elsewhere') await this.#retention.standDown();
     const now = parts.clock.now();
@@ -228,6 +228,8 @@ export class SiteLoop {
     this.#because = step.because;
     this.#dueAt = step.do === 'idle' ? step.dueAt : undefined;
     if (step.do === 'take-basebackup' && 'order' in source) this.#backups.begin(step, now, source);
+    // What keeps old base backups from being deleted must not keep new ones from being taken.
+    if (pruning) throw pruning.error;
   }
 
   async #view(source: BasebackupChoice) {

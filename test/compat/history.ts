@@ -6,6 +6,7 @@ import { loadConfig, selectSite } from '../../src/config/load.ts';
 import { borrowStore } from '../../src/storage/shared-store.ts';
 import { runOurs } from '../support/commands.ts';
 import { archiveCommandTo, type TestDaemon } from '../support/daemon.ts';
+import { endRestores } from '../support/end-restores.ts';
 import { TestPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { Fixture } from './fixture.ts';
@@ -105,7 +106,8 @@ export class History implements AsyncDisposable {
 
   /** Has all but so many base backups pruned, with the WAL of the original's timeline. */
   async prune(count: number): Promise<void> {
-    await this.reconfigure({ global: {}, site: { basebackup_count: count } });
+    await endRestores(await this.#catalog());
+    await this.reconfigure({ global: {}, site: { basebackup_count: count, retention_confirmation: false } });
     const isPruned = async () => (await this.basebackups()).length === count && !(await this.stored('xlog')).some(isOfFirstTimeline);
     await waitFor(isPruned, { withinMs: 30_000, what: () => `base backups and their WAL are pruned:\n${this.#daemon.log}` });
   }

@@ -3,6 +3,7 @@ import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, stat, symlink,
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Catalog } from '../../src/catalog/catalog.ts';
+import { endRestores } from '../support/end-restores.ts';
 import { systemUser, type TestPostgres } from '../support/postgres.ts';
 import { tableChecksums } from '../support/table-checksums.ts';
 import { TestSite } from '../support/test-site.ts';
@@ -133,6 +134,7 @@ describe('mode delta, encrypted, on a host that has only the public key', () => 
 
   test('deleting the first without the private key keeps what the second needs, and nothing else; the second recovers', async () => {
     const { key } = encryption_keys as { key: { public: string } };
+    await endRestores(catalog);
     await site.daemon.reconfigure({ site: { encryption_keys: { key: { public: key.public } }, basebackup_count: 1 } });
     const index = await readIndex(catalog, names[1] as string);
     await waitFor(async () => (await keysOf(catalog, 'basebackup_delta')).length === index.length, {
