@@ -37,7 +37,6 @@ export function siteSamples({ name: site, health, loop, receiver, gaps, servers 
   ].map((sample) => ({ ...sample, tags: { ...sample.tags, site } }));
 }
 
-/** Each alert of each site, also those that are not raised: nobody could otherwise tell one that is gone from one that is not told any more. */
 function healthSamples({ verdict, restorable, walLag, backups, jobs, alerts, spool, store, at }: SiteHealth): Sample[] {
   return [
     ...some({
@@ -58,6 +57,7 @@ function healthSamples({ verdict, restorable, walLag, backups, jobs, alerts, spo
       'pghoard.spool_files': 'files' in spool ? spool.files : undefined,
       'pghoard.store_reachable': store.reachable === undefined ? undefined : Number(store.reachable),
     }),
+    // Those that are not so, too: nobody could otherwise tell what is over from what is not told any more.
     ...Object.keys(verdicts).map((each) => ({ name: 'pghoard.verdict', value: Number(verdict.is === each), tags: { verdict: each } })),
     ...alertNames.map((alert) => {
       return { name: 'pghoard.alert', value: Number(alerts.some(({ name }) => name === alert)), tags: { alert } };
