@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname -- "$0")/.."
 sh scripts/install-npm.sh
-sh scripts/install-apt.sh mmdebstrap dpkg-dev binutils rpm lintian podman
+sh scripts/install-apt.sh mmdebstrap dpkg-dev binutils rpm lintian
 PGHOARD_TEST_DEBIAN_ROOT=$(sh scripts/install-debian-root.sh)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
