@@ -48,6 +48,7 @@ test('a base backup, a recovery and a restore are read as stories of a few lines
   assert.deepEqual(
     backup.filter((line) => !deleted.test(line)),
     [
+      'TIME INFO    a base backup is requested site=main',
       'TIME INFO    base backup begins site=main basebackup=BASEBACKUP mode=local-tar reason=requested',
       'TIME INFO    PostgreSQL is in backup mode, its files are copied site=main basebackup=BASEBACKUP server=postgres@SERVER/postgres pg_version=# bytes_total=#',
       'TIME INFO    base backup is complete: # MiB of data, # MiB stored, in # s, # MiB/s site=main basebackup=BASEBACKUP bytes=# stored_bytes=# seconds=# first_wal=WAL last_wal=WAL restorable_from=TIME',
