@@ -75,6 +75,7 @@ describe('alerts, raised and cleared by their causes, for a webhook, a command a
     hookStatus = 503;
     await other.stop();
     gcs.faults.push(() => refusal(503));
+    await site.postgres.query('CREATE TABLE later AS SELECT 1 AS one');
     await site.postgres.switchWal();
     const isSilent = async () => (await told()).heartbeats['main']?.is_well === false;
     await waitFor(isSilent, { withinMs, what: () => `the heart is silent:\n${site.daemon.log.slice(-5000)}` });
