@@ -160,8 +160,14 @@ test('WAL is stored and fetched, and counted both ways', async () => {
   await daemon.archived(segment);
   const stored = await becomes('pghoard_upload_size', 'result="ok",site="main",type="xlog"', (value) => value > 0);
   assert.equal(await valueOf('pghoard_total_upload_size', 'site="main",type="xlog"'), stored);
-  const fetched = await ask('GET', `/${siteName}/archive/${segment}`, { accept: 'application/octet-stream' });
-  assert.equal((await fetched.arrayBuffer()).byteLength, 1024 * 1024);
+  let answer = '';
+  const fetched = async () => {
+    const reply = await ask('GET', `/${siteName}/archive/${segment}`, { accept: 'application/octet-stream' });
+    const body = Buffer.from(await reply.arrayBuffer());
+    answer = `${reply.status} ${body.subarray(0, 500).toString('latin1')}`;
+    return body.length === 1024 * 1024;
+  };
+  await waitFor(fetched, { withinMs, what: () => `${segment} is handed out: ${answer}` });
   assert.ok(((await valueOf('pghoard_download_size', 'result="ok",site="main",type="xlog"')) ?? 0) > 0);
 });
 
