@@ -96,8 +96,8 @@ describe('a site and the clusters that come to it', () => {
     await archiveTo('main17');
     const name = await successor.switchWal();
     // A base backup that is complete lets older WAL go.
-    for (const fact of [`archived WAL file site=main17 name=${name}`, 'base backup is complete site=main17']) {
-      await waitFor(() => daemon.log.includes(fact), { withinMs: 60_000, what: () => `${fact}:\n${daemon.log}` });
+    for (const fact of [new RegExp(`archived WAL file site=main17 wal=${name}`), /base backup is complete.* site=main17/]) {
+      await waitFor(() => fact.test(daemon.log), { withinMs: 60_000, what: () => `${fact}:\n${daemon.log}` });
     }
     assert.equal(await clusterIn('new', ['--site', 'main17']), 'the second');
     assert.equal(await clusterIn('old', ['--site', 'main17', '--basebackup', `main/basebackup/${old}`]), 'the first');
