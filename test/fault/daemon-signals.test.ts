@@ -130,13 +130,16 @@ test('SIGHUP, then SIGTERM before it is done, while WAL comes in and goes out: n
     statuses.every((status) => status === 200 || status >= 500),
     String(statuses),
   );
-  assert.match(log(), /configuration reloaded[^]*stopped/);
+  // Whichever signal gets through first.
+  assert.match(log(), /(configuration reloaded|configuration is not read again)[^]*stopped/);
   await site.daemon.launch();
   await site.settle();
   await site.check();
   await writeFile(site.daemon.configFile, good);
+  const reloads = () => log().split('configuration reloaded').length;
+  const reloadsBefore = reloads();
   send('SIGHUP');
-  await waitFor(() => log().split('configuration reloaded').length === 3, { withinMs: 30_000, what: 'the old configuration is back' });
+  await waitFor(() => reloads() > reloadsBefore, { withinMs: 30_000, what: 'the old configuration is back' });
 });
 
 type ConfigFile = Record<string, unknown> & { readonly backup_sites: Record<string, Record<string, unknown>> };
