@@ -332,6 +332,9 @@ test('without a password nobody is told anything, and no password is told to any
 });
 
 test('a fault of our own that ends the daemon is the last thing that it tells', async () => {
+  // Told every ten seconds, which may not have passed yet.
+  const age = () => statsd.messages.some((text) => text.startsWith('pghoard.last_upload_age'));
+  await waitFor(age, { withinMs, what: 'the age of the last upload is told' });
   process.kill(daemon.pid ?? 0, 'SIGUSR2');
   assert.equal(await daemon.ended(), 70);
   assert.match(daemon.log, /this is a bug in pghoard/);
