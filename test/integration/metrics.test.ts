@@ -283,7 +283,8 @@ test('the alert rules are right: to promtool, in their own tests, and to Prometh
 test('each query of the dashboard gives something', async () => {
   const queries = queriesIn(JSON.parse(await readFile(join(packageRoot, 'packaging/grafana/pghoard.json'), 'utf8')));
   assert.ok(queries.length > 50);
-  await Promise.all(queries.map((query) => prometheus.answered(query)));
+  // Whether it changed since Prometheus came depends on when that was; that it is there does not.
+  await Promise.all(queries.map((query) => prometheus.answered(query.replace(/^(changes\(.*\)) > 0$/, '$1'))));
 });
 
 /** With the variables of the dashboard as they are where everything is chosen. */
