@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FaultyStore } from '../../test/support/store.ts';
 import { makeStoredSite, putObject, storedKeys } from '../../test/support/stored-site.ts';
+import { systemClock } from '../lib/clock.ts';
 import { noneLocked } from '../storage/delete-many.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
 import { cleanUpWal } from './clean-up.ts';
@@ -42,13 +43,16 @@ test('WAL before every base backup goes, whatever its timeline; nothing else doe
 });
 
 test('WAL of a timeline that no base backup has reached stays as long as it may be in use', async () => {
-  const catalog = await makeStoredSite(backups, [...orphans, '000000030000000000000001']);
+  let days = 0;
+  const store = new MemoryStore({ ...systemClock, now: () => new Date(Date.now() + days * 86_400_000) });
+  const catalog = await makeStoredSite(backups, [...orphans, '000000030000000000000001'], store);
   assert.equal((await cleanUpWal(catalog, [], { signal })).files, 4);
   assert.deepEqual(
     (await storedKeys(catalog)).filter((key) => key.startsWith('xlog/')),
     ['xlog/000000030000000000000001'],
   );
-  const later = new Date(Date.now() + 30 * 86_400_000).toISOString();
+  days = 30;
+  const later = new Date(Date.now() + days * 86_400_000).toISOString();
   await putObject(catalog, catalog.keys.basebackupMain('later'), { 'start-time': later, 'start-wal-segment': '000000020000000000000009' });
   assert.equal((await cleanUpWal(catalog, [], { signal })).files, 1);
 });

@@ -119,6 +119,14 @@ test('a clock that is a year ahead lets nothing go by its age or a window', () =
   }
 });
 
+test('a base backup that such a clock has dated makes the others no older: the store says when it was complete', () => {
+  const later = new Date(now.getTime() + year);
+  const dated = { ...backup('7', -hour), startTime: later, endTime: later };
+  for (const more of [{ ageDaysMax: 30 }, { windowDays: 30 }, { windowDays: 30, keep: { ...none, daily: 1 } }]) {
+    assert.deepEqual(decideRetention([...week, dated], { ...rules, ...more }, later).doomed, [], JSON.stringify(more));
+  }
+});
+
 test('a month asleep is no age, either, until a new base backup is there', () => {
   const asleep = new Date(now.getTime() + 30 * day);
   const window = { ...rules, windowDays: 7, countMin: 1 };

@@ -107,10 +107,10 @@ function withNewer(order: readonly Placed<RetainableBackup>[]): readonly Candida
 
 /**
  * The clock, but not ahead of the newest base backup: without new ones nothing grows old. So one that is wrong by a year, or a host that has
- * slept for a month, lets nothing go.
+ * slept for a month, lets nothing go. When that one was complete is what the store says: a base backup that a wrong clock dated does not make it right.
  */
 function believedTime(order: readonly Placed<RetainableBackup>[], now: Date): Date {
-  const newestMs = Math.max(0, ...order.map(({ backup, time }) => Math.max(time.getTime(), backup.completed.getTime())));
+  const newestMs = Math.max(0, ...order.map(({ backup }) => backup.completed.getTime()));
   return new Date(Math.min(now.getTime(), newestMs));
 }
 
