@@ -149,6 +149,8 @@ describe('sites that are broken beside one that is not, with one thread for ever
 
   test('so it does after a start in the middle of all that', async (t) => {
     await site.daemon.kill9();
+    // Nobody else ends what was stopped.
+    if (stopped !== undefined) process.kill(stopped, 'SIGKILL');
     stopped = undefined;
     await site.daemon.launch();
     await holdUploads([await site.archiveAll(), await site.archiveAll()]);
