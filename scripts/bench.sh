@@ -1,5 +1,7 @@
 #!/bin/sh
 # npm run bench [-- --scale 20 --rounds 3 --segments 16 --calls 40 --wal --json]
+# npm run bench:soak [-- --minutes 60 --json]
+# The first argument is the compiled program below dist/bench/.
 set -eu
 cd "$(dirname -- "$0")/.."
 sh scripts/install-npm.sh
@@ -8,4 +10,6 @@ sh scripts/build.sh
 checkout=$PWD
 if [ "$(id -u)" = 0 ]; then checkout=$(sh scripts/accessible-checkout.sh postgres /var/tmp/pghoard-test-checkout); fi
 cd "$checkout"
-exec node_modules/.bin/node --enable-source-maps dist/bench/bench.js "$@"
+program=dist/bench/$1
+shift
+exec node_modules/.bin/node --enable-source-maps "$program" "$@"
