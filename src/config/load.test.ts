@@ -234,6 +234,26 @@ test('files that a store needs are problems for the daemon, warnings for tools',
   });
 });
 
+test('a daemon may go on without the stores of some sites, whose files cannot be used', async () => {
+  const unusable = inactive({ storage_type: 'sftp', server: 's', username: 'u', private_key: join(directory, 'none') });
+  await load({ backup_location: '/spool', backup_sites: { a: unusable, b: { ...unusable, prefix: 'other' } } });
+  const path = join(directory, 'pghoard.json');
+  const why = `file ${join(directory, 'none')} cannot be read (ENOENT)`;
+  const { warnings } = await loadConfig(path, { forDaemon: true, storeMayBeUnusable: () => true });
+  assert.deepEqual(
+    warnings,
+    ['a', 'b'].map((site) => `backup_sites.${site}.object_storage.private_key ${why}`),
+  );
+  await assert.rejects(loadConfig(path, { forDaemon: true, storeMayBeUnusable: ({ name }) => name === 'a' }), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.deepEqual(
+      error.problems.map((problem) => problem.path),
+      ['backup_sites.b.object_storage.private_key'],
+    );
+    return true;
+  });
+});
+
 test('the site is the named one, or the only one', async () => {
   const none = await load({});
   const one = await load({ backup_sites: { a: { object_storage: local } } });

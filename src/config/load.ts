@@ -9,21 +9,27 @@ export type { Config, DaemonConfig, SiteConfig } from './config.ts';
 export interface LoadOptions {
   /** Also requires what only the daemon needs, such as `backup_location`, and `pg_data_directory` and `nodes` of active sites. */
   readonly forDaemon?: boolean;
+  /** Of which sites a file that their store needs and that cannot be used is a warning only. Without `forDaemon` it always is. */
+  readonly storeMayBeUnusable?: (site: SiteConfig) => boolean;
 }
+
+type DaemonLoadOptions = Omit<LoadOptions, 'forDaemon'> & { readonly forDaemon: true };
 
 /**
  * Reads, checks and completes a configuration file. Rejects with `config-missing`, `config-unreadable`, or a {@link ConfigError}
  * (`config-invalid`) that has every problem of the file. Asks no server and does not look into data directories.
  */
-export function loadConfig(path: string, options: { readonly forDaemon: true }): Promise<DaemonConfig>;
+export function loadConfig(path: string, options: DaemonLoadOptions): Promise<DaemonConfig>;
 export function loadConfig(path: string, options?: LoadOptions): Promise<Config>;
-export async function loadConfig(path: string, { forDaemon = false }: LoadOptions = {}): Promise<Config> {
+export async function loadConfig(
+  path: string,
+  // Tools may run where not every site's files are; the store itself will complain.
+  { forDaemon = false, storeMayBeUnusable = () => !forDaemon }: LoadOptions = {},
+): Promise<Config> {
   const check = checkConfigText(path, await readConfigFile(path), forDaemon);
   for (const site of Object.values(check.sites)) {
-    for (const { key, why } of await findUnusableFiles(site)) {
-      // Tools may run where not every site's files are; the store itself will complain.
-      check[forDaemon ? 'problem' : 'warning'](['backup_sites', site.name, 'object_storage', key], why);
-    }
+    const verdict = storeMayBeUnusable(site) ? check.warning : check.problem;
+    for (const { key, why } of await findUnusableFiles(site)) verdict(['backup_sites', site.name, 'object_storage', key], why);
   }
   return check.result();
 }

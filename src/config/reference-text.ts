@@ -121,5 +121,7 @@ These are mistakes, found when the file is read:
 - \`moved_from\` naming a site that is not in the file.
 - \`s3\`: only one of \`aws_access_key_id\` and \`aws_secret_access_key\`; \`s3\` and \`azure\`: \`port\` without \`host\`.
 - \`azure\`: neither \`account_name\` nor \`connection_string\`, or \`connection_string\` beside \`account_key\` or \`sas_token\`. \`google\`: both \`credentials\` and \`credential_file\`. \`sftp\`: neither \`password\` nor \`private_key\` nor an ssh-agent.
-- For the daemon: no \`backup_location\`; an active site without \`pg_data_directory\`, without \`nodes\`, or without the public key to encrypt with;
-  \`credential_file\`, \`cert_path\`, \`private_key\` or \`known_hosts\` naming a file that cannot be read or is something else.`;
+- For the daemon: no \`backup_location\`; an active site without \`pg_data_directory\`, without \`nodes\`, or without the public key to encrypt with.
+
+A \`credential_file\`, \`cert_path\`, \`private_key\` or \`known_hosts\` that cannot be read or is something else is told as a warning when the daemon starts. Its site is broken
+then (alert \`store_denied\`) until the file can be read, and the others run. On a reload it is a mistake where the store of the site has changed.`;

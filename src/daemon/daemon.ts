@@ -1,8 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { CodecPool } from '../codec/pool.ts';
-import { type DaemonConfig, loadConfig } from '../config/load.ts';
+import { type DaemonConfig, loadConfig, type SiteConfig } from '../config/load.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { explain, messageOf } from '../lib/errors.ts';
 import { aborted, type Lifetime } from '../lib/lifetime.ts';
@@ -65,7 +66,7 @@ export class Daemon {
 
   /** Resolves once the HTTP API answers. Rejects with what is wrong with the configuration or the machine. */
   static async start(configFile: string, deps: DaemonDeps): Promise<Daemon> {
-    const config = await loadConfig(configFile, { forDaemon: true });
+    const config = await loadConfig(configFile, { forDaemon: true, storeMayBeUnusable: () => true });
     deps.log.configure(logSettings(config));
     for (const warning of [...config.warnings, ...limitWarnings(await readLimits())]) deps.log.warn({}, warning);
     await mkdir(dirname(config.json_state_file_path), { recursive: true });
@@ -164,7 +165,10 @@ export class Daemon {
     else log.warn({}, `stopped, although not all work has let go within ${closeMsMax / 1000} s; nothing of it counts as done`);
   }
 
-  /** Reads the configuration again. A bad one is refused, and the old one stays. Never rejects. */
+  /**
+   * Reads the configuration again. A bad one is refused, and the old one stays; so is one that gives a site a store that cannot be opened, where a start would go on
+   * without it. Never rejects.
+   */
   reload(): Promise<void> {
     const { log } = this.#deps;
     if (this.#isEnding) {
@@ -224,7 +228,8 @@ export class Daemon {
 
   async #reload(): Promise<void> {
     const old = this.#config;
-    const config = await loadConfig(old.file, { forDaemon: true });
+    const isAsBefore = (site: SiteConfig) => isDeepStrictEqual(site.object_storage, old.backup_sites[site.name]?.object_storage);
+    const config = await loadConfig(old.file, { forDaemon: true, storeMayBeUnusable: isAsBefore });
     for (const warning of config.warnings) if (!old.warnings.includes(warning)) this.#deps.log.warn({}, warning);
     await this.#move(old, config);
     this.#config = config;

@@ -4,7 +4,7 @@ import { readSiteIdentity } from '../catalog/site-identity.ts';
 import type { SiteConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
-import { openStore } from '../storage/drivers.ts';
+import { openStoreOrLater } from '../storage/drivers.ts';
 import type { RequestObserver } from '../storage/request-observer.ts';
 import { type SourceCluster, sourcesOfOneCluster, type WalSource } from '../wal/stored-wal.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -75,6 +75,6 @@ function remembering(find: (signal: Signal) => Promise<SourceCluster | undefined
 }
 
 async function openSource(site: SiteConfig, { log, metrics }: SourceParts, others: readonly RequestObserver[]): Promise<WalSource> {
-  const store = await openStore(site.object_storage, log.child({ site: site.name }), [storeMetrics(metrics, site), ...others]);
+  const store = await openStoreOrLater(site.object_storage, log.child({ site: site.name }), [storeMetrics(metrics, site), ...others]);
   return { site: site.name, catalog: new Catalog(store, new SiteKeys(site.prefix)), privateKeyOf: privateKeyFinder(site) };
 }

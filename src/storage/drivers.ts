@@ -2,6 +2,7 @@ import { type Log, silentLog } from '../lib/log.ts';
 import { logObserver } from './log-observer.ts';
 import { Notifier } from './notifier.ts';
 import type { ObjectStore } from './object-store.ts';
+import { openNowOrLater } from './open-later.ts';
 import type { StorageOptions } from './options.ts';
 import type { RequestObserver } from './request-observer.ts';
 import { statsdObserver } from './statsd-observer.ts';
@@ -17,33 +18,41 @@ const requestsMax = 32;
 
 type StorageType = StorageOptions['storage_type'];
 type OptionsOf<T extends StorageType> = Extract<StorageOptions, { storage_type: T }>;
-type OpenDriver<T extends StorageType> = (options: OptionsOf<T>, log: Log) => Promise<ObjectStore>;
+
+interface Driver {
+  /** What the store is called, whether or not it can be opened. */
+  readonly name: string;
+  /** Rejects where a file that the options name cannot be used. */
+  readonly open: () => ObjectStore | Promise<ObjectStore>;
+}
+
+type LoadDriver<T extends StorageType> = (options: OptionsOf<T>, log: Log) => Promise<Driver>;
 
 /** A driver and its libraries are loaded only if the config names it. */
-const drivers: { readonly [T in StorageType]: OpenDriver<T> } = {
+const drivers: { readonly [T in StorageType]: LoadDriver<T> } = {
   local: async ({ directory }) => {
     const { LocalStore } = await import('./local/driver.ts');
-    return new LocalStore({ directory });
+    return opened(new LocalStore({ directory }));
   },
   azure: async (options) => {
-    const { openAzureStore } = await import('./azure/driver.ts');
-    return openAzureStore(options);
+    const { azureStoreName, openAzureStore } = await import('./azure/driver.ts');
+    return { name: azureStoreName(options), open: () => openAzureStore(options) };
   },
   google: async (options) => {
-    const { GoogleStore } = await import('./google/driver.ts');
-    return GoogleStore.open(options);
+    const { GoogleStore, googleStoreName } = await import('./google/driver.ts');
+    return { name: googleStoreName(options), open: () => GoogleStore.open(options) };
   },
   swift: async (options) => {
-    const { openSwiftStore } = await import('./swift/driver.ts');
-    return openSwiftStore(options);
+    const { openSwiftStore, swiftStoreName } = await import('./swift/driver.ts');
+    return { name: swiftStoreName(options), open: () => openSwiftStore(options) };
   },
   s3: async (options) => {
-    const { openS3Store } = await import('./s3/driver.ts');
-    return openS3Store(options);
+    const { openS3Store, s3StoreName } = await import('./s3/driver.ts');
+    return { name: s3StoreName(options.bucket_name), open: () => openS3Store(options) };
   },
   sftp: async (storage, log) => {
     const { SftpStore } = await import('./sftp/driver.ts');
-    return new SftpStore({ storage, ...(log !== silentLog && { warn: (message: string) => log.warn({}, message) }) });
+    return opened(new SftpStore({ storage, ...(log !== silentLog && { warn: (message: string) => log.warn({}, message) }) }));
   },
 };
 
@@ -57,8 +66,26 @@ export async function openStore(
   log: Log = silentLog,
   others: readonly RequestObserver[] = [],
 ): Promise<ObjectStore> {
-  const open = drivers[options.storage_type] as OpenDriver<StorageType>;
-  const named = withKeyChecks(withPrefix(await open(options, log), storePrefixOf(options)));
+  const store = await (await driverOf(options, log)).open();
+  return layered(store, options, log, others);
+}
+
+/** The same for who goes on without it: where it cannot be opened yet, each request tries that again, and rejects with the reason. */
+export async function openStoreOrLater(options: StorageOptions, log: Log, others: readonly RequestObserver[]): Promise<ObjectStore> {
+  const { name, open } = await driverOf(options, log);
+  return layered(await openNowOrLater(name, open), options, log, others);
+}
+
+function driverOf(options: StorageOptions, log: Log): Promise<Driver> {
+  return (drivers[options.storage_type] as LoadDriver<StorageType>)(options, log);
+}
+
+function opened(store: ObjectStore): Driver {
+  return { name: store.name, open: () => store };
+}
+
+function layered(store: ObjectStore, options: StorageOptions, log: Log, others: readonly RequestObserver[]): ObjectStore {
+  const named = withKeyChecks(withPrefix(store, storePrefixOf(options)));
   const observed = withObservers(named, [...observersOf(options, named.name, log), ...others]);
   const patient = withRetry(withLimit(observed, requestsMax));
   return options.storage_type === 'local' ? patient : withParallelRanges(patient);

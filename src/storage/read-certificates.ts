@@ -6,7 +6,7 @@ export async function readCertificates(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new OperatorError('config-invalid', `cert_path of object_storage cannot be read: ${path}`, {
+    throw new OperatorError('store-denied', `cert_path of object_storage cannot be read: ${path}`, {
       cause,
       hint: 'Name a PEM file with the certificates to trust that the user of pghoard may read.',
     });

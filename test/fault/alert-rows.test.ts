@@ -81,7 +81,10 @@ const causes: Readonly<Record<AlertName, Tried>> = {
   page_checksum_errors: [['test/integration/page-checksums.test.ts', 'a page with a wrong checksum']],
   restorable_window_stalled: [[alerts, 'a store that is throttled to a standstill']],
   retention_confirmation: [['src/daemon/site-retention.test.ts', 'retention_confirmation']],
-  store_denied: [[outage, 'does not take the key any more']],
+  store_denied: [
+    [outage, 'does not take the key any more'],
+    ['test/integration/unusable-store.test.ts', 'each is mended by its file'],
+  ],
   store_empty: [['test/integration/identity.test.ts', 'a store that is not mounted gets nothing, and is told']],
   store_missing: [[outage, 'has lost the bucket']],
   store_throttled: [[alerts, 'a store that is throttled to a standstill']],

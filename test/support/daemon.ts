@@ -135,12 +135,17 @@ export class TestDaemon implements AsyncDisposable {
     return fetch(`http://127.0.0.1:${this.port}${path}`, { method, headers });
   }
 
-  /** Changes the configuration file and has the daemon read it again. */
-  async reconfigure({ site = {}, others = {}, global = {} }: ConfigChanges): Promise<void> {
+  /** Changes the configuration file. */
+  async configure({ site = {}, others = {}, global = {} }: ConfigChanges): Promise<void> {
     const config = await this.#config();
     const sites = { ...config.backup_sites, ...others, [siteName]: { ...config.backup_sites[siteName], ...site } };
     const changed = { ...config, ...global, backup_sites: sites };
     await writeFileAtomic(this.configFile, JSON.stringify(changed, undefined, 2), { mode: 0o600 });
+  }
+
+  /** The same, and has the daemon read it again. */
+  async reconfigure(changes: ConfigChanges): Promise<void> {
+    await this.configure(changes);
     const before = this.#log.length;
     this.#child?.kill('SIGHUP');
     const answer = await waitFor(() => /configuration (not )?reloaded[^]*/.exec(this.#log.slice(before)), {

@@ -55,7 +55,7 @@ const catalogue = {
   },
   store_denied: {
     severity: 'critical',
-    hint: 'Renew the credentials in object_storage, or their rights. WAL waits, and everything goes on without a restart.',
+    hint: 'Renew the credentials in object_storage, or mend the file that it names, or their rights. WAL waits, and everything goes on without a restart.',
   },
   store_empty: {
     severity: 'critical',

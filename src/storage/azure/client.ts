@@ -33,6 +33,16 @@ export async function openContainer(options: AzureStorageOptions, idleMs: number
   return { container: service.getContainerClient(name), agent };
 }
 
+/** The same without any way to log in. */
+export function containerByName(options: AzureStorageOptions): ContainerClient {
+  const { connection_string: connection, bucket_name: name } = options;
+  const service =
+    connection === null
+      ? new BlobServiceClient(accountUrl(options), newPipeline(new AnonymousCredential()))
+      : serviceByConnectionString(connection, {});
+  return service.getContainerClient(name);
+}
+
 type PipelineOptions = NonNullable<Parameters<typeof newPipeline>[1]>;
 
 async function serviceByParts(

@@ -19,7 +19,7 @@ import type {
 } from '../object-store.ts';
 import type { PartLimits } from '../parts.ts';
 import { objectExists } from '../store-errors.ts';
-import { openContainer } from './client.ts';
+import { containerByName, openContainer } from './client.ts';
 import { download } from './download.ts';
 import { entryFrom } from './entry.ts';
 import { type Attempt, asStoreError, withStoreErrors } from './errors.ts';
@@ -49,6 +49,19 @@ export async function openAzureStore(options: AzureStorageOptions, tuning: Azure
   return new AzureStore(container, agent, options, tuning);
 }
 
+/** What a store with these options is called; needs no file that they name. Options that no store can be opened with have a shorter one. */
+export function azureStoreName(options: AzureStorageOptions): string {
+  try {
+    return nameOfContainer(containerByName(options));
+  } catch {
+    return `azure container ${options.bucket_name}`;
+  }
+}
+
+function nameOfContainer({ containerName, accountName, url }: ContainerClient): string {
+  return `azure container ${containerName} of ${accountName || new URL(url).host}`;
+}
+
 /** A container of block blobs. Blobs of 1.4.0, whose names begin with a slash, are read, listed and deleted as if they had none. */
 export class AzureStore implements ObjectStore {
   readonly name: string;
@@ -65,7 +78,7 @@ export class AzureStore implements ObjectStore {
     this.#options = options;
     this.#tuning = tuning;
     this.#clock = tuning.clock ?? systemClock;
-    this.name = `azure container ${container.containerName} of ${container.accountName || new URL(container.url).host}`;
+    this.name = nameOfContainer(container);
     this.#legacyNames = new LegacyNames(container, this.name, this.#clock);
   }
 

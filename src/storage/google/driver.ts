@@ -34,6 +34,10 @@ const defaultLimits: GoogleLimits = { chunkBytes: 8 * 1024 * 1024, silenceMs: 60
 
 const dayMs = 86_400_000;
 
+export function googleStoreName({ bucket_name: bucket }: Pick<GoogleStorageOptions, 'bucket_name'>): string {
+  return `google bucket ${bucket}`;
+}
+
 /** Objects of a bucket of Google Cloud Storage, through its JSON API. A key is only a name there, so none is refused: that is for who puts them together. */
 export class GoogleStore implements ObjectStore {
   readonly name: string;
@@ -44,7 +48,7 @@ export class GoogleStore implements ObjectStore {
   readonly #clock: Clock;
 
   private constructor(options: GoogleStorageOptions, api: StorageApi, chunkBytes: number, clock: Clock) {
-    this.name = `google bucket ${options.bucket_name}`;
+    this.name = googleStoreName(options);
     this.#options = options;
     this.#bucket = options.bucket_name;
     this.#api = api;

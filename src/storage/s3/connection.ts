@@ -17,6 +17,10 @@ interface SendOptions {
 /** Codes of S3 for temporary credentials that are no longer good, whatever their date says. */
 const staleCodes = new Set(['ExpiredToken', 'ExpiredTokenException', 'InvalidToken', 'TokenRefreshRequired']);
 
+export function s3StoreName(bucket: string): string {
+  return `s3 bucket ${bucket}`;
+}
+
 /** A bucket and the client to ask for it. */
 export class S3Connection {
   readonly storeName: string;
@@ -28,7 +32,7 @@ export class S3Connection {
   constructor(client: S3Client, bucket: string) {
     this.#client = client;
     this.bucket = bucket;
-    this.storeName = `s3 bucket ${bucket}`;
+    this.storeName = s3StoreName(bucket);
   }
 
   /** Makes a request, with errors as {@link ObjectStore} promises them. */

@@ -13,7 +13,7 @@ import type {
   UnfinishedOptions,
 } from '../object-store.ts';
 import { makeS3Client } from './client.ts';
-import { S3Connection } from './connection.ts';
+import { S3Connection, s3StoreName } from './connection.ts';
 import { createBucket } from './create.ts';
 import { ObjectDeleter } from './delete.ts';
 import { listObjects, removeUnfinished } from './list.ts';
@@ -21,6 +21,8 @@ import type { S3StorageOptions } from './options.ts';
 import { ObjectReader } from './reader.ts';
 import { s3SettingsOf } from './settings.ts';
 import { ObjectUploader } from './upload.ts';
+
+export { s3StoreName };
 
 export async function openS3Store(options: S3StorageOptions, clock: Clock = systemClock): Promise<ObjectStore> {
   return new S3Store(new S3Connection(await makeS3Client(options), options.bucket_name), options, clock);

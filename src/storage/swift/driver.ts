@@ -52,6 +52,10 @@ export async function openSwiftStore(options: SwiftStorageOptions, deps: SwiftSt
   return new SwiftStore(options, await HttpClient.open({ ca, idleMsMax: deps.idleMsMax ?? idleMsDefault }), deps);
 }
 
+export function swiftStoreName({ container_name: container }: Pick<SwiftStorageOptions, 'container_name'>): string {
+  return `swift container ${container}`;
+}
+
 /** A container of OpenStack Swift, or of what speaks like it. */
 export class SwiftStore implements ObjectStore {
   readonly name: string;
@@ -64,7 +68,7 @@ export class SwiftStore implements ObjectStore {
   constructor(options: SwiftStorageOptions, http: HttpClient, deps: SwiftStoreDeps) {
     const { clock = systemClock, random = systemRandom, pageEntries = pageEntriesDefault } = deps;
     const { claimDeadAfterMs = claimDeadAfterMsDefault } = deps;
-    this.name = `swift container ${options.container_name}`;
+    this.name = swiftStoreName(options);
     this.#http = http;
     const session = new Session(loginOf(options, this.#http, this.name), clock);
     this.#container = new Container({ storeName: this.name, container: options.container_name, http: this.#http, session });
