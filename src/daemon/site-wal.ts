@@ -1,0 +1,174 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { SiteConfig } from '../config/load.ts';
+import { explain } from '../lib/errors.ts';
+import { type RetryPolicy, retry } from '../lib/retry.ts';
+import type { Spool } from '../transfer/spool.ts';
+import { WalArchiver, type WalArchiverDeps } from '../wal/archive.ts';
+import { WalFetcher } from '../wal/fetch.ts';
+import { depthRange } from '../wal/prefetch-depth.ts';
+import { filesAheadMax, ReadyAhead } from '../wal/ready-ahead.ts';
+import { WalBeginnings } from '../wal/wal-beginnings.ts';
+import type { Admission } from './admission.ts';
+import { compressionOf } from './basebackup-job.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
+import type { DaemonParts } from './daemon-parts.ts';
+import type { LeasedReceiver } from './leased-receiver.ts';
+import type { Ownership } from './ownership.ts';
+import type { ServerWatch } from './servers/server-watch.ts';
+import type { SiteDiary } from './site-diary.ts';
+import { sealingKey } from './site-keys.ts';
+import type { SiteLoop } from './site-loop.ts';
+import type { SiteSources } from './site-sources.ts';
+import type { WalGaps } from './wal-gaps.ts';
+import { walGapsOf } from './wal-gaps-of-site.ts';
+import { archiveLeftBehind, leasedReceiverOf, type ReceiverParts } from './wal-receiver.ts';
+
+const resumePolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 10_000, delayMsMax: 120_000 };
+
+export interface SiteWalDeps {
+  readonly parts: DaemonParts;
+  readonly site: SiteConfig;
+  readonly sources: SiteSources;
+  /** See `SiteServices`. */
+  readonly relatives: (signal: AbortSignal) => Promise<readonly Catalog[]>;
+  readonly spool: Spool;
+  readonly cluster: ClusterWatch;
+  readonly admission: Admission;
+  readonly servers: ServerWatch;
+  readonly ownership: Ownership;
+  readonly loop: SiteLoop;
+  readonly diary: SiteDiary;
+  /** Ends uploads. */
+  readonly closing: AbortSignal;
+}
+
+/** What a site does with WAL: it comes in by `archiver` or `receiver`, goes out by `fetcher`, and is missed by `gaps`. */
+export class SiteWal {
+  readonly archiver: Pick<WalArchiver, 'archive'>;
+  readonly fetcher: WalFetcher;
+  /** Where the site receives its WAL itself. */
+  readonly receiver: LeasedReceiver | undefined;
+  /** Where its WAL is archived. */
+  readonly gaps: WalGaps | undefined;
+  readonly #deps: SiteWalDeps;
+  readonly #walArchiver: WalArchiver;
+  readonly #readyAhead: ReadyAhead | undefined;
+  readonly #receiverParts: ReceiverParts;
+
+  constructor(deps: SiteWalDeps) {
+    const { parts, sources, ownership, closing } = deps;
+    this.#deps = deps;
+    const archiving = this.#archiving();
+    this.#walArchiver = new WalArchiver(archiving);
+    this.#readyAhead = this.#openReadyAhead();
+    this.archiver = this.#readyAhead ?? this.#walArchiver;
+    this.fetcher = this.#openFetcher();
+    this.#receiverParts = {
+      ...deps,
+      alerts: parts.alerts.from('receiver'),
+      catalog: sources[0].catalog,
+      archiver: this.#walArchiver,
+      beginnings: new WalBeginnings(archiving),
+      onHole: (hole) => this.gaps?.report(hole),
+      signal: closing,
+    };
+    const rejected = () => this.receiver?.status.rejected ?? [];
+    this.gaps = walGapsOf({ ...deps, archiver: this.#walArchiver, rejected });
+    this.receiver = leasedReceiverOf(this.#receiverParts, ownership);
+  }
+
+  /** A base backup is worth nothing without the WAL that is written while it is taken. */
+  get obstacle(): string | undefined {
+    if (this.receiver === undefined || this.receiver.status.running) return undefined;
+    return `its WAL is not being received: ${this.receiver.status.because}`;
+  }
+
+  start(): void {
+    const { parts, site, closing } = this.#deps;
+    this.gaps?.start();
+    const tell = (error: unknown) => {
+      if (!closing.aborted) parts.log.error({ site: site.name }, explain(error));
+    };
+    this.#resumeSpool().catch(tell);
+    if (this.receiver) this.receiver.start();
+    else archiveLeftBehind(this.#receiverParts).catch(tell);
+  }
+
+  /** No new work. */
+  async stop(): Promise<void> {
+    this.#readyAhead?.stop();
+    await Promise.all([this.gaps?.stop(), this.receiver?.stop()]);
+  }
+
+  /** Resolves once the WAL that is on its way has arrived, or was given up. */
+  settled(): Promise<void> {
+    return this.#walArchiver.settled();
+  }
+
+  #archiving(): WalArchiverDeps {
+    const { parts, site, sources, spool, admission, diary, closing: signal } = this.#deps;
+    const { config, walPool: pool, uploads, host, clock, metrics, log } = parts;
+    const [{ catalog, privateKeyOf }] = sources;
+    const encryption = sealingKey(site);
+    return {
+      site: site.name,
+      catalog,
+      spool,
+      pool,
+      uploads,
+      sealing: { compression: compressionOf(config), hashAlgorithm: config.hash_algorithm, ...(encryption && { encryption }) },
+      privateKeyOf,
+      host,
+      cluster: () => admission.facts,
+      admit: admission.admit.bind(admission),
+      onStored: (file) => {
+        this.gaps?.stored(file);
+        diary.walStored(file);
+      },
+      clock,
+      metrics,
+      log,
+      signal,
+    };
+  }
+
+  /** Only what PostgreSQL asks for can be archived before it asks. */
+  #openReadyAhead(): ReadyAhead | undefined {
+    const { parts, site, cluster } = this.#deps;
+    if (!site.active || site.active_backup_mode !== 'archive_command') return undefined;
+    const { walPool: pool, uploads, clock, log } = parts;
+    const filesMax = filesAheadMax(pool.threads, uploads.threads);
+    return new ReadyAhead({ site: site.name, archiver: this.#walArchiver, cluster: () => cluster.facts, filesMax, log, clock });
+  }
+
+  #openFetcher(): WalFetcher {
+    const { parts, site, sources, spool, diary } = this.#deps;
+    const { config, walPool: pool, uploads, servedFiles, metrics, log } = parts;
+    return new WalFetcher({
+      sources,
+      pool,
+      directory: spool.prefetchDirectory,
+      segmentsAhead: depthRange(config.restore_prefetch, uploads.threads),
+      transfersMax: uploads.threads,
+      onServed: (file) => {
+        servedFiles.served(file);
+        diary.walServed(file);
+      },
+      metrics,
+      log: log.child({ site: site.name }),
+    });
+  }
+
+  /** What a store refuses that somebody has to mend is tried again until it has been. */
+  #resumeSpool(): Promise<void> {
+    const { parts, site, closing: signal } = this.#deps;
+    const { clock, random, log } = parts;
+    let told: string | undefined;
+    const onRetry = (error: unknown) => {
+      const text = explain(error);
+      if (text !== told) log.error({ site: site.name }, text);
+      told = text;
+    };
+    return retry(() => this.#walArchiver.resume(signal), resumePolicy, { signal, clock, random, onRetry });
+  }
+}
