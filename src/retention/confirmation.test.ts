@@ -26,9 +26,14 @@ const stretch = (stays: boolean, bytes: number, from: number, to: number): WalSt
 });
 
 /** `backups`: the days of those there are. `going`: of those that go. Stretches: bytes, from the one day to the other. */
-function planOf(backups: readonly number[], going: readonly number[], stretches: readonly WalStretch[] = []): PlannedDeletion {
+function planOf(
+  backups: readonly number[],
+  going: readonly number[],
+  stretches: readonly WalStretch[] = [],
+  intervalHours = 24,
+): PlannedDeletion {
   const decision = { backups: [], doomed: going.map(verdict), wal: undefined, time: at(0) };
-  return { backups: backups.map(backup), decision, survey: stretches, intervalHours: 24 };
+  return { backups: backups.map(backup), decision, survey: stretches, intervalHours };
 }
 
 const days = (count: number) => [...Array(count).keys()];
@@ -51,6 +56,12 @@ const cases: readonly [what: string, plan: PlannedDeletion, asks: RegExp | undef
     undefined,
   ],
   ['what an interrupted pass has left of two backups', planOf([2, 3], [], [stretch(false, 90, 0, 2), stretch(true, 10, 2, 3)]), undefined],
+  [
+    'what was archived in the hour before the first base backup, where those are only taken on request',
+    planOf([0], [], [stretch(false, 100, 0, 1 / 24)], 0),
+    undefined,
+  ],
+  ['what was archived in two days before it', planOf([2], [], [stretch(false, 100, 0, 2)], 0), /100 % of the WAL/],
   [
     'less than half of what was written in a month',
     planOf([29, 30], [], [stretch(false, 49, 0, 29), stretch(true, 51, 29, 30)]),

@@ -27,6 +27,8 @@ const hourMs = 3_600_000;
 const digestLength = 12;
 /** WAL of so many base backups may go in one pass, however much of all it is: a site that keeps two deletes half of its WAL each time. */
 const intervalsMax = 2;
+/** So does a new site, with what it archived before its first base backup, when base backups are only taken on request. */
+const unaskedMs = 24 * hourMs;
 
 /** Undefined for what happens day after day. */
 export function confirmationFor(plan: PlannedDeletion): PendingConfirmation | undefined {
@@ -58,7 +60,7 @@ function tooMuchWal({ backups, survey, intervalHours }: PlannedDeletion): string
   const [bytes, all] = [bytesOf(going), bytesOf(survey)];
   if (bytes * 2 <= all) return [];
   const spanMs = newestOf(going) - oldestOf(going);
-  if (spanMs <= intervalsMax * Math.max(intervalHours * hourMs, longestPauseMs(backups))) return [];
+  if (spanMs <= Math.max(unaskedMs, intervalsMax * Math.max(intervalHours * hourMs, longestPauseMs(backups)))) return [];
   return [`${percent(bytes, all)} % of the WAL would be deleted, stored in the course of ${Math.round(spanMs / hourMs)} hours`];
 }
 
