@@ -4,7 +4,7 @@ import type { Applicant } from '../catalog/identity-keeper.ts';
 import { type Clock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { retry } from '../lib/retry.ts';
-import { parseControlFile } from '../postgres/control-file.ts';
+import { type ControlFile, parseControlFile } from '../postgres/control-file.ts';
 import type { TarMember } from '../tar/header.ts';
 import { controlFilePath } from './exclusions.ts';
 import type { FileOwner } from './seal-control.job.ts';
@@ -28,12 +28,15 @@ export interface ClusterSource {
  * The control file, to be read after everything else: on a standby it says how far recovery must come for the copy to be consistent.
  * The server may be writing it at the same moment; its checksum tells, and then it is read again.
  */
-export async function readControlBytes(dataDirectory: string, clock: Clock, signal: AbortSignal): Promise<Buffer> {
+export async function readControl(
+  dataDirectory: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ readonly bytes: Buffer; readonly control: ControlFile }> {
   const path = join(dataDirectory, controlFilePath);
   const read = async () => {
     const bytes = await readFile(path);
-    parseControlFile(bytes);
-    return bytes;
+    return { bytes, control: parseControlFile(bytes) };
   };
   try {
     return await retry(read, { attemptsMax: 10, delayMsFirst: 20, delayMsMax: 500 }, { clock, signal, isRetryable: () => true });

@@ -6,7 +6,16 @@ import type { BasebackupJob } from './job.ts';
 /** What becomes known of a backup while it is taken; the job knows the rest. */
 export type BasebackupFacts = Pick<
   BasebackupDescription,
-  'startTime' | 'startWalSegment' | 'endTime' | 'endWalSegment' | 'pgVersion' | 'compressionLevel' | 'format' | 'totals' | 'tablespaces'
+  | 'startTime'
+  | 'startWalSegment'
+  | 'endTime'
+  | 'endWalSegment'
+  | 'backupFrom'
+  | 'pgVersion'
+  | 'compressionLevel'
+  | 'format'
+  | 'totals'
+  | 'tablespaces'
 >;
 
 /** Metadata of a backup's main object, which came out as `sealed`. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { mainObjectSuffix } from '../catalog/keys.ts';
-import { type ClusterSource, readControlBytes } from './cluster-source.ts';
+import { type ClusterSource, readControl } from './cluster-source.ts';
 import { mainObjectMetadata } from './facts.ts';
 import type { RunningBackup } from './job.ts';
 import type { MainObject } from './main-object.ts';
@@ -28,17 +28,17 @@ export async function finishArchive(
   { format, manifest, finishManifest }: ArchiveParts,
 ): Promise<MainObject> {
   const { job, deps, name, directory, signal } = backup;
-  const controlFile = await readControlBytes(source.dataDirectory, deps.clock, signal);
-  const end = await session.end(signal);
+  const { bytes: controlFile, control } = await readControl(source.dataDirectory, deps.clock, signal);
+  const end = await session.end(control, signal);
   await finishManifest(
     { pgdata: source.dataDirectory, pghoardVersion: job.origin.pghoardVersion, tablespaces: source.tablespaces },
     { host: job.origin.host, startTime: end.label.startTime, startWalSegment: end.label.startWalSegment, ...end },
   );
   const path = join(directory, name + mainObjectSuffix);
-  const control = { backupLabel: end.labelText, controlFile, directories: source.directories, owner: source.owner };
+  const input = { backupLabel: end.labelText, controlFile, directories: source.directories, owner: source.owner };
   const sealed = await deps.pool.run(
     sealControl,
-    { ...control, manifest: manifest.path, target: path, seal: sealOptionsOf(job.seal) },
+    { ...input, manifest: manifest.path, target: path, seal: sealOptionsOf(job.seal) },
     { signal, party: job.site },
   );
   const { inputBytes: plainBytes, storedBytes } = manifest.totals;
@@ -47,6 +47,7 @@ export async function finishArchive(
     startWalSegment: end.label.startWalSegment,
     endTime: end.endTime,
     endWalSegment: end.endWalSegment,
+    backupFrom: end.label.backupFrom,
     pgVersion: source.serverVersion,
     format,
     totals: { plainBytes, storedBytes },

@@ -15,8 +15,7 @@ export interface ManifestSpan {
   readonly startTime: Date;
   readonly startWalSegment: string;
   readonly endTime: Date;
-  /** Absent where the backup was taken from a standby. */
-  readonly endWalSegment?: string | undefined;
+  readonly endWalSegment: string;
 }
 
 export interface ManifestChunk {
@@ -74,7 +73,7 @@ export class ManifestWriter {
   async finish(head: ManifestHead, span: ManifestSpan, more: AsyncIterable<string | Buffer> | Iterable<string> = []): Promise<void> {
     const fields = {
       backup_end_time: span.endTime,
-      backup_end_wal_segment: span.endWalSegment ?? null,
+      backup_end_wal_segment: span.endWalSegment,
       backup_start_time: span.startTime,
       backup_start_wal_segment: span.startWalSegment,
       ...headFields(head),

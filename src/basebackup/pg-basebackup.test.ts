@@ -4,7 +4,7 @@ import { isOperatorError } from '../lib/errors.ts';
 import { PgBasebackup, type PgBasebackupCommand, pgBasebackupCommand } from './pg-basebackup.ts';
 
 const never = new AbortController().signal;
-const options = { passwordFile: '/spool/pgpass', pgdata: '-', withWal: false, manifest: true };
+const options = { passwordFile: '/spool/pgpass', pgdata: '-', withWal: false };
 
 /** A shell in the place of pg_basebackup. */
 function script(text: string): PgBasebackupCommand {
@@ -38,9 +38,10 @@ test('without a password of its own the environment and password files decide', 
   assert.equal('PGPASSFILE' in env, false);
 });
 
-test('WAL is fetched where the backup is to stand alone; a directory gets neither manifest nor sync', () => {
-  const { args } = pgBasebackupCommand('pg_basebackup', { ...options, node: {}, pgdata: '/spool/x', withWal: true, manifest: false });
-  for (const arg of ['--wal-method=fetch', '--no-manifest', '--no-sync', '--pgdata=/spool/x']) assert.ok(args.includes(arg), arg);
+test('WAL is fetched where the backup is to stand alone; a directory gets no sync, nor checksums in the manifest', () => {
+  const { args } = pgBasebackupCommand('pg_basebackup', { ...options, node: {}, pgdata: '/spool/x', withWal: true });
+  for (const arg of ['--wal-method=fetch', '--manifest-checksums=NONE', '--no-sync', '--pgdata=/spool/x'])
+    assert.ok(args.includes(arg), arg);
 });
 
 test('secrets that cannot be hidden are refused without being repeated', () => {

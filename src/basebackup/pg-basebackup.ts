@@ -22,7 +22,6 @@ export interface PgBasebackupOptions {
   readonly passwordFile: string;
   readonly pgdata: string;
   readonly withWal: boolean;
-  readonly manifest: boolean;
 }
 
 /** How to call pg_basebackup. */
@@ -39,8 +38,8 @@ export function pgBasebackupCommand(file: string, options: PgBasebackupOptions):
       `--wal-method=${options.withWal ? 'fetch' : 'none'}`,
       // Otherwise the first byte waits for a spread checkpoint: minutes.
       '--checkpoint=fast',
-      ...(options.manifest ? [] : ['--no-manifest']),
-      ...(options.pgdata === '-' ? [] : ['--no-sync']),
+      // In a directory the manifest is a file beside the archive, of which only the end of the WAL is wanted.
+      ...(options.pgdata === '-' ? [] : ['--no-sync', '--manifest-checksums=NONE']),
       `--dbname=${dbname}`,
     ],
     env,

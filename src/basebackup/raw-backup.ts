@@ -9,6 +9,7 @@ import { lendPassword } from '../postgres/program-login.ts';
 import { findProgram } from '../postgres/programs.ts';
 import { readServerFacts } from '../postgres/replication.ts';
 import { majorOf } from '../postgres/versions.ts';
+import { lastWalNameBefore } from '../postgres/wal-name.ts';
 import { mainObjectMetadata } from './facts.ts';
 import type { RunningBackup } from './job.ts';
 import type { MainObject } from './main-object.ts';
@@ -19,6 +20,7 @@ import type { RawResult, WarningReport } from './seal-raw.job.ts';
 export interface RawPlan {
   readonly command: PgBasebackupCommand;
   readonly cluster: Applicant;
+  readonly segmentBytes: number;
   readonly serverVersion: number;
   readonly begunAt: Date;
   /** The password that pg_basebackup connects with, to be disposed of once it has ended. What fails takes it along. */
@@ -26,7 +28,7 @@ export interface RawPlan {
 }
 
 /** Asks the server for its version, finds a pg_basebackup that fits, and refuses what the result could not hold. */
-export async function planRawBackup(backup: RunningBackup, pgdata: string, options: { readonly manifest: boolean }): Promise<RawPlan> {
+export async function planRawBackup(backup: RunningBackup, pgdata: string): Promise<RawPlan> {
   const { job, deps, signal } = backup;
   if (job.dataDirectory !== undefined) await refuseTablespaces(job.dataDirectory);
   let node: ConnInfo | undefined;
@@ -40,19 +42,22 @@ export async function planRawBackup(backup: RunningBackup, pgdata: string, optio
   const program = await findProgram('pg_basebackup', { ...given(job.programs), major: majorOf(serverVersion) });
   const passwordFile = join(backup.directory, 'pgpass');
   const login = { node: node ?? {}, passwordFile };
-  const command = pgBasebackupCommand(program.path, { ...login, pgdata, withWal: job.withWal, ...options });
+  const command = pgBasebackupCommand(program.path, { ...login, pgdata, withWal: job.withWal });
   const password = await lendPassword(login.node, passwordFile);
-  return { command, cluster, serverVersion, begunAt: deps.clock.now(), password };
+  return { command, cluster, segmentBytes, serverVersion, begunAt: deps.clock.now(), password };
 }
 
 export function describeRawBackup(backup: RunningBackup, plan: Omit<RawPlan, 'password'>, path: string, sealed: RawResult): MainObject {
   const { job, deps, name } = backup;
+  const { walEnd } = sealed;
   const label = parseBackupLabel(sealed.label, { startTimeFallback: plan.begunAt });
   const metadata = mainObjectMetadata(job, sealed, {
     startTime: label.startTime,
     startWalSegment: label.startWalSegment,
     // By our own clock, a little after the end: a recovery target before it could lie within the backup.
     endTime: deps.clock.now(),
+    endWalSegment: walEnd && lastWalNameBefore(walEnd.lsn, walEnd.timeline, plan.segmentBytes),
+    backupFrom: label.backupFrom,
     pgVersion: plan.serverVersion,
     compressionLevel: job.seal.compression.level,
   });

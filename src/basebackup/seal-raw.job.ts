@@ -1,8 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { SealOptions, SealResult } from '../codec/codec-options.ts';
 import { defineJob } from '../codec/job.ts';
+import type { WalEnd } from '../postgres/backup-manifest.ts';
 import { PgBasebackup, type PgBasebackupCommand } from './pg-basebackup.ts';
-import { LabelFinder } from './raw-tar.ts';
+import { RawTarNotes } from './raw-tar.ts';
 import { SealedFile } from './sealed-file.ts';
 
 const bufferBytes = 1024 * 1024;
@@ -10,6 +11,8 @@ const bufferBytes = 1024 * 1024;
 export interface RawResult extends SealResult {
   /** Contents of backup_label. */
   readonly label: string;
+  /** Undefined where the archive has no manifest. */
+  readonly walEnd: WalEnd | undefined;
 }
 
 export interface StreamInput {
@@ -28,15 +31,15 @@ export const sealStream = defineJob(import.meta.url, 'sealStream', async (input:
   const onWarning = (warning: string) => context.report({ warning } satisfies WarningReport);
   await using program = new PgBasebackup(input.command, context.signal, onWarning);
   using file = new SealedFile(input.target, input.seal, context);
-  const finder = new LabelFinder();
+  const notes = new RawTarNotes();
   for await (const bytes of program.stdout as AsyncIterable<Buffer>) {
-    await finder.look(bytes);
+    await notes.look(bytes);
     await file.write(bytes);
   }
   await program.succeeded();
   file.countFile();
-  const { label } = finder;
-  return { ...(await file.finish()), label };
+  const { label, walEnd } = notes;
+  return { ...(await file.finish()), label, walEnd };
 });
 
 export interface TarFileInput {
@@ -48,18 +51,18 @@ export interface TarFileInput {
 /** A finished tar file of pg_basebackup, sealed. */
 export const sealTarFile = defineJob(import.meta.url, 'sealTarFile', async (input: TarFileInput, context): Promise<RawResult> => {
   using file = new SealedFile(input.target, input.seal, context);
-  const finder = new LabelFinder();
+  const notes = new RawTarNotes();
   const buffer = Buffer.allocUnsafeSlow(bufferBytes);
   const fd = openSync(input.path, 'r');
   try {
     for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer)) {
-      await finder.look(buffer.subarray(0, got));
+      await notes.look(buffer.subarray(0, got));
       await file.write(buffer.subarray(0, got));
     }
   } finally {
     closeSync(fd);
   }
   file.countFile();
-  const { label } = finder;
-  return { ...(await file.finish()), label };
+  const { label, walEnd } = notes;
+  return { ...(await file.finish()), label, walEnd };
 });

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { OperatorError } from '../lib/errors.ts';
 import { type BackupLabel, parseBackupLabel } from '../postgres/backup-label.ts';
+import { startBackupSql, stopBackupSql } from '../postgres/backup-statements.ts';
 import type { PgConnection } from '../postgres/client.ts';
-import { type Lsn, parseLsn } from '../postgres/lsn.ts';
-import { walNameOf } from '../postgres/wal-name.ts';
+import type { ControlFile } from '../postgres/control-file.ts';
+import { endSegment } from '../postgres/end-segment.ts';
+import { parseLsn } from '../postgres/lsn.ts';
+import { lastWalNameBefore } from '../postgres/wal-name.ts';
 
 const label = 'pghoard_base_backup';
-const markerLabel = 'pghoard_end_of_backup';
-const statementsSince15 = 150_000;
 const idleTimeoutSince14 = 140_000;
 
 /** What PostgreSQL said at the end of the backup. */
@@ -15,12 +16,10 @@ export interface BackupEnd {
   /** Contents of `backup_label`: without it the copy must not be started. */
   readonly labelText: string;
   readonly label: BackupLabel;
-  /** The copy is consistent once recovery has come this far. */
-  readonly stopLsn: Lsn;
   /** Recovery can stop at any time from here on. */
   readonly endTime: Date;
-  /** Last segment needed to reach `endTime`. Absent on a standby. */
-  readonly endWalSegment?: string;
+  /** The last segment that recovery needs: from a primary to reach `endTime`, from a standby to become consistent. */
+  readonly endWalSegment: string;
 }
 
 /**
@@ -49,57 +48,53 @@ export class BackupSession {
     return new BackupSession(connection, lost.signal, started);
   }
 
-  /** Ends the backup and makes the server finish the WAL segment that it needs last, so that it can be archived at once. */
-  async end(signal: AbortSignal): Promise<BackupEnd> {
-    return abortable(this.#end(), AbortSignal.any([signal, this.lost]));
+  /**
+   * Ends the backup, and makes a primary finish the WAL segment that the backup needs last, so that it can be archived at once. `control` is what goes into the
+   * backup of the control file, read after everything else.
+   */
+  async end(control: ControlFile, signal: AbortSignal): Promise<BackupEnd> {
+    return abortable(this.#end(control), AbortSignal.any([signal, this.lost]));
   }
 
-  async #end(): Promise<BackupEnd> {
+  async #end(control: ControlFile): Promise<BackupEnd> {
     const { connection } = this;
-    // Not waiting for the archive: what archives is this very program, and the segment is safe in the server until then.
-    const call = connection.serverVersion >= statementsSince15 ? 'pg_backup_stop(false)' : 'pg_stop_backup(false, false)';
-    const [stop] = await connection.query<{ lsn: string; labelfile: string }>(`SELECT lsn::text AS lsn, labelfile FROM pg_catalog.${call}`);
+    const [stop] = await connection.query<{ labelfile: string }>(stopBackupSql(connection.serverVersion, 'labelfile'));
     assert(stop, 'stopping a backup returns a row');
     const backupLabel = parseBackupLabel(stop.labelfile, { startTimeFallback: this.#startTimeFallback });
-    return { labelText: stop.labelfile, label: backupLabel, stopLsn: parseLsn(stop.lsn), ...(await this.#markEnd(backupLabel)) };
+    const end = this.#standby ? await this.#endOfStandby(backupLabel, control) : await this.#markEnd(backupLabel, control);
+    return { labelText: stop.labelfile, label: backupLabel, ...end };
   }
 
-  async #markEnd(backupLabel: BackupLabel): Promise<{ endTime: Date; endWalSegment?: string }> {
+  /**
+   * A standby writes no end into the WAL. Recovery takes the copy for consistent where its control file says (xlogrecovery.c, backupEndPoint), on the timeline
+   * that the standby followed by then, and it must find the checkpoint.
+   */
+  async #endOfStandby(
+    { checkpointLocation }: BackupLabel,
+    { minRecoveryLsn, minRecoveryTimeline, segmentBytes }: ControlFile,
+  ): Promise<Pick<BackupEnd, 'endTime' | 'endWalSegment'>> {
+    const [row] = await this.connection.query<{ time: string }>(`SELECT ${utc('now()')} AS time`);
+    assert(row, 'SELECT without FROM returns a row');
+    const needed = checkpointLocation < minRecoveryLsn ? minRecoveryLsn : checkpointLocation + 1n;
+    return { endTime: new Date(row.time), endWalSegment: lastWalNameBefore(needed, minRecoveryTimeline, segmentBytes) };
+  }
+
+  async #markEnd({ startWalSegment }: BackupLabel, { segmentBytes }: ControlFile): Promise<Pick<BackupEnd, 'endTime' | 'endWalSegment'>> {
     const { connection } = this;
-    if (this.#standby) {
-      const [row] = await connection.query<{ time: string }>(`SELECT ${utc('now()')} AS time`);
-      return { endTime: new Date(row?.time ?? '') };
-    }
     // The transaction id makes this statement's commit a record in the WAL: recovery can prove that it has reached this time.
     const [marker] = await connection.query<{ time: string }>(`SELECT ${utc('now()')} AS time, pg_catalog.txid_current()`);
-    const [position] = await connection.query<{ lsn: string; segment_bytes: string; may_switch: boolean }>(
-      `SELECT pg_catalog.pg_current_wal_insert_lsn()::text AS lsn,
-              (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_segment_size') AS segment_bytes,
-              pg_catalog.has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE') AS may_switch`,
-    );
+    const [position] = await connection.query<{ lsn: string }>('SELECT pg_catalog.pg_current_wal_insert_lsn()::text AS lsn');
     assert(marker && position, 'SELECT without FROM returns a row');
-    await this.#switchWal(position.may_switch);
-    const timeline = Number.parseInt(backupLabel.startWalSegment.slice(0, 8), 16);
-    const endWalSegment = walNameOf(parseLsn(position.lsn) - 1n, timeline, Number(position.segment_bytes));
-    return { endTime: new Date(marker.time), endWalSegment };
-  }
-
-  /** Starting a backup switches to a new segment too, and a role that got this far may do that. */
-  async #switchWal(allowed: boolean): Promise<void> {
-    const { connection } = this;
-    if (allowed) await connection.query('SELECT pg_catalog.pg_switch_wal()');
-    else {
-      await connection.query(startCall(connection.serverVersion), [markerLabel]);
-      const stop = connection.serverVersion >= statementsSince15 ? 'pg_backup_stop(false)' : 'pg_stop_backup(false, false)';
-      await connection.query(`SELECT 1 FROM pg_catalog.${stop}`);
-    }
+    await endSegment(connection);
+    const timeline = Number.parseInt(startWalSegment.slice(0, 8), 16);
+    return { endTime: new Date(marker.time), endWalSegment: lastWalNameBefore(parseLsn(position.lsn), timeline, segmentBytes) };
   }
 }
 
 async function startBackup(connection: PgConnection): Promise<{ time: Date; standby: boolean }> {
   await prepare(connection);
   try {
-    await connection.query(startCall(connection.serverVersion), [label]);
+    await connection.query(startBackupSql(connection.serverVersion), [label]);
   } catch (error) {
     throw new OperatorError('backup-refused', 'PostgreSQL did not start the backup', {
       cause: error,
@@ -120,12 +115,6 @@ async function prepare(connection: PgConnection): Promise<void> {
   await connection.query('SET lock_timeout = 0');
   await connection.query('SET synchronous_commit = local');
   if (connection.serverVersion >= idleTimeoutSince14) await connection.query('SET idle_session_timeout = 0');
-}
-
-function startCall(version: number): string {
-  return version >= statementsSince15
-    ? 'SELECT pg_catalog.pg_backup_start($1, true)'
-    : 'SELECT pg_catalog.pg_start_backup($1, true, false)';
 }
 
 /** Milliseconds, cut off: never later than what the server meant. */

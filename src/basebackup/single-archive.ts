@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { BroadcastChannel } from 'node:worker_threads';
-import { type ClusterSource, readControlBytes } from './cluster-source.ts';
+import { type ClusterSource, readControl } from './cluster-source.ts';
 import { mainObjectMetadata } from './facts.ts';
 import type { RunningBackup } from './job.ts';
 import type { MainObject } from './main-object.ts';
@@ -58,6 +58,7 @@ export async function archiveAsSingleObject(
     startWalSegment: label.startWalSegment,
     endTime,
     endWalSegment,
+    backupFrom: label.backupFrom,
     pgVersion: source.serverVersion,
     format: 'pghoard-bb-v1',
     tablespaces,
@@ -66,8 +67,8 @@ export async function archiveAsSingleObject(
 }
 
 async function endAndTell(backup: RunningBackup, source: ClusterSource, session: BackupSession, channel: string): Promise<BackupEnd> {
-  const controlFile = await readControlBytes(source.dataDirectory, backup.deps.clock, backup.signal);
-  const end = await session.end(backup.signal);
+  const { bytes: controlFile, control } = await readControl(source.dataDirectory, backup.deps.clock, backup.signal);
+  const end = await session.end(control, backup.signal);
   const ending: SingleEnding = { backupLabel: end.labelText, controlFile };
   const sender = new BroadcastChannel(channel);
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window

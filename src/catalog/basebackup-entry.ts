@@ -1,5 +1,6 @@
 import type { CompressionAlgorithm } from '../codec/codec-options.ts';
 import { OperatorError } from '../lib/errors.ts';
+import type { BackupFrom } from '../postgres/backup-label.ts';
 import type { Metadata, ObjectEntry } from '../storage/object-store.ts';
 import { basebackupNameOf } from './keys.ts';
 import { metadataOf, normaliseMetadata, parseCount } from './metadata-fields.ts';
@@ -17,8 +18,10 @@ export interface BasebackupEntry {
   readonly startTime: Date;
   readonly endTime?: Date;
   readonly startWalSegment: string;
-  /** Absent for backups taken on a standby and by old versions. */
+  /** The last one that recovery must read to make it consistent. Absent for what old versions took on a standby or by pg_basebackup. */
   readonly endWalSegment?: string;
+  /** Absent for backups of old versions. */
+  readonly backupFrom?: BackupFrom;
   /** Absent: a plain tar. */
   readonly format?: string;
   readonly pgVersion?: number;
@@ -55,6 +58,7 @@ function optionalFields(key: string, metadata: Metadata): Partial<BasebackupEntr
   const fields: Partial<BasebackupEntry> = {
     endTime: parseTimestamp(metadata['end-time'] ?? ''),
     endWalSegment: isSegment(metadata['end-wal-segment']) ? metadata['end-wal-segment'] : undefined,
+    backupFrom: backupFromOf(metadata['backup-from']),
     format: metadata['format'] || undefined,
     pgVersion: parseCount(metadata['pg-version']),
     plainSize: parseCount(metadata['total-size-plain']) ?? parseCount(metadata['original-file-size']),
@@ -84,6 +88,10 @@ function compressionOf(key: string, metadata: Metadata): CompressionAlgorithm | 
   }
 }
 
+function backupFromOf(text: string | undefined): BackupFrom | undefined {
+  return text === 'primary' || text === 'standby' ? text : undefined;
+}
+
 function isSegment(text: string | undefined): text is string {
   return text !== undefined && /^[0-9A-F]{24}$/.test(text);
 }
@@ -104,6 +112,7 @@ export interface BasebackupDescription {
   readonly startWalSegment: string;
   readonly endTime?: Date | undefined;
   readonly endWalSegment?: string | undefined;
+  readonly backupFrom?: BackupFrom | undefined;
   readonly compression: CompressionAlgorithm;
   /** Written by `basic` and `pipe` only, where one compression made the whole object. */
   readonly compressionLevel?: number | undefined;
@@ -138,6 +147,7 @@ export function describeBasebackup(backup: BasebackupDescription): Metadata {
     'start-wal-segment': backup.startWalSegment,
     'end-time': backup.endTime,
     'end-wal-segment': backup.endWalSegment,
+    'backup-from': backup.backupFrom,
     'pg-version': backup.pgVersion,
     'active-backup-mode': backup.activeBackupMode,
     'basebackup-mode': backup.basebackupMode,

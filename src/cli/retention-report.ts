@@ -32,6 +32,8 @@ export interface DescribedBackup extends DescribedItem {
   readonly wal: string;
   /** Why it cannot be restored. */
   readonly flaw: string | null;
+  /** Why nobody can tell whether it can be restored. */
+  readonly doubt: string | null;
 }
 
 export interface DescribedWal extends DescribedItem {
@@ -129,6 +131,7 @@ function backupsOf({ plan, listing, now }: RetentionView, ahead: Forecast): Desc
         ended: entry.endTime ?? null,
         bytes: entry.storedSize,
         flaw: backups.get(name)?.flaw ?? null,
+        doubt: backups.get(name)?.doubt ?? null,
       },
     ];
   });

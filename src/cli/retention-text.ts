@@ -1,17 +1,11 @@
 import { inUnits } from '../lib/bytes-in-words.ts';
-import type { DescribedForecast, DescribedItem, DescribedSimulation } from './retention-report.ts';
+import type { DescribedBackup, DescribedForecast, DescribedItem, DescribedSimulation } from './retention-report.ts';
 
 /** For people. */
 export function forecastText(view: DescribedForecast): string {
   const { site, store, basebackups, wal, unreadable, waits, confirmation, policy } = view;
   const bytes = (items: readonly DescribedItem[]) => inUnits(items.reduce((sum, item) => sum + item.bytes, 0));
-  const backupRows = basebackups.map((each) => [
-    each.name,
-    minute(each.began),
-    inUnits(each.bytes),
-    fate(each, view),
-    reasonOf(each.because, each.flaw),
-  ]);
+  const backupRows = basebackups.map((each) => [each.name, minute(each.began), inUnits(each.bytes), fate(each, view), reasonOf(each)]);
   const walRows = wal.map((each) => [each.from, each.to, String(each.files), inUnits(each.bytes), fate(each, view), each.because]);
   const files = wal.reduce((sum, each) => sum + each.files, 0);
   return [
@@ -47,8 +41,9 @@ function fate({ stays, goes }: DescribedItem, { until }: DescribedForecast): str
   return goes === null ? `stays past ${day(until)}` : `goes ${minute(goes)}`;
 }
 
-function reasonOf(because: string, flaw: string | null): string {
-  return flaw === null ? because : `${because}; cannot be restored: ${flaw}`;
+function reasonOf({ because, flaw, doubt }: DescribedBackup): string {
+  if (flaw !== null) return `${because}; cannot be restored: ${flaw}`;
+  return doubt === null ? because : `${because}; nobody can tell whether it can be restored: ${doubt}`;
 }
 
 function policyText(policy: Readonly<Record<string, unknown>>): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FaultyStore } from '../../test/support/store.ts';
-import { makeStoredSite, putObject } from '../../test/support/stored-site.ts';
+import { makeStoredSite, putObject, walElsewhere } from '../../test/support/stored-site.ts';
 import { CodecPool } from '../codec/pool.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
@@ -113,6 +113,7 @@ test('what would be deleted later is not what was confirmed', async () => {
   await putObject(catalog, catalog.keys.basebackupMain('2026-11-22_0'), {
     'start-time': '2026-11-22T00:00:00+00:00',
     'start-wal-segment': '000000010000000000000007',
+    ...walElsewhere,
   });
   retention.confirm(digest);
   assert.deepEqual((await run()).basebackups, []);

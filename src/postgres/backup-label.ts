@@ -1,6 +1,9 @@
 import { OperatorError } from '../lib/errors.ts';
 import { type Lsn, parseLsn } from './lsn.ts';
 
+/** What the server was that a base backup was taken from. */
+export type BackupFrom = 'primary' | 'standby';
+
 /** What PostgreSQL says in `backup_label` about the backup it belongs to. */
 export interface BackupLabel {
   readonly startWalLocation: Lsn;
@@ -9,8 +12,7 @@ export interface BackupLabel {
   readonly checkpointLocation: Lsn;
   /** `streamed` or `pg_start_backup`. */
   readonly backupMethod?: string;
-  /** `primary` (before PostgreSQL 14 `master`) or `standby`. */
-  readonly backupFrom?: string;
+  readonly backupFrom?: BackupFrom;
   readonly startTime: Date;
   readonly label?: string;
   readonly timeline?: number;
@@ -31,7 +33,7 @@ export function parseBackupLabel(text: string, options: BackupLabelOptions = {})
   const checkpoint = lineOf(text, 'CHECKPOINT LOCATION');
   if (checkpoint === undefined) throw invalid('it has no CHECKPOINT LOCATION');
   const backupMethod = lineOf(text, 'BACKUP METHOD');
-  const backupFrom = lineOf(text, 'BACKUP FROM');
+  const backupFrom = backupFromOf(lineOf(text, 'BACKUP FROM'));
   const label = lineOf(text, 'LABEL');
   const timeline = lastLineOf(text, 'START TIMELINE');
   return {
@@ -44,6 +46,11 @@ export function parseBackupLabel(text: string, options: BackupLabelOptions = {})
     ...(label === undefined ? {} : { label }),
     ...(timeline === undefined ? {} : { timeline: Number(timeline) }),
   };
+}
+
+/** Before PostgreSQL 14 a primary was called `master`. */
+function backupFromOf(text: string | undefined): BackupFrom | undefined {
+  return text === undefined ? undefined : text === 'standby' ? 'standby' : 'primary';
 }
 
 function positionIn(keyword: string, text: string): Lsn {

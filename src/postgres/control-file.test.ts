@@ -64,6 +64,7 @@ for (const [major, [version, catalog, base64]] of Object.entries(realFiles)) {
     assert.equal(control.blockBytes, 8192);
     assert.equal(control.dataChecksums, true);
     assert.equal(control.redoLsn, control.checkpointLsn, 'a shutdown checkpoint');
+    assert.deepEqual([control.minRecoveryLsn, control.minRecoveryTimeline], [0n, 0]);
     assert(control.checkpointLsn > 0x80_0000n && control.checkpointLsn < 0x100_0000n);
     assert.equal(control.systemIdentifier >> 48n, 0x6b03n, 'the high bits are the time of initdb');
   });

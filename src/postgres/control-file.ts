@@ -17,6 +17,9 @@ export interface ControlFile {
   /** Where recovery would start: the redo position of that checkpoint. */
   readonly redoLsn: Lsn;
   readonly timeline: number;
+  /** Up to where recovery must come before the files beside it are consistent; 0 outside of recovery. */
+  readonly minRecoveryLsn: Lsn;
+  readonly minRecoveryTimeline: number;
   readonly segmentBytes: number;
   readonly blockBytes: number;
   readonly dataChecksums: boolean;
@@ -47,7 +50,11 @@ const at = {
   redo: 40,
   /** checkPointCopy.ThisTimeLineID */
   timeline: 48,
-  /** blcksz, behind CheckPoint (88 bytes), recovery positions, settings, maxAlign and floatFormat. */
+  /** minRecoveryPoint, behind CheckPoint (88 bytes) and unloggedLSN. */
+  minRecovery: 136,
+  /** minRecoveryPointTLI */
+  minRecoveryTimeline: 144,
+  /** blcksz, behind recovery positions, settings, maxAlign and floatFormat. */
   blockBytes: 216,
   /** xlog_seg_size, behind relseg_size and xlog_blcksz. */
   segmentBytes: 228,
@@ -83,6 +90,8 @@ export function parseControlFile(bytes: Buffer): ControlFile {
     checkpointLsn: bytes.readBigUInt64LE(at.checkpoint),
     redoLsn: bytes.readBigUInt64LE(at.redo),
     timeline: bytes.readUInt32LE(at.timeline),
+    minRecoveryLsn: bytes.readBigUInt64LE(at.minRecovery),
+    minRecoveryTimeline: bytes.readUInt32LE(at.minRecoveryTimeline),
     segmentBytes,
     blockBytes: bytes.readUInt32LE(at.blockBytes),
     dataChecksums: bytes.readUInt32LE(at.dataChecksums) !== 0,

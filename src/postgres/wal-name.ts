@@ -61,6 +61,11 @@ export function walNameOf(lsn: Lsn, timeline: number, segmentBytes: number): str
   return formatWalName({ timeline, number: lsn / BigInt(segmentBytes) }, segmentBytes);
 }
 
+/** The segment that holds the last byte before `lsn`: the last one that recovery reads to come there. */
+export function lastWalNameBefore(lsn: Lsn, timeline: number, segmentBytes: number): string {
+  return walNameOf(lsn - 1n, timeline, segmentBytes);
+}
+
 /** Name of the file that tells where a timeline comes from. */
 export function historyNameOf(timeline: number): string {
   return `${hex8(BigInt(timeline))}.history`;

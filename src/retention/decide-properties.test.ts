@@ -22,6 +22,7 @@ interface Step {
   readonly promotes: boolean;
   readonly knowsEnd: boolean;
   readonly isFlawed: boolean;
+  readonly isDoubtful: boolean;
   readonly clockErrorMs: number;
   readonly preservedHours: number;
 }
@@ -35,6 +36,7 @@ const step = (clockErrors: readonly number[]): fc.Arbitrary<Step> =>
     promotes: fc.boolean(),
     knowsEnd: fc.boolean(),
     isFlawed: rarely(),
+    isDoubtful: rarely(),
     clockErrorMs: fc.constantFrom(...clockErrors),
     preservedHours: fc.constantFrom(-1000, -1, 1, 1000),
   });
@@ -59,6 +61,7 @@ function world(steps: readonly Step[]): { readonly backups: RetainableBackup[]; 
       endWalSegment: each.knowsEnd ? segmentName(timeline, position) : undefined,
       preservedUntil: each.preservedHours === -1000 ? undefined : new Date(ms + each.preservedHours * hourMs),
       flaw: each.isFlawed ? 'WAL is missing' : undefined,
+      doubt: each.isDoubtful ? 'nothing tells where its WAL ends' : undefined,
     };
   });
   return { backups, now: new Date(ms) };
@@ -98,6 +101,7 @@ function holds<Inputs extends [unknown, ...unknown[]]>(
   });
 }
 
+const isGood = ({ flaw, doubt }: RetainableBackup) => flaw === undefined && doubt === undefined;
 const names = (decision: RetentionDecision) => decision.doomed.map(({ name }) => name);
 const keptOf = (backups: readonly RetainableBackup[], decision: RetentionDecision) => {
   const gone = new Set(names(decision));
@@ -123,13 +127,7 @@ holds('the order of the input does not matter', anyClocks, rulesArbitrary, fc.in
 holds('the newest that can be restored stays, and what lies behind it', anyClocks, rulesArbitrary, ({ backups, now }, rules) => {
   const kept = new Set(keptOf(backups, decideRetention(backups, rules, now)));
   const order = inOrder(backups).map(({ backup }) => backup);
-  for (const backup of order.slice(
-    Math.max(
-      0,
-      order.findLastIndex(({ flaw }) => flaw === undefined),
-    ),
-  ))
-    assert.ok(kept.has(backup), backup.name);
+  for (const backup of order.slice(Math.max(0, order.findLastIndex(isGood)))) assert.ok(kept.has(backup), backup.name);
 });
 
 holds(
@@ -159,7 +157,7 @@ holds(
   fc.integer({ min: 1, max: 6 }),
   ({ backups, now }, rules, countMax) => {
     const kept = new Set(keptOf(backups, decideRetention(backups, { ...rules, ageDaysMax: undefined, countMax }, now)));
-    const good = inOrder(backups).filter(({ backup }) => backup.flaw === undefined);
+    const good = inOrder(backups).filter(({ backup }) => isGood(backup));
     for (const { backup } of good.slice(-countMax)) assert.ok(kept.has(backup), backup.name);
   },
 );
@@ -217,7 +215,7 @@ holds(
   ({ backups, now }, rules, windowDays) => {
     const decision = decideRetention(backups, { ...rules, windowDays }, now);
     const begin = now.getTime() - windowDays * dayMs;
-    const good = backups.filter(({ flaw }) => flaw === undefined);
+    const good = backups.filter(isGood);
     const ended = (backup: RetainableBackup) => backup.completed.getTime() <= begin;
     const kept = keptOf(backups, decision);
     // Where none had ended then, nothing that covers a part of it goes.
@@ -233,7 +231,7 @@ holds(
 holds('of each day, week, month and year the last that can be restored stays', rightClocks, rulesArbitrary, ({ backups, now }, rules) => {
   const keep = { daily: 1000, weekly: 1000, monthly: 1000, yearly: 1000 };
   const kept = keptOf(backups, decideRetention(backups, { ...rules, timeZone: 'UTC', keep }, now));
-  const good = backups.filter(({ flaw }) => flaw === undefined);
+  const good = backups.filter(isGood);
   const day = ({ startTime }: RetainableBackup) => startTime.toISOString().slice(0, 10);
   for (const label of new Set(good.map(day))) {
     const last = good.findLast((backup) => day(backup) === label) as RetainableBackup;

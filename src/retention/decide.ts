@@ -11,13 +11,15 @@ export interface RetainableBackup {
   readonly completed: Date;
   /** 24 hex digits. */
   readonly startWalSegment: string;
-  /** Unknown for those taken on a standby, and by old versions. */
+  /** Unknown for what old versions took on a standby or by pg_basebackup. */
   readonly endWalSegment?: string | undefined;
   /** It can be restored without any stored WAL. */
   readonly holdsItsWal?: boolean;
   readonly preservedUntil?: Date | undefined;
   /** Why it cannot be restored, such as WAL that is missing: then it is no reason to let another one go. */
   readonly flaw?: string | undefined;
+  /** Why nobody can tell whether it can be restored: then neither is it. */
+  readonly doubt?: string | undefined;
 }
 
 /** Which base backups stay; names and meaning as in the configuration. */
@@ -166,13 +168,16 @@ function endOf({ backup, time }: Placed<RetainableBackup>, next: Placed<Retainab
   return known > time ? known : time;
 }
 
+/** Those that nobody can tell of count apart: what was good once may have lost its proof with the base backup that gave it. */
 function periodsOf(order: readonly Placed<RetainableBackup>[], { keep, timeZone = 'UTC' }: RetentionRules) {
   if (keep === undefined) return new Map<string, readonly string[]>();
-  return keptByPeriod(
-    order.filter(isGood).map(({ backup: { name }, time }) => ({ name, time })),
-    keep,
-    timeZone,
-  );
+  const keptOf = (some: readonly Placed<RetainableBackup>[]) =>
+    keptByPeriod(
+      some.map(({ backup: { name }, time }) => ({ name, time })),
+      keep,
+      timeZone,
+    );
+  return new Map([...keptOf(order.filter(isGood)), ...keptOf(order.filter(isDoubtful))]);
 }
 
 function walNeedsOf(order: readonly Placed<RetainableBackup>[], verdicts: readonly BackupVerdict[], now: Date): WalNeeds | undefined {
@@ -197,5 +202,9 @@ function needOf(backup: RetainableBackup, kind: BackupVerdict['wal'] | undefined
 }
 
 function isGood({ backup }: Placed<RetainableBackup>): boolean {
-  return backup.flaw === undefined;
+  return backup.flaw === undefined && backup.doubt === undefined;
+}
+
+function isDoubtful({ backup }: Placed<RetainableBackup>): boolean {
+  return backup.flaw === undefined && backup.doubt !== undefined;
 }

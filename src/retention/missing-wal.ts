@@ -3,13 +3,57 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { segmentBytesIn } from '../catalog/wal-entry.ts';
 import { nextWalName } from '../postgres/wal-name.ts';
 
+/** What keeps a base backup from counting as one that can be restored. */
+export type WalDoubt =
+  | { readonly kind: 'missing'; readonly segment: string }
+  /** It does not tell where its WAL ends, nor does anything else prove that it is stored. */
+  | { readonly kind: 'end-unknown' };
+
+/** The clocks of server and store may differ. */
+const clockSkewMsMax = 60_000;
+
+/** Whether all the WAL is stored that a base backup needs to become consistent; `others` are those of the same site. Undefined: it certainly is, or is not for us to keep. */
+export async function walDoubtOf(
+  entry: BasebackupEntry,
+  others: readonly BasebackupEntry[],
+  catalog: Catalog,
+  signal?: AbortSignal,
+): Promise<WalDoubt | undefined> {
+  if (!needsStoredWal(entry)) return undefined;
+  const end = entry.endWalSegment ?? endProvenBy(entry, others);
+  if (end === undefined) return { kind: 'end-unknown' };
+  const segment = await firstMissing(entry.startWalSegment, end, catalog, signal);
+  return segment === undefined ? undefined : { kind: 'missing', segment };
+}
+
+/** A base backup that can be restored without any stored WAL. */
+export function holdsItsWal({ metadata }: Pick<BasebackupEntry, 'metadata'>): boolean {
+  return metadata['active-backup-mode'] === 'standalone_hot_backup';
+}
+
+/** Where pghoard archives no WAL (`basic`), it is kept elsewhere. */
+function needsStoredWal(entry: BasebackupEntry): boolean {
+  return !holdsItsWal(entry) && entry.metadata['active-backup-mode'] !== 'basic';
+}
+
 /**
- * The first segment found to be missing of those that a base backup needs to become consistent. Where their size is not known, or the timeline was
- * left while the backup was taken, only the first and the last one are looked at.
+ * Old versions did not tell the end of what they took from a standby, or by pg_basebackup. It lies before the end of any base backup that was begun later, of the primary: a standby may have
+ * been behind. The nearest one of those.
  */
-export async function missingWalOf(entry: BasebackupEntry, catalog: Catalog, signal?: AbortSignal): Promise<string | undefined> {
-  const { startWalSegment: start, endWalSegment: end } = entry;
-  if (end === undefined || holdsItsWal(entry)) return undefined;
+function endProvenBy(entry: BasebackupEntry, others: readonly BasebackupEntry[]): string | undefined {
+  const later = others.filter((other) => isCertainlyLater(other, entry)).flatMap(({ endWalSegment }) => endWalSegment ?? []);
+  return later.toSorted()[0];
+}
+
+function isCertainlyLater(other: BasebackupEntry, { startWalSegment, lastModified }: BasebackupEntry): boolean {
+  const begunMs = other.startTime.getTime();
+  const isClockRight = begunMs <= other.lastModified.getTime() + clockSkewMsMax;
+  const isBehind = other.startWalSegment.slice(8) >= startWalSegment.slice(8);
+  return other.backupFrom !== 'standby' && isBehind && isClockRight && begunMs >= lastModified.getTime() + clockSkewMsMax;
+}
+
+/** Where the size of segments is not known, or the timeline was left in between, only the first and the last one are looked at. */
+async function firstMissing(start: string, end: string, catalog: Catalog, signal?: AbortSignal): Promise<string | undefined> {
   const last = await catalog.findWal(end, signal);
   if (last === undefined) return end;
   const segmentBytes = segmentBytesIn(last);
@@ -21,9 +65,4 @@ export async function missingWalOf(entry: BasebackupEntry, catalog: Catalog, sig
     expected = nextWalName(name, segmentBytes);
   }
   return expected <= end ? expected : undefined;
-}
-
-/** A base backup that can be restored without any stored WAL. */
-export function holdsItsWal({ metadata }: Pick<BasebackupEntry, 'metadata'>): boolean {
-  return metadata['active-backup-mode'] === 'standalone_hot_backup';
 }

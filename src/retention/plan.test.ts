@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeStoredSite, putObject, storedKeys } from '../../test/support/stored-site.ts';
+import { makeStoredSite, putObject, storedKeys, walElsewhere } from '../../test/support/stored-site.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { silentLog } from '../lib/log.ts';
 import type { RetentionRules } from './decide.ts';
@@ -8,6 +8,7 @@ import { planRetention } from './plan.ts';
 import { prune } from './prune.ts';
 
 const dayMs = 86_400_000;
+const walHere = { 'active-backup-mode': 'archive_command' };
 const now = new Date('2026-11-23T12:00:00Z');
 const rules: RetentionRules = { countMax: 1, ageDaysMax: undefined, countMin: 0, intervalHours: 24 };
 const signal = new AbortController().signal;
@@ -59,7 +60,11 @@ test('what is left of one that was complete keeps nothing: another one has been 
   const catalog = await makeStoredSite(three, wal);
   await putObject(catalog, catalog.keys.chunk('2026-11-22_12-00_0', 1), {});
   const later = new Date((await storedAt(catalog)) + dayMs).toISOString();
-  await putObject(catalog, catalog.keys.basebackupMain('later'), { 'start-time': later, 'start-wal-segment': '000000010000000000000009' });
+  await putObject(catalog, catalog.keys.basebackupMain('later'), {
+    'start-time': later,
+    'start-wal-segment': '000000010000000000000009',
+    ...walElsewhere,
+  });
   assert.equal(await stayingWal(catalog, {}, new Date((await storedAt(catalog)) + 2 * dayMs)), '9-9');
 });
 
@@ -68,7 +73,11 @@ test('between base backups that are kept for their periods WAL goes, theirs stay
   for (const [name, start] of Object.entries(three)) {
     const key = catalog.keys.basebackupMain(name);
     const { metadata } = await catalog.store.head(key);
-    await putObject(catalog, key, { ...metadata, 'end-wal-segment': start.replace(/.$/, (digit) => String(Number(digit) + 1)) });
+    await putObject(catalog, key, {
+      ...metadata,
+      ...walHere,
+      'end-wal-segment': start.replace(/.$/, (digit) => String(Number(digit) + 1)),
+    });
   }
   const keep = { daily: 3, weekly: 0, monthly: 0, yearly: 0 };
   assert.equal(await stayingWal(catalog, { keep }), '2-3 5-6 8-9');
@@ -86,7 +95,7 @@ test('a base backup of which WAL is missing counts for nothing', async () => {
   const catalog = await makeStoredSite(three, wal);
   const key = catalog.keys.basebackupMain('2026-11-21_0');
   const { metadata } = await catalog.store.head(key);
-  await putObject(catalog, key, { ...metadata, 'end-wal-segment': '00000001000000000000000A' });
+  await putObject(catalog, key, { ...metadata, ...walHere, 'end-wal-segment': '00000001000000000000000A' });
   const { decision } = await planRetention(
     { listing: await catalog.basebackups(), elsewhere: [], rules: { ...rules, countMax: 2 }, now },
     { catalog, signal },

@@ -5,7 +5,7 @@ import { type UnfinishedBasebackup, unfinishedBasebackups } from '../catalog/unf
 import { inOrder } from './backup-order.ts';
 import { confirmationFor, type PendingConfirmation } from './confirmation.ts';
 import { decideRetention, type RetainableBackup, type RetentionDecision, type RetentionRules } from './decide.ts';
-import { flawsOf, retainable } from './retainable.ts';
+import { retainable, walDoubtsOf } from './retainable.ts';
 import { soundTime } from './sound-time.ts';
 import { surveyWal, type WalStretch } from './survey-wal.ts';
 import { inOrderOfBeginning, positionOf, type WalNeed, type WalNeeds } from './wal-need.ts';
@@ -54,8 +54,8 @@ export async function isAnythingDoomed(request: PlanRequest, { catalog, signal }
 export async function planRetention(request: PlanRequest, deps: PlanDeps): Promise<RetentionPlan> {
   const { listing, elsewhere, rules, now } = request;
   const { catalog, signal } = deps;
-  const [preserved, flaws] = [await preservedUntil(catalog, signal), await flawsOf(listing.entries, catalog, signal)];
-  const backups = listing.entries.map((entry) => retainable(entry, { preserved, flaws }));
+  const [preserved, doubts] = [await preservedUntil(catalog, signal), await walDoubtsOf(listing.entries, catalog, signal)];
+  const backups = listing.entries.map((entry) => retainable(entry, { preserved, doubts }));
   const decision = decideRetention(backups, rules, now);
   const unfinished: WalNeed[] = [];
   for await (const each of unfinishedBasebackups(catalog, signal)) {
@@ -93,11 +93,12 @@ function needOfUnfinished({ name, begun }: UnfinishedBasebackup, backups: readon
 
 function waitingFor(decision: RetentionDecision, backups: readonly RetainableBackup[], { rules, now }: PlanRequest): string | undefined {
   const newest = inOrder(backups).at(-1)?.backup;
-  if (newest?.flaw === undefined) return undefined;
-  const mended = backups.map((backup) => (backup === newest ? { ...backup, flaw: undefined } : backup));
+  const because = newest?.flaw ?? newest?.doubt;
+  if (newest === undefined || because === undefined) return undefined;
+  const mended = backups.map((backup) => (backup === newest ? { ...backup, flaw: undefined, doubt: undefined } : backup));
   const ideal = decideRetention(mended, rules, now);
   const stays = new Set(decision.backups.filter((backup) => backup.stays).map(({ name }) => name));
   const waiting = ideal.doomed.filter(({ name }) => stays.has(name)).map(({ name }) => name);
   if (waiting.length === 0) return undefined;
-  return `the base ${waiting.length === 1 ? 'backup' : 'backups'} ${waiting.join(', ')} ${waiting.length === 1 ? 'stays' : 'stay'} until the newest one, ${newest.name}, can be restored: ${newest.flaw}`;
+  return `the base ${waiting.length === 1 ? 'backup' : 'backups'} ${waiting.join(', ')} ${waiting.length === 1 ? 'stays' : 'stay'} until the newest one, ${newest.name}, can be restored: ${because}`;
 }

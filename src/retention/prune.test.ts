@@ -11,6 +11,7 @@ import type { RetentionRules } from './decide.ts';
 import { prune } from './prune.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
+const walHere = { 'active-backup-mode': 'archive_command' };
 const rules: RetentionRules = { countMax: 2, ageDaysMax: undefined, countMin: 0, intervalHours: 24 };
 const signal = new AbortController().signal;
 
@@ -97,7 +98,7 @@ test('nothing goes until the last WAL that the newest backup needs is stored: it
   const catalog = await makeStoredSite(three, wal);
   const newest = { key: catalog.keys.basebackupMain('2026-11-22_0'), end: '000000020000000000000009' };
   const { metadata } = await catalog.store.head(newest.key);
-  await putObject(catalog, newest.key, { ...metadata, 'start-wal-segment': newest.end, 'end-wal-segment': newest.end });
+  await putObject(catalog, newest.key, { ...metadata, ...walHere, 'start-wal-segment': newest.end, 'end-wal-segment': newest.end });
   const before = await storedKeys(catalog);
   const { postponed, ...done } = await pruneNow(catalog);
   assert.deepEqual(done, { basebackups: [], walFiles: 0 });
@@ -112,7 +113,7 @@ test('nothing goes as long as WAL is missing that the newest backup needs on its
   const key = catalog.keys.basebackupMain('2026-11-22_0');
   const { metadata } = await catalog.store.head(key);
   const needed = ['000000020000000000000007', '000000020000000000000008', '000000020000000000000009'] as const;
-  await putObject(catalog, key, { ...metadata, 'start-wal-segment': needed[0], 'end-wal-segment': needed[2] });
+  await putObject(catalog, key, { ...metadata, ...walHere, 'start-wal-segment': needed[0], 'end-wal-segment': needed[2] });
   const size = { 'original-file-size': '16777216' };
   for (const name of [needed[2], needed[0]]) {
     assert.match((await pruneNow(catalog)).postponed ?? '', /2026-11-22_0/);

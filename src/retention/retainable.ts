@@ -2,14 +2,14 @@ import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import type { RetainableBackup } from './decide.ts';
-import { holdsItsWal, missingWalOf } from './missing-wal.ts';
+import { holdsItsWal, type WalDoubt, walDoubtOf } from './missing-wal.ts';
 
 /** Each costs a listing of the WAL that it needs. */
 const looksMax = 4;
 
 export function retainable(
   entry: BasebackupEntry,
-  known: { readonly preserved?: ReadonlyMap<string, Date>; readonly flaws?: ReadonlyMap<string, string> } = {},
+  known: { readonly preserved?: ReadonlyMap<string, Date>; readonly doubts?: ReadonlyMap<string, WalDoubt> } = {},
 ): RetainableBackup {
   const { name, startTime, endTime, lastModified: completed, startWalSegment, endWalSegment } = entry;
   return {
@@ -21,20 +21,31 @@ export function retainable(
     endWalSegment,
     holdsItsWal: holdsItsWal(entry),
     preservedUntil: known.preserved?.get(name),
-    flaw: known.flaws?.get(name),
+    ...wordsFor(known.doubts?.get(name)),
   };
 }
 
-/** Why base backups cannot be restored, by name. */
-export async function flawsOf(
+/** What keeps base backups from counting as ones that can be restored, by name. */
+export async function walDoubtsOf(
   entries: readonly BasebackupEntry[],
   catalog: Catalog,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  const flaws = new Map<string, string>();
+): Promise<ReadonlyMap<string, WalDoubt>> {
+  const doubts = new Map<string, WalDoubt>();
   await forEachLimited(entries, looksMax, async (entry) => {
-    const missing = await missingWalOf(entry, catalog, signal);
-    if (missing !== undefined) flaws.set(entry.name, `it needs WAL ${missing}, which is not stored (yet)`);
+    const doubt = await walDoubtOf(entry, entries, catalog, signal);
+    if (doubt !== undefined) doubts.set(entry.name, doubt);
   });
-  return flaws;
+  return doubts;
+}
+
+function wordsFor(doubt: WalDoubt | undefined): Pick<RetainableBackup, 'flaw' | 'doubt'> {
+  switch (doubt?.kind) {
+    case 'missing':
+      return { flaw: `it needs WAL ${doubt.segment}, which is not stored (yet)` };
+    case 'end-unknown':
+      return { doubt: 'it does not tell where its WAL ends, and no newer base backup of a primary proves that all of it is stored' };
+    case undefined:
+      return {};
+  }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { type Fault, FaultyStore } from '../../test/support/store.ts';
-import { makeStoredSite, storedKeys } from '../../test/support/stored-site.ts';
+import { makeStoredSite, storedKeys, walElsewhere } from '../../test/support/stored-site.ts';
 import { makeTemporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { TestBackups } from '../../test/support/test-backups.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -42,7 +42,7 @@ async function addDelta(catalog: Catalog, name: string, files: readonly string[]
   if (!visible) return;
   await put(catalog, catalog.keys.deltaChunkFile(`${name}/${name}.00000001.pghoard`), 'x');
   const time = `${name.slice(0, 10)}T00:00:00+00:00`;
-  const metadata = { 'start-time': time, 'start-wal-segment': '000000010000000000000002', format: 'pghoard-delta-v2' };
+  const metadata = { 'start-time': time, 'start-wal-segment': '000000010000000000000002', format: 'pghoard-delta-v2', ...walElsewhere };
   await put(catalog, catalog.keys.basebackupMain(name), 'x', metadata);
 }
 
@@ -176,6 +176,7 @@ async function addOriginal(backups: TestBackups, name: string, files: readonly s
     'start-time': `${name.slice(0, 10)}T00:00:00+00:00`,
     'start-wal-segment': '000000010000000000000002',
     format: 'pghoard-delta-v1',
+    ...walElsewhere,
   });
 }
 

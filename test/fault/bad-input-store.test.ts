@@ -87,7 +87,11 @@ test('with a store full of litter everything goes on, and what looks like an obj
   await backups.addChunked({
     name: '2026-11-21_10-00_0',
     chunks,
-    metadata: { 'start-time': '2026-11-21T10:00:00+00:00', 'start-wal-segment': '000000010000000000000005' },
+    metadata: {
+      'start-time': '2026-11-21T10:00:00+00:00',
+      'start-wal-segment': '000000010000000000000005',
+      'end-wal-segment': '000000010000000000000005',
+    },
   });
   for (const number of [3, 4, 5]) {
     await backups.store.put(backups.keys.wal(`00000001000000000000000${number}`), sourceOfBytes(Buffer.from('wal')), { metadata: {} });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { takeBasebackup } from '../../src/basebackup/basebackup.ts';
@@ -7,11 +7,10 @@ import { cleanUpAfterCrash } from '../../src/basebackup/clean-up.ts';
 import type { BasebackupJob } from '../../src/basebackup/job.ts';
 import type { Applicant } from '../../src/catalog/identity-keeper.ts';
 import { isOperatorError, OperatorError } from '../../src/lib/errors.ts';
-import { runProgram } from '../../src/lib/subprocess.ts';
 import { MemoryStore } from '../../src/storage/memory/driver.ts';
 import { sourceOfBytes } from '../../src/storage/object-source.ts';
 import { BackupBench } from '../support/backup-bench.ts';
-import { systemUser, TestPostgres } from '../support/postgres.ts';
+import { TestPostgres } from '../support/postgres.ts';
 import { FaultyStore } from '../support/store.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -216,24 +215,4 @@ test('where the store cannot be reached the trace of a dead backup stays, and th
     (await bench.storedKeys()).filter((key) => !key.includes(entry.name)),
     [],
   );
-});
-
-test('a standby can be backed up; its backup has no end segment', async () => {
-  await using bench = await BackupBench.open();
-  const home = await bench.directory('standby');
-  const data = join(home, 'data');
-  const copied = await runProgram(
-    join(postgres.bin, 'pg_basebackup'),
-    ['-D', data, '-R', '-X', 'stream', '-c', 'fast', '-d', postgres.dsn],
-    {
-      ...systemUser(),
-      cwd: home,
-    },
-  );
-  assert.equal(copied.code, 0, copied.stderr);
-  await using standby = await TestPostgres.startOn(data);
-  const entry = await takeBasebackup(bench.job(standby), bench.deps, never);
-  assert.equal(entry.endWalSegment, undefined);
-  assert.ok(entry.endTime && entry.endTime >= entry.startTime);
-  assert.match(await readFile(join(data, 'standby.signal'), 'utf8'), /^$/);
 });

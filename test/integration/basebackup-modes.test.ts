@@ -89,6 +89,12 @@ for (const kind of kinds) {
       assert.equal(entry.encryptionKeyId, encrypted ? 'main' : undefined);
       assert.equal(entry.pgVersion, Number((await postgres.query('SHOW server_version_num'))[0]?.['server_version_num']));
       assert.match(entry.startWalSegment, /^0000000100000000/);
+      assert.equal(entry.backupFrom, 'primary');
+      const [finished] = await postgres.query('SELECT pg_walfile_name(pg_current_wal_insert_lsn()) > $1 AS finished', [
+        entry.endWalSegment,
+      ]);
+      assert.equal(finished?.['finished'], true, `${entry.endWalSegment} is finished`);
+      assert.ok(entry.endWalSegment && entry.endWalSegment >= entry.startWalSegment);
       assert.ok(entry.endTime && entry.endTime >= entry.startTime);
       assert.equal(entry.metadata['backup-decision-time'], '2026-11-23T01:02:03+00:00');
       assert.deepEqual(await bench.spooled(), []);

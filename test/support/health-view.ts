@@ -17,7 +17,7 @@ export function at(time: string): Date {
 
 export interface MadeBackup {
   readonly start: number;
-  /** Absent as pg_basebackup leaves it. */
+  /** Absent as old versions left it. */
   readonly end?: number;
   readonly timeline?: number;
   readonly from: string;
@@ -25,7 +25,12 @@ export interface MadeBackup {
   /** When its last object was stored. */
   readonly completed?: string;
   readonly mode?: string;
+  /** Further metadata. */
+  readonly more?: Readonly<Record<string, string>>;
 }
+
+/** Nothing tells where its WAL ends. */
+export const endless: MadeBackup = { start: 2, from: '08:00:00', to: '08:10:00', completed: '08:11:00' };
 
 export interface MadeSite {
   readonly backups?: readonly MadeBackup[];
@@ -94,7 +99,7 @@ export function sampleOf(text: string): ServerSample {
   return { time: at(time), ...positionOf(position), flushed: positionOf(flushed).lsn };
 }
 
-function entryOf({ start, end, timeline = 1, from, to, completed = to, mode = 'archive_command' }: MadeBackup) {
+function entryOf({ start, end, timeline = 1, from, to, completed = to, mode = 'archive_command', more }: MadeBackup) {
   const nameOf = (number: number) => formatWalName({ timeline, number: BigInt(number) }, segmentBytes);
   return parseBasebackupEntry({
     key: `main/basebackup/${today}_${from.replaceAll(':', '-')}_0.00000000.pghoard`,
@@ -107,6 +112,7 @@ function entryOf({ start, end, timeline = 1, from, to, completed = to, mode = 'a
       'active-backup-mode': mode,
       'total-size-enc': '5000000',
       ...(end !== undefined && { 'end-wal-segment': nameOf(end) }),
+      ...more,
     },
   });
 }

@@ -6,7 +6,13 @@ import type { Metadata, ObjectStore } from '../../src/storage/object-store.ts';
 
 export const storedSiteName = 'site';
 
-/** The objects of a site by name and metadata only: chunked base backups (name → start segment) that begin on the day of their name, and WAL files. */
+/** On a base backup: its WAL is kept elsewhere, so that none is missing here. */
+export const walElsewhere = { 'active-backup-mode': 'basic' };
+
+/**
+ * The objects of a site by name and metadata only: chunked base backups (name → start segment) that begin on the day of their name and are not judged by their WAL, and WAL
+ * files.
+ */
 export async function makeStoredSite(
   backups: Readonly<Record<string, string>>,
   wal: readonly string[],
@@ -17,6 +23,7 @@ export async function makeStoredSite(
     await putObject(catalog, catalog.keys.basebackupMain(name), {
       'start-time': `${name.slice(0, 10)}T00:00:00+00:00`,
       'start-wal-segment': startWalSegment,
+      ...walElsewhere,
       'compression-algorithm': 'snappy',
       format: 'pghoard-bb-v2',
     });

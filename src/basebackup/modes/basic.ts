@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { whileItGrows } from '../../lib/while-it-grows.ts';
+import { manifestTailBytes, walEndIn } from '../../postgres/backup-manifest.ts';
 import type { RunningBackup } from '../job.ts';
 import type { MainObject } from '../main-object.ts';
 import { PgBasebackup } from '../pg-basebackup.ts';
@@ -14,7 +15,7 @@ export async function takeBasic(backup: RunningBackup): Promise<MainObject> {
   const { job, deps, name, directory, signal } = backup;
   const progress = new ProgressCount(deps.onProgress);
   const plain = join(directory, 'plain');
-  const plan = await planRawBackup(backup, plain, { manifest: false });
+  const plan = await planRawBackup(backup, plain);
   await mkdir(plain, { mode: 0o700 });
   progress.enter('copying');
   const tell = logWarnings(backup, progress.add);
@@ -29,9 +30,20 @@ export async function takeBasic(backup: RunningBackup): Promise<MainObject> {
     { path, target, seal: sealOptionsOf(job.seal) },
     { signal, onReport: progress.add, party: job.site },
   );
+  const walEnd = walEndIn(await tailOf(join(plain, 'backup_manifest')));
   await rm(plain, { recursive: true });
   progress.enter('finishing');
-  return describeRawBackup(backup, plan, target, sealed);
+  return describeRawBackup(backup, plan, target, { ...sealed, walEnd });
+}
+
+async function tailOf(path: string): Promise<string> {
+  await using file = await open(path);
+  const { size } = await file.stat();
+  const { buffer, bytesRead } = await file.read({
+    buffer: Buffer.alloc(manifestTailBytes),
+    position: Math.max(0, size - manifestTailBytes),
+  });
+  return buffer.subarray(0, bytesRead).toString();
 }
 
 async function onlyTarIn(directory: string): Promise<string> {

@@ -10,7 +10,7 @@ import { sealStream } from '../seal-raw.job.ts';
 export async function takePiped(backup: RunningBackup): Promise<MainObject> {
   const { job, deps, name, directory, signal } = backup;
   const progress = new ProgressCount(deps.onProgress);
-  const plan = await planRawBackup(backup, '-', { manifest: true });
+  const plan = await planRawBackup(backup, '-');
   progress.enter('copying');
   const target = join(directory, name);
   const sealed = await deps.pool.run(

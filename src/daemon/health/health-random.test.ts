@@ -69,7 +69,8 @@ class World {
     if (dice < 0.45) this.#commit();
     else if (dice < 0.6) this.#write(this.#random.between(1, 3_000));
     else if (dice < 0.68) this.#finishSegment();
-    else if (dice < 0.72) this.#backUp();
+    else if (dice < 0.71) this.#backUp();
+    else if (dice < 0.72) this.#backUpStandby();
     else if (dice < 0.74) this.#setClock();
     else if (dice < 0.76) this.#failOver();
     else if (dice < 0.78) this.#restart();
@@ -143,6 +144,18 @@ class World {
     this.entries.push(entryOf(from, to, this.#nameOf(start), saysEnd ? this.#nameOf(end) : undefined, epoch + this.#elapsedMs));
   }
 
+  /** It may be behind the primary, and does not always tell where its WAL ends. */
+  #backUpStandby(): void {
+    const first = this.#switches.at(-1)?.switchLsn ?? BigInt(segmentBytes) * 3n;
+    const behind = this.#lsn - BigInt(this.#random.between(0, 2 * segmentBytes));
+    const replayed = (behind > first ? behind : first) + 1n;
+    const from = this.#ms;
+    this.#elapsedMs += 2_000;
+    const saysEnd = this.#random.next() < 0.7;
+    const [start, end] = [this.#nameOf(replayed / BigInt(segmentBytes)), this.#nameOf((replayed - 1n) / BigInt(segmentBytes))];
+    this.entries.push(entryOf(from, this.#ms, start, saysEnd ? end : undefined, epoch + this.#elapsedMs, 'standby'));
+  }
+
   #nameOf(number: bigint): string {
     return formatWalName({ timeline: this.#timeline, number }, segmentBytes);
   }
@@ -192,7 +205,7 @@ class World {
   }
 }
 
-function entryOf(from: number, to: number, start: string, end: string | undefined, completed: number): Entry {
+function entryOf(from: number, to: number, start: string, end: string | undefined, completed: number, backupFrom?: 'standby'): Entry {
   return parseBasebackupEntry({
     key: `main/basebackup/${from}_0`,
     size: 1,
@@ -202,6 +215,7 @@ function entryOf(from: number, to: number, start: string, end: string | undefine
       'end-time': new Date(to).toISOString(),
       'start-wal-segment': start,
       ...(end !== undefined && { 'end-wal-segment': end }),
+      ...(backupFrom !== undefined && { 'backup-from': backupFrom }),
     },
   });
 }

@@ -93,7 +93,7 @@ function byStretch(needy: readonly NeedyBackup[], line: StoredLine): ReadonlyMap
 function judge(stretch: Stretch, here: readonly NeedyBackup[], evidence: Evidence): Judged {
   const { line, servers, byName } = evidence;
   const wholeAt = servers.samples.findLast((sample) => line.coversWhole(stretch, sample))?.time;
-  const fates = here.map((backup) => ({ backup, fate: fateOf(backup, stretch, here, wholeAt) }));
+  const fates = here.map((backup) => ({ backup, fate: fateOf(backup, stretch, wholeAt, later(here, byName)) }));
   const unproven = fates.filter(({ fate }) => fate === 'unproven').map(({ backup }) => backup.name);
   const whole = fates.filter(({ fate }) => fate === 'whole').map(({ backup }) => backup);
   const entries = whole.flatMap(({ name }) => byName.get(name) ?? []);
@@ -111,22 +111,34 @@ function untilOf(stretch: Stretch, whole: readonly NeedyBackup[], from: Date, ev
   return latest([...(covered === undefined ? [] : settled(covered, from)), ...ends]);
 }
 
-/** Whether the end of its WAL is known, and no later commit can have been stamped with an earlier time than its end. */
+/** Whether all that was committed by its end time lies within the WAL that it needs, and no later commit can have been stamped with an earlier time. */
 function isTimely({ name, end }: NeedyBackup, { servers: { clockSetBack }, byName, segmentBytes }: Evidence): boolean {
-  const endTime = byName.get(name)?.endTime;
-  if (end === undefined || endTime === undefined) return false;
+  const entry = byName.get(name);
+  const endTime = entry?.endTime;
+  if (end === undefined || endTime === undefined || !endsWithCommit(entry)) return false;
   if (clockSetBack === undefined || endTime < clockSetBack.to) return true;
   return end.number * BigInt(segmentBytes) > clockSetBack.lsn;
 }
 
+/** Its own session then committed last, on the primary. A standby may have been behind, and pg_basebackup leaves it to us to look at a clock afterwards. */
+function endsWithCommit(entry: BasebackupEntry | undefined): boolean {
+  const mode = entry?.metadata['basebackup-mode'];
+  return entry?.backupFrom !== 'standby' && mode !== 'basic' && mode !== 'pipe';
+}
+
 type Fate = 'whole' | 'unproven' | 'lacking';
 
+/** Moments by which all had been written that is stored. A base backup from a standby that was behind tells of none. */
+function later(here: readonly NeedyBackup[], byName: Evidence['byName']): readonly Date[] {
+  return here.filter(({ name }) => byName.get(name)?.backupFrom !== 'standby').map(({ startTime }) => startTime);
+}
+
 /** Where a base backup does not say where its WAL ends, something that certainly came later must be covered. */
-function fateOf(backup: NeedyBackup, stretch: Stretch, others: readonly NeedyBackup[], wholeAt = new Date(0)): Fate {
+function fateOf(backup: NeedyBackup, stretch: Stretch, wholeAt: Date | undefined, others: readonly Date[]): Fate {
   const { end, completed } = backup;
   if (end !== undefined) return end.number < stretch.end ? 'whole' : 'lacking';
   const certainlyAfter = completed.getTime() + clockSkewMsMax;
-  const isOver = [wholeAt, ...others.map(({ startTime }) => startTime)].some((time) => time.getTime() >= certainlyAfter);
+  const isOver = [...others, ...(wholeAt ? [wholeAt] : [])].some((time) => time.getTime() >= certainlyAfter);
   return isOver ? 'whole' : 'unproven';
 }
 

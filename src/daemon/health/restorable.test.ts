@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { at, type MadeBackup, type MadeSite, viewOf } from '../../../test/support/health-view.ts';
+import { at, endless, type MadeBackup, type MadeSite, viewOf } from '../../../test/support/health-view.ts';
 import type { SiteHealthView } from './health-view.ts';
 import { type SiteHealth, siteHealth } from './site-health.ts';
 
 const morning: MadeBackup = { start: 2, end: 3, from: '08:00:00', to: '08:10:00' };
 const noon: MadeBackup = { start: 8, end: 8, from: '11:00:00', to: '11:10:00' };
-/** As pg_basebackup leaves it: nothing tells where its WAL ends. */
-const plain: MadeBackup = { start: 2, from: '08:00:00', to: '08:10:00', completed: '08:11:00' };
 
 interface Case {
   readonly what: string;
@@ -66,6 +64,16 @@ const cases: readonly Case[] = [
     lag: [undefined, undefined],
     verdict: 'attention',
   },
+  ...[{ 'backup-from': 'standby' }, { 'basebackup-mode': 'pipe' }].map(
+    (more): Case => ({
+      what: `the end of a base backup proves no second where more may have been committed by then (${Object.values(more).join()})`,
+      site: { backups: [{ ...morning, more }], stored: ['1:2-3'], samples: ['12:00:09 1@4.1'] },
+      state: 'yes',
+      untilUnknown: true,
+      because: /not stored yet/,
+      verdict: 'ok',
+    }),
+  ),
   {
     what: 'an idle server stays fresh (fault row 40)',
     site: { backups: [morning], stored: ['1:2-5'], samples: ['09:00:00 1@5.70', '12:00:09 1@6'] },
@@ -87,7 +95,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'a base backup is not whole only because nothing was committed while it was taken',
-    site: { backups: [plain], stored: ['1:2'], samples: ['12:00:09 1@2.70 1@4'] },
+    site: { backups: [endless], stored: ['1:2'], samples: ['12:00:09 1@2.70 1@4'] },
     state: 'unknown',
     because: /cannot be told yet/,
     verdict: 'unknown',
@@ -112,7 +120,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'what was committed before a base backup is in it',
-    site: { backups: [plain], stored: ['1:2-3'], samples: ['12:00:09 1@1.70 1@4'] },
+    site: { backups: [endless], stored: ['1:2-3'], samples: ['12:00:09 1@1.70 1@4'] },
     state: 'yes',
     until: '12:00:06',
     because: /^all WAL is stored/,
@@ -178,14 +186,14 @@ const cases: readonly Case[] = [
   },
   {
     what: 'where nothing tells the end of its WAL, nobody can tell whether a base backup is whole',
-    site: { backups: [plain], stored: ['1:2-3'], samples: ['08:11:30 1@4'] },
+    site: { backups: [endless], stored: ['1:2-3'], samples: ['08:11:30 1@4'] },
     state: 'unknown',
     because: /cannot be told yet whether all the WAL is stored that base backup/,
     verdict: 'unknown',
   },
   {
     what: 'until something certainly later is stored',
-    site: { backups: [plain], stored: ['1:2-3'], samples: ['12:00:09 1@4'] },
+    site: { backups: [endless], stored: ['1:2-3'], samples: ['12:00:09 1@4'] },
     state: 'yes',
     from: '08:10:00',
     until: '12:00:06',
@@ -194,12 +202,19 @@ const cases: readonly Case[] = [
   },
   {
     what: 'such as the beginning of a later base backup, be that whole or not',
-    site: { backups: [plain, { ...noon, end: 9 }], stored: ['1:2-8'], samples: ['12:00:09 1@9.1'] },
+    site: { backups: [endless, { ...noon, end: 9 }], stored: ['1:2-8'], samples: ['12:00:09 1@9.1'] },
     state: 'yes',
     from: '08:10:00',
     because: /has written WAL that is not stored yet/,
     lag: [1, undefined],
     verdict: 'ok',
+  },
+  {
+    what: 'but not that of one from a standby, which may have been behind',
+    site: { backups: [endless, { ...noon, end: 9, more: { 'backup-from': 'standby' } }], stored: ['1:2-8'], samples: ['12:00:09 1@9.1'] },
+    state: 'unknown',
+    because: /cannot be told yet/,
+    verdict: 'unknown',
   },
   {
     what: 'after a failover the WAL of both timelines counts, that of the old one up to the switch',

@@ -32,7 +32,7 @@ export interface WalArchiveView {
 export interface NeedyBackup {
   readonly name: string;
   readonly start: WalSegment;
-  /** Unknown for backups taken on a standby, and by old versions. */
+  /** Unknown for what old versions took on a standby or by pg_basebackup. */
   readonly end: WalSegment | undefined;
   readonly startTime: Date;
   readonly completed: Date;

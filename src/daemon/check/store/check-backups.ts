@@ -4,7 +4,7 @@ import { preservedUntil } from '../../../catalog/preservation.ts';
 import type { SiteConfig } from '../../../config/load.ts';
 import { ago } from '../../../lib/time-in-words.ts';
 import { classifyWalFile } from '../../../postgres/wal-name.ts';
-import { missingWalOf } from '../../../retention/missing-wal.ts';
+import { type WalDoubt, walDoubtOf } from '../../../retention/missing-wal.ts';
 import { retainable } from '../../../retention/retainable.ts';
 import { retentionRulesOf } from '../../retention-rules.ts';
 import { type CheckDeps, checkMsMax } from '../deps.ts';
@@ -56,10 +56,11 @@ export async function checkBackups(
     const schedule = { isActive: site.active, intervalHours: site.basebackup_interval_hours, request };
     return [judgeBasebackups(listing.entries, schedule, clock.now()), ...judgeUnreadable(listing)];
   });
-  const newest = listing?.entries.at(-1);
+  const stored = listing?.entries ?? [];
+  const newest = stored.at(-1);
   if (newest)
     await tell('basebackup-wal', listingMsMax, async (limited) => [
-      judgeItsWal(newest, await missingWalOf(newest, catalog, limited), request),
+      judgeItsWal(newest, await walDoubtOf(newest, stored, catalog, limited), request),
     ]);
   if (listing !== undefined && listing.entries.length > 0) {
     const { entries } = listing;
@@ -117,9 +118,14 @@ function judgeUnreadable({ unreadable }: BasebackupListing): Finding[] {
   return rest > 0 ? [...shown, warning('unreadable', `${rest} more objects among the base backups cannot be used`)] : shown;
 }
 
-export function judgeItsWal({ name }: Pick<BasebackupEntry, 'name'>, missing: string | undefined, request: string): Finding {
-  if (missing === undefined) return ok('basebackup-wal', `the WAL that ${name} needs is all there`);
-  const text = `${name} cannot be restored: the WAL segment ${missing} that it needs is not stored`;
+export function judgeItsWal({ name }: Pick<BasebackupEntry, 'name'>, doubt: WalDoubt | undefined, request: string): Finding {
+  if (doubt === undefined) return ok('basebackup-wal', `the WAL that ${name} needs is all there`);
+  if (doubt.kind === 'end-unknown')
+    return note(
+      'basebackup-wal',
+      `${name} does not tell where its WAL ends, as old versions left it: the next base backup can prove that it is all there`,
+    );
+  const text = `${name} cannot be restored: the WAL segment ${doubt.segment} that it needs is not stored`;
   return failure('basebackup-wal', text, 'nothing, if it was taken a moment ago: its last segment is on its way', 'else:', request);
 }
 

@@ -201,8 +201,12 @@ test('base backups: none, on time, late, much too late, only on request', () => 
     [judged(1), judged(36), judged(40), judged(80), judged(800, { intervalHours: null }), judged(800, { isActive: false })],
     ['ok ', 'ok ', 'warning REQUEST', 'failure REQUEST', 'ok ', 'ok '],
   );
-  assert.deepEqual([judgeItsWal({ name: 'b' }, undefined, '').result, judgeItsWal({ name: 'b' }, 'A', '').result], ['ok', 'failure']);
+  assert.deepEqual(
+    [judgeItsWal({ name: 'b' }, undefined, '').result, judgeItsWal({ name: 'b' }, { kind: 'missing', segment: 'A' }, '').result],
+    ['ok', 'failure'],
+  );
   assert.deepEqual([judgeArchived('A', true, '').result, judgeArchived('A', false, 'SYNC').remedy], ['ok', ['SYNC']]);
+  assert.equal(judgeItsWal({ name: 'b' }, { kind: 'end-unknown' }, '').result, 'note');
 });
 
 const secret = 'S3cret-S3cret';

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { putObject } from '../../test/support/stored-site.ts';
+import { type BasebackupEntry, parseBasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { Catalog } from '../catalog/catalog.ts';
+import { SiteKeys } from '../catalog/keys.ts';
+import { formatWalName } from '../postgres/wal-name.ts';
+import { MemoryStore } from '../storage/memory/driver.ts';
+import { type WalDoubt, walDoubtOf } from './missing-wal.ts';
+
+const segmentBytes = 16 * 1024 * 1024;
+const segment = (number: number, timeline = 1) => formatWalName({ timeline, number: BigInt(number) }, segmentBytes);
+
+interface Made {
+  readonly start: number;
+  readonly end?: number;
+  /** Hours of one day. */
+  readonly begun: number;
+  readonly completed: number;
+  readonly more?: Readonly<Record<string, string>>;
+}
+
+function entryOf({ start, end, begun, completed, more }: Made): BasebackupEntry {
+  const at = (hour: number) => new Date(Date.parse('2026-11-20T00:00:00Z') + hour * 3_600_000);
+  return parseBasebackupEntry({
+    key: `site/basebackup/b${start}`,
+    size: 1,
+    lastModified: at(completed),
+    metadata: {
+      'start-time': at(begun).toISOString(),
+      'start-wal-segment': segment(start),
+      ...(end !== undefined && { 'end-wal-segment': segment(end) }),
+      ...more,
+    },
+  });
+}
+
+async function doubtOf(backup: Made, stored: readonly number[], others: readonly Made[] = []): Promise<WalDoubt | undefined> {
+  const catalog = new Catalog(new MemoryStore(), new SiteKeys('site'));
+  for (const number of stored) await putObject(catalog, catalog.walKey(segment(number)), { 'original-file-size': String(segmentBytes) });
+  const entry = entryOf(backup);
+  return walDoubtOf(entry, [entry, ...others.map(entryOf)], catalog);
+}
+
+const missing = (number: number): WalDoubt => ({ kind: 'missing', segment: segment(number) });
+const unknown: WalDoubt = { kind: 'end-unknown' };
+const standby = { 'backup-from': 'standby' };
+/** As the original takes them from a standby, or by pg_basebackup. */
+const endless: Made = { start: 2, begun: 1, completed: 2 };
+const later: Made = { start: 4, end: 5, begun: 3, completed: 4 };
+
+test('a base backup from a standby needs its WAL to the segment in which it becomes consistent', async () => {
+  const backup: Made = { start: 2, end: 4, begun: 1, completed: 2, more: standby };
+  assert.deepEqual(await doubtOf(backup, [2, 3]), missing(4));
+  assert.deepEqual(await doubtOf(backup, [2, 4]), missing(3));
+  assert.equal(await doubtOf(backup, [2, 3, 4]), undefined);
+});
+
+test('where it does not tell its end, nothing that is stored proves anything', async () => {
+  assert.deepEqual(await doubtOf(endless, [2, 3, 4, 5, 6]), unknown);
+});
+
+test('a base backup of the primary that was begun later does, with all WAL up to its own end', async () => {
+  assert.equal(await doubtOf(endless, [2, 3, 4, 5], [later]), undefined);
+  assert.deepEqual(await doubtOf(endless, [2, 3, 4], [later]), missing(5));
+  assert.deepEqual(await doubtOf(endless, [2, 4, 5], [later]), missing(3));
+  assert.equal(await doubtOf(endless, [2, 3, 4, 5], [{ ...later, start: 8, end: 9 }, later]), undefined, 'the nearest one');
+});
+
+test('one that may have been behind, or begun earlier, or by a wrong clock, does not', async () => {
+  const wrong: readonly Made[] = [
+    { ...later, more: standby },
+    { ...later, begun: 2 },
+    { ...later, begun: 24 * 365 },
+    { ...later, start: 1 },
+    { start: 4, begun: 3, completed: 4 },
+  ];
+  for (const other of wrong) assert.deepEqual(await doubtOf(endless, [1, 2, 3, 4, 5], [other]), unknown, JSON.stringify(other));
+});
+
+test('what carries its WAL, or has it kept elsewhere, needs none', async () => {
+  for (const mode of ['standalone_hot_backup', 'basic'])
+    assert.equal(await doubtOf({ ...later, more: { 'active-backup-mode': mode } }, []), undefined);
+});

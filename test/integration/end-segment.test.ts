@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { appendFile, chown, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { takeBasebackup } from '../../src/basebackup/basebackup.ts';
+import type { BasebackupJob } from '../../src/basebackup/job.ts';
+import type { BasebackupEntry } from '../../src/catalog/basebackup-entry.ts';
+import { runProgram } from '../../src/lib/subprocess.ts';
+import { formatWalName, nextWalName, parseWalName } from '../../src/postgres/wal-name.ts';
+import { BackupBench, unpackMembers } from '../support/backup-bench.ts';
+import { systemUser, TestPostgres } from '../support/postgres.ts';
+import { openStoredArchive } from '../support/sealed-archive.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const never = new AbortController().signal;
+const segmentBytes = 1024 * 1024;
+const kinds: readonly Pick<BasebackupJob, 'mode' | 'format'>[] = [
+  { mode: 'local-tar', format: 'pghoard-bb-v2' },
+  { mode: 'local-tar', format: 'pghoard-bb-v1' },
+  { mode: 'delta', format: 'pghoard-bb-v2' },
+  { mode: 'basic', format: 'pghoard-bb-v2' },
+  { mode: 'pipe', format: 'pghoard-bb-v2' },
+];
+
+describe('the end segment of a base backup', () => {
+  let bench: BackupBench;
+  let primary: TestPostgres;
+  let standby: TestPostgres;
+
+  /** A standby whose last restart point lies some segments behind what it has replayed and written. */
+  before(async () => {
+    bench = await BackupBench.open();
+    primary = await TestPostgres.start({ initdb: ['--wal-segsize=1'], settings: { wal_keep_size: '256MB', max_wal_size: '1GB' } });
+    const home = await bench.directory('standby');
+    const data = join(home, 'data');
+    const args = ['-D', data, '-R', '-X', 'stream', '-c', 'fast', '-d', primary.dsn];
+    const copied = await runProgram(join(primary.bin, 'pg_basebackup'), args, { ...systemUser(), cwd: home });
+    assert.equal(copied.code, 0, copied.stderr);
+    standby = await TestPostgres.startOn(data);
+    await primary.query('CREATE TABLE words AS SELECT i, md5(i::text) AS word FROM generate_series(1, 20000) AS i');
+    const [{ lsn } = {}] = await primary.query('SELECT pg_current_wal_flush_lsn() AS lsn');
+    const isThere = async () => (await standby.query('SELECT pg_last_wal_replay_lsn() >= $1 AS there', [lsn]))[0]?.['there'] === true;
+    await waitFor(isThere, { withinMs: 30_000, everyMs: 20, what: 'the standby has replayed all' });
+  });
+  after(async () => {
+    await standby?.[Symbol.asyncDispose]();
+    await primary?.[Symbol.asyncDispose]();
+    await bench?.[Symbol.asyncDispose]();
+  });
+
+  /** What was stored, on a disk, with a `restore_command` that finds the segments from the first to `last` and nothing else. */
+  async function restored(entry: BasebackupEntry, last: string): Promise<string> {
+    const home = await bench.directory(`${entry.name} ${last}`);
+    const keys = [...(await bench.storedKeys(`site/basebackup_chunk/${entry.name}`)), entry.key];
+    for (const key of keys) {
+      const members = await openStoredArchive(bench.store, key);
+      await unpackMembers(
+        members.filter(({ path }) => path !== '.pghoard_tar_metadata.json'),
+        home,
+      );
+    }
+    const [data, archive] = [join(home, 'data'), join(home, 'archive')];
+    await mkdir(archive, { mode: 0o755 });
+    for (let name = entry.startWalSegment; name <= last; name = nextWalName(name, segmentBytes)) {
+      await copyFile(join(primary.dataDirectory, 'pg_wal', name), join(archive, name));
+      await chown(join(archive, name), systemUser().uid, systemUser().gid);
+    }
+    const settings = [
+      `restore_command = 'cp "${archive}/%f" "%p"'`,
+      `recovery_target = 'immediate'`,
+      `recovery_target_action = 'promote'`,
+      `primary_conninfo = ''`,
+    ];
+    await appendFile(join(data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`);
+    await rm(join(data, 'standby.signal'), { force: true });
+    await writeFile(join(data, 'recovery.signal'), '');
+    return data;
+  }
+
+  test('of a standby it is the one in which recovery finds the copy consistent, whatever the mode', async () => {
+    const entries: BasebackupEntry[] = [];
+    for (const kind of kinds) entries.push(await takeBasebackup(bench.job(standby, kind), bench.deps, never));
+    const [row] = await standby.query(
+      `SELECT min_recovery_end_lsn - '0/1'::pg_lsn AS last, min_recovery_end_timeline AS timeline FROM pg_control_recovery()`,
+    );
+    const expected = formatWalName(
+      { timeline: Number(row?.['timeline']), number: BigInt(String(row?.['last'])) / BigInt(segmentBytes) },
+      segmentBytes,
+    );
+    for (const { endWalSegment, startWalSegment, backupFrom } of entries) {
+      assert.deepEqual([endWalSegment, backupFrom], [expected, 'standby']);
+      assert.ok(startWalSegment < expected, 'there are segments before it');
+    }
+    await primary.switchWal();
+    const [chunked, , , , piped] = entries as [BasebackupEntry, BasebackupEntry, BasebackupEntry, BasebackupEntry, BasebackupEntry];
+    for (const entry of [chunked, piped]) {
+      await using server = await TestPostgres.startOn(await restored(entry, expected));
+      await server.promoted();
+      const [{ rows } = {}] = await server.query('SELECT count(*)::int AS rows FROM words');
+      assert.equal(rows, 20_000);
+    }
+    const oneFewer = formatWalName(
+      { ...parseWalName(expected, segmentBytes), number: parseWalName(expected, segmentBytes).number - 1n },
+      segmentBytes,
+    );
+    const data = await restored(chunked, oneFewer);
+    const log = await TestPostgres.startOn(data).then(
+      () => assert.fail('a segment fewer is enough'),
+      (error: Error) => error.message,
+    );
+    assert.match(log, /FATAL: {2}recovery ended before configured recovery target was reached/);
+    assert.doesNotMatch(log, /consistent recovery state reached/);
+  });
+});
