@@ -3,7 +3,7 @@ import type { ByteSink, CompressionChoice, SealOptions, SealResult } from './cod
 import { Encrypter } from './encryption-container.ts';
 import { makeLzmaEncoder } from './lzma.ts';
 import { Pipeline } from './pipeline.ts';
-import { SnappyEncoder } from './snappy.ts';
+import { SnappyEncoder } from './snappy-encoder.ts';
 import type { Stage } from './stage.ts';
 import { ZstdEncoder } from './zstd.ts';
 

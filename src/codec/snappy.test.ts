@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { crc32c } from '@node-rs/crc32';
-import { compressSync } from 'snappy';
+import * as fc from 'fast-check';
+import { Compressor, compressSync } from 'snappy';
 import { isOperatorError } from '../lib/errors.ts';
-import { SnappyDecoder, SnappyEncoder } from './snappy.ts';
+import { SnappyDecoder } from './snappy-decoder.ts';
+import { SnappyEncoder } from './snappy-encoder.ts';
 
 const identifier = Buffer.from('ff060000734e61507059', 'hex');
 
@@ -165,6 +167,43 @@ test('random bytes are refused, not believed', async () => {
     await assert.rejects(decode(Buffer.concat([identifier, chunk(0x00, randomBytes(60))])), isCorrupt);
   }
 });
+
+test('however the bytes come, the stream is the one that the library makes of them chunk by chunk', async () => {
+  const anyPiece = fc.record({
+    bytes: fc.oneof(fc.integer({ min: 0, max: 200_000 }), fc.constantFrom(1, 65_535, 65_536, 65_537, 20 * 65_536)),
+    isRandom: fc.boolean(),
+  });
+  const holds = async (pieces: { readonly bytes: number; readonly isRandom: boolean }[]) => {
+    const plain = pieces.map(({ bytes, isRandom }) => (isRandom ? randomBytes(bytes) : Buffer.alloc(bytes, 'plain text ')));
+    const ended = { encoded: await encodeSlowly(plain), expected: await encodeByLibrary(plain) };
+    assert.ok(ended.encoded.equals(ended.expected), `${ended.encoded.length} bytes, not ${ended.expected.length}`);
+  };
+  await fc.assert(fc.asyncProperty(fc.array(anyPiece, { maxLength: 8 }), holds), { numRuns: 60 });
+});
+
+async function encodeSlowly(pieces: readonly Buffer[]): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  const encoder = new SnappyEncoder(async (part) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    parts.push(Buffer.from(part));
+  });
+  for (const piece of pieces) {
+    const passing = Buffer.from(piece);
+    await encoder.update(passing);
+    passing.fill(0);
+  }
+  await encoder.finish();
+  encoder.dispose();
+  return Buffer.concat(parts);
+}
+
+async function encodeByLibrary(pieces: readonly Buffer[]): Promise<Buffer> {
+  if (pieces.every(({ length }) => length === 0)) return identifier;
+  const compressor = new Compressor();
+  const plain = Buffer.concat(pieces);
+  const chunks = Array.from({ length: Math.ceil(plain.length / 65_536) }, (_, at) => plain.subarray(at * 65_536, (at + 1) * 65_536));
+  return Buffer.concat([...chunks.map((bytes) => compressor.update(bytes)), await compressor.finish()]);
+}
 
 test('a sink that takes its time holds the next bytes back', async () => {
   const plain = randomBytes(300_000);

@@ -3,7 +3,7 @@ import type { ByteSink, CompressionAlgorithm, UnsealOptions, UnsealResult } from
 import { Decrypter } from './encryption-container.ts';
 import { makeLzmaDecoder } from './lzma.ts';
 import { Pipeline } from './pipeline.ts';
-import { SnappyDecoder } from './snappy.ts';
+import { SnappyDecoder } from './snappy-decoder.ts';
 import type { Stage, StageMaker } from './stage.ts';
 import { ZstdDecoder } from './zstd.ts';
 
