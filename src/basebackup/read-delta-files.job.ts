@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { defineJob, type JobContext } from '../codec/job.ts';
+import { LentBuffer, lentBytes } from '../codec/lent-buffer.ts';
 import { type CommonAttributes, embeddedBytesMax, fileHash, mtimeNsOf } from './delta-file.ts';
 import { notAFile, openSource, sourceUnreadable } from './open-source.ts';
 import type { CopyReport } from './sealed-file.ts';
 
-const bufferBytes = 1024 * 1024;
-const bytesPerTurn = 16 * bufferBytes;
+const bytesPerTurn = 16 * lentBytes;
 /** A file that was small enough for the manifest and grew stays in it up to this; the rest of what grows that fast is in the WAL. */
 const grownBytesMax = 64 * 1024;
 
@@ -34,9 +34,9 @@ export const readDeltaFiles = defineJob(
   import.meta.url,
   'readDeltaFiles',
   async ({ files }: { readonly files: readonly FileToRead[] }, context): Promise<ReadFile[]> => {
-    const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+    using lent = new LentBuffer();
     const done: ReadFile[] = [];
-    for (const file of files) done.push(await readOne(file, buffer, context));
+    for (const file of files) done.push(await readOne(file, lent.bytes, context));
     return done;
   },
 );

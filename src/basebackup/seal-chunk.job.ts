@@ -19,7 +19,7 @@ export interface MadeChunk extends SealResult, PackResult {
 /** Files of a running cluster → tar → sealed, durable file in the spool. */
 export const sealChunk = defineJob(import.meta.url, 'sealChunk', async (input: ChunkInput, context): Promise<MadeChunk> => {
   using file = new SealedFile(input.target, input.seal, context, 'sha256');
-  const packer = new TarPacker(file, input.pack);
+  using packer = new TarPacker(file, input.pack);
   for (const member of input.members) await packer.add(member);
   const packed = await packer.end();
   const { sealedHash: sealedSha256 = '', ...sealed } = await file.finish();

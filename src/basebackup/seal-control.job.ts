@@ -35,7 +35,7 @@ export interface ControlInput extends ControlMembers {
 /** The main object of a `pghoard-bb-v2` backup. */
 export const sealControl = defineJob(import.meta.url, 'sealControl', async (input: ControlInput, context): Promise<SealResult> => {
   using file = new SealedFile(input.target, input.seal, context);
-  const packer = new TarPacker(file);
+  using packer = new TarPacker(file);
   const manifest = { ...contentMember(manifestMember, input.owner), type: 'file' as const, source: input.manifest };
   await packer.add({ ...manifest, size: statSync(input.manifest).size });
   await addControlFile(packer, input);

@@ -1,12 +1,11 @@
 import { closeSync, fstatSync } from 'node:fs';
 import type { SealOptions, SealResult } from '../codec/codec-options.ts';
 import { defineJob } from '../codec/job.ts';
+import { LentBuffer, lentBytes } from '../codec/lent-buffer.ts';
 import { fileHash } from './delta-file.ts';
 import { notAFile, openSource } from './open-source.ts';
 import { readPiece } from './read-delta-files.job.ts';
 import { SealedFile } from './sealed-file.ts';
-
-const bufferBytes = 1024 * 1024;
 
 export interface DeltaFileInput {
   /** Absolute path to read from. */
@@ -30,11 +29,11 @@ export const sealDeltaFile = defineJob(
       if (!stats.isFile()) return { gone: notAFile };
       // Its bytes counted as progress when they were hashed first.
       using file = new SealedFile(target, { ...seal, plainHash: fileHash }, { ...context, report: () => {} });
-      const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+      using lent = new LentBuffer();
       for (let position = 0; ; ) {
-        const got = readPiece(source, opened.fd, buffer, Math.min(bufferBytes, stats.size - position), position);
+        const got = readPiece(source, opened.fd, lent.bytes, Math.min(lentBytes, stats.size - position), position);
         if (got === 0) return await file.finish();
-        await file.write(buffer.subarray(0, got));
+        await file.write(lent.bytes.subarray(0, got));
         position += got;
       }
     } finally {

@@ -1,12 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { SealOptions, SealResult } from '../codec/codec-options.ts';
 import { defineJob } from '../codec/job.ts';
+import { LentBuffer } from '../codec/lent-buffer.ts';
 import type { WalEnd } from '../postgres/backup-manifest.ts';
 import { PgBasebackup, type PgBasebackupCommand } from './pg-basebackup.ts';
 import { RawTarNotes } from './raw-tar.ts';
 import { SealedFile } from './sealed-file.ts';
-
-const bufferBytes = 1024 * 1024;
 
 export interface RawResult extends SealResult {
   /** Contents of backup_label. */
@@ -52,12 +51,12 @@ export interface TarFileInput {
 export const sealTarFile = defineJob(import.meta.url, 'sealTarFile', async (input: TarFileInput, context): Promise<RawResult> => {
   using file = new SealedFile(input.target, input.seal, context);
   const notes = new RawTarNotes();
-  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  using lent = new LentBuffer();
   const fd = openSync(input.path, 'r');
   try {
-    for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer)) {
-      await notes.look(buffer.subarray(0, got));
-      await file.write(buffer.subarray(0, got));
+    for (let got = readSync(fd, lent.bytes); got > 0; got = readSync(fd, lent.bytes)) {
+      await notes.look(lent.bytes.subarray(0, got));
+      await file.write(lent.bytes.subarray(0, got));
     }
   } finally {
     closeSync(fd);

@@ -35,7 +35,7 @@ export const sealSingle = defineJob(
   async (input: SingleInput, context): Promise<SealResult & PackResult> => {
     using ending = new ExpectedEnding(input.channel, context);
     using file = new SealedFile(input.target, input.seal, context);
-    const packer = new TarPacker(file);
+    using packer = new TarPacker(file);
     const missed: SkippedFile[] = [];
     await packer.addContent(contentMember(manifestMember, input.owner), Buffer.from(input.manifest));
     for (const directory of input.directories) await packer.addContent(directory);

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readSync } from 'node:fs';
+import { LentBuffer, lentBytes } from '../codec/lent-buffer.ts';
 import { encodeTarHeader, type TarMember, tarEnd, tarPaddingOf } from '../tar/header.ts';
 import { fileHash, mtimeNsOf } from './delta-file.ts';
 import { notAFile, openSource, sourceUnreadable } from './open-source.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { FoundEntry } from './walk.ts';
-
-const bufferBytes = 1024 * 1024;
 
 export interface SkippedFile {
   readonly path: string;
@@ -47,11 +46,12 @@ export interface PackResult {
  * repairs every page touched meanwhile. A file that vanished is left out, one that grew is cut at the size it had when opened, one
  * that shrank is filled with zeros up to that size.
  */
-export class TarPacker {
+export class TarPacker implements Disposable {
   readonly #file: SealedFile;
   readonly #options: PackOptions;
   readonly #files: PackedFile[] = [];
-  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  readonly #lent = new LentBuffer();
+  readonly #buffer = this.#lent.bytes;
   readonly #skipped: SkippedFile[] = [];
   readonly #shrunk: string[] = [];
   #used = 0;
@@ -82,6 +82,10 @@ export class TarPacker {
     return { filesTaken: this.#filesTaken, files: this.#files, skipped: this.#skipped, shrunk: this.#shrunk };
   }
 
+  [Symbol.dispose](): void {
+    this.#lent[Symbol.dispose]();
+  }
+
   async #addFile(entry: FoundEntry): Promise<void> {
     const opened = openSource(entry.source);
     if ('gone' in opened) return this.#skip(entry, opened.gone);
@@ -105,8 +109,8 @@ export class TarPacker {
   async #copy(fd: number, size: number, entry: FoundEntry): Promise<string | undefined> {
     const hash = size >= (this.#options.hashBytesMin ?? Number.POSITIVE_INFINITY) ? createHash(fileHash) : undefined;
     for (let position = 0; position < size; ) {
-      if (this.#used === bufferBytes) await this.#flush();
-      const wanted = Math.min(size - position, bufferBytes - this.#used);
+      if (this.#used === lentBytes) await this.#flush();
+      const wanted = Math.min(size - position, lentBytes - this.#used);
       const got = this.#read(fd, wanted, position, entry) || this.#fill(wanted, entry);
       hash?.update(this.#buffer.subarray(this.#used, this.#used + got));
       this.#advance(got);
@@ -132,8 +136,8 @@ export class TarPacker {
 
   async #put(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
-      if (this.#used === bufferBytes) await this.#flush();
-      const piece = bytes.subarray(done, done + bufferBytes - this.#used);
+      if (this.#used === lentBytes) await this.#flush();
+      const piece = bytes.subarray(done, done + lentBytes - this.#used);
       this.#buffer.set(piece, this.#used);
       this.#advance(piece.length);
       done += piece.length;
@@ -142,8 +146,8 @@ export class TarPacker {
 
   async #zeros(count: number): Promise<void> {
     for (let left = count; left > 0; ) {
-      if (this.#used === bufferBytes) await this.#flush();
-      const piece = Math.min(left, bufferBytes - this.#used);
+      if (this.#used === lentBytes) await this.#flush();
+      const piece = Math.min(left, lentBytes - this.#used);
       this.#buffer.fill(0, this.#used, this.#used + piece);
       this.#advance(piece);
       left -= piece;

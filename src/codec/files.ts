@@ -1,13 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { OperatorError } from '../lib/errors.ts';
 import type { ByteSink, SealOptions, SealResult, UnsealOptions, UnsealResult } from './codec-options.ts';
+import { LentBuffer } from './lent-buffer.ts';
 import { Sealer } from './seal.ts';
 import { SinkFile } from './sink-file.ts';
 import { Unsealer } from './unseal.ts';
-
-const bufferBytes = 1024 * 1024;
-/** Buffers between two uses; as many as there were files read at once on this thread. */
-const spareBuffers: Buffer[] = [];
 
 export interface FileWorkOptions {
   readonly signal?: AbortSignal | undefined;
@@ -42,22 +39,21 @@ export async function unsealFile(from: string, to: string, unseal: UnsealOptions
 
 /** Gives all bytes of a file to the sink, 1 MiB at a time from one reused buffer. */
 async function readInto(path: string, sink: ByteSink, { signal, onBytes }: FileWorkOptions): Promise<void> {
-  const buffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+  using lent = new LentBuffer();
   const fd = orUnreadable(path, () => openSync(path, 'r'));
   try {
     let bytesRead = 0;
     for (;;) {
       signal?.throwIfAborted();
-      const count = orUnreadable(path, () => readSync(fd, buffer));
+      const count = orUnreadable(path, () => readSync(fd, lent.bytes));
       if (count === 0) return;
       bytesRead += count;
-      const pending = sink(buffer.subarray(0, count));
+      const pending = sink(lent.bytes.subarray(0, count));
       if (pending) await pending;
       onBytes?.(bytesRead);
     }
   } finally {
     closeSync(fd);
-    spareBuffers.push(buffer);
   }
 }
 

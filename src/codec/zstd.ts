@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { OperatorError } from '../lib/errors.ts';
 import type { ByteSink } from './codec-options.ts';
+import { LentBuffer } from './lent-buffer.ts';
 import { levelInvalid } from './level-invalid.ts';
 import { objectCorrupt } from './object-corrupt.ts';
 import type { Stage } from './stage.ts';
@@ -96,7 +97,8 @@ interface ZlibInternals {
  */
 class ZstdNative {
   readonly #stream: (ReturnType<typeof createZstdCompress> | ReturnType<typeof createZstdDecompress>) & ZlibInternals;
-  readonly #output = Buffer.allocUnsafeSlow(outputBytes);
+  readonly #lent = new LentBuffer();
+  readonly #output = this.#lent.bytes.subarray(0, outputBytes);
 
   constructor(stream: ReturnType<typeof createZstdCompress> | ReturnType<typeof createZstdDecompress>) {
     this.#stream = stream;
@@ -125,6 +127,7 @@ class ZstdNative {
 
   close(): void {
     this.#stream.destroy();
+    this.#lent[Symbol.dispose]();
   }
 
   #run(input: Uint8Array, sink: ByteSink): void | Promise<void> {

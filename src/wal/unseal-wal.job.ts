@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync
 import type { UnsealOptions } from '../codec/codec-options.ts';
 import { unsealFile } from '../codec/files.ts';
 import { defineJob } from '../codec/job.ts';
+import { LentBuffer } from '../codec/lent-buffer.ts';
 import { isOperatorError, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
@@ -76,8 +77,8 @@ function hashOfFile({ path, bytes, hashAlgorithm }: VerifyWalInput): string | un
   try {
     if (fstatSync(fd).size !== bytes) return undefined;
     const hash = createHash(hashAlgorithm);
-    const buffer = Buffer.allocUnsafe(1 << 20);
-    for (let length = readSync(fd, buffer); length > 0; length = readSync(fd, buffer)) hash.update(buffer.subarray(0, length));
+    using lent = new LentBuffer();
+    for (let length = readSync(fd, lent.bytes); length > 0; length = readSync(fd, lent.bytes)) hash.update(lent.bytes.subarray(0, length));
     return hash.digest('hex');
   } finally {
     closeSync(fd);

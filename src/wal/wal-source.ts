@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { LentBuffer, lentBytes } from '../codec/lent-buffer.ts';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { parseTimelineHistory } from '../postgres/timeline-history.ts';
@@ -14,7 +15,6 @@ export interface ClusterFacts {
   readonly pgVersion?: number;
 }
 
-const bufferBytes = 1 << 20;
 /** Native compressors give memory back only when the event loop turns. */
 const bytesPerTurn = 4 << 20;
 
@@ -35,7 +35,8 @@ export async function readWalSource(
   const fd = openWalFile(path);
   try {
     const before = identify(fd, path);
-    const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, Math.max(Number(before.size), 1)));
+    using lent = new LentBuffer();
+    const buffer = lent.bytes;
     let total = 0;
     let seen: SeenCluster = {};
     for (let length = fill(fd, buffer); length > 0; length = fill(fd, buffer)) {
@@ -73,7 +74,8 @@ export async function readWalBeginning(
 ): Promise<SeenCluster> {
   const fd = openWalFile(path);
   try {
-    const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, segmentBytes));
+    using lent = new LentBuffer();
+    const buffer = lent.bytes.subarray(0, segmentBytes);
     let seen: SeenCluster = {};
     for (let at = 0; at < segmentBytes; at += buffer.length) {
       const wanted = Math.min(Math.max(bytes - at, 0), buffer.length);
@@ -104,7 +106,7 @@ export function checkContent(name: string, first: Buffer, fileBytes: number, clu
 
 function checkHistory(name: string, first: Buffer, fileBytes: number): void {
   if (fileBytes === 0) throw new OperatorError('wal-invalid', `${name} is not a timeline history: the file is empty`);
-  if (fileBytes > bufferBytes) throw new OperatorError('wal-invalid', `${name} is not a timeline history: it has ${fileBytes} bytes`);
+  if (fileBytes > lentBytes) throw new OperatorError('wal-invalid', `${name} is not a timeline history: it has ${fileBytes} bytes`);
   try {
     parseTimelineHistory(first.toString('utf8'));
   } catch (error) {
