@@ -15,6 +15,7 @@ import { takeBasic } from './modes/basic.ts';
 import { takeDelta } from './modes/delta.ts';
 import { takeLocalTar, takeLocalTarWithStats } from './modes/local-tar.ts';
 import { takePiped } from './modes/pipe.ts';
+import { takeStreamed } from './modes/stream.ts';
 import { basebackupName } from './plan.ts';
 
 /** A store that does not answer must not hold up the failure it caused; what is left is removed before the next backup. */
@@ -26,6 +27,7 @@ const takers: Record<BasebackupMode, (backup: RunningBackup) => Promise<MainObje
   delta: takeDelta,
   basic: takeBasic,
   pipe: takePiped,
+  stream: takeStreamed,
 };
 
 /**

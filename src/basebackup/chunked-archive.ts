@@ -1,14 +1,10 @@
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { chunkMetadata } from '../catalog/basebackup-entry.ts';
 import { chunkFilename } from '../catalog/keys.ts';
 import { Limiter } from '../lib/limiter.ts';
-import { sourceOfFile } from '../storage/object-source.ts';
 import { type Chunk, splitIntoChunks } from './chunks.ts';
 import type { ClusterSource } from './cluster-source.ts';
 import { copyUnits } from './copy-units.ts';
 import { DeltaStats } from './delta-stats.ts';
-import { sealKeys } from './facts.ts';
 import { finishArchive } from './finish-archive.ts';
 import type { RunningBackup } from './job.ts';
 import type { MainObject } from './main-object.ts';
@@ -19,6 +15,7 @@ import { sealChunk } from './seal-chunk.job.ts';
 import { sealOptionsOf } from './seal-options.ts';
 import type { BackupSession } from './session.ts';
 import { ShortfallNotes } from './shortfall-notes.ts';
+import { storeSealedChunk } from './stored-chunk.ts';
 import { walkCluster } from './walk.ts';
 
 /**
@@ -83,23 +80,8 @@ async function storeChunk(backup: RunningBackup, chunk: Chunk, tools: ChunkTools
   const input = { members: chunk.members, target, seal: sealOptionsOf(job.seal), pack };
   const made = await making.run(() => deps.pool.run(sealChunk, input, { signal, onReport: progress.add, party: job.site }), signal);
   shortfall.take(made);
-  await deps.uploads.upload({
-    site: job.site,
-    store: deps.catalog.store,
-    key: deps.catalog.keys.chunkFile(filename),
-    source: sourceOfFile(target, made.sealedBytes),
-    metadata: chunkMetadata({ ...sealKeys(job), host: job.origin.host, plainBytes: made.plainBytes, storedBytes: made.sealedBytes }),
-    fileType: 'basebackup_chunk',
-    signal,
-  });
   const missing = new Set(made.skipped.map(({ path }) => path));
-  await manifest.addChunk({
-    chunkFilename: filename,
-    inputBytes: made.plainBytes,
-    storedBytes: made.sealedBytes,
-    storedSha256: made.sealedSha256,
-    files: chunk.members.filter(({ source }) => !missing.has(source)).map(({ path }) => path),
-  });
+  const files = chunk.members.filter(({ source }) => !missing.has(source)).map(({ path }) => path);
+  await storeSealedChunk(backup, { ...made, filename, target, files }, manifest);
   await stats?.add(made.files);
-  await rm(target);
 }

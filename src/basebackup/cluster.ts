@@ -40,7 +40,7 @@ async function checkIsServerOf(connection: PgConnection, dataDirectory: string):
 
 function otherServer(dataDirectory: string, why: string): OperatorError {
   return new OperatorError('data-directory-mismatch', `the server of this node does not run on ${dataDirectory}: ${why}`, {
-    hint: 'local-tar reads the files beneath the server. Set pg_data_directory and "nodes" to the same server, or use the mode "pipe".',
+    hint: 'local-tar reads the files beneath the server. Set pg_data_directory and "nodes" to the same server, or use the mode "stream".',
   });
 }
 
@@ -54,7 +54,7 @@ export async function findTablespaces(connection: PgConnection, dataDirectory: s
   );
   const found: Tablespace[] = [];
   for (const { oid, spcname: name } of rows) {
-    checkName(name);
+    checkTablespaceName(name);
     const link = join(dataDirectory, 'pg_tblspc', oid);
     try {
       if ((await lstat(link)).isDirectory()) continue;
@@ -72,7 +72,7 @@ export async function findTablespaces(connection: PgConnection, dataDirectory: s
 }
 
 /** The name becomes a directory of the archive. */
-function checkName(name: string): void {
+export function checkTablespaceName(name: string): void {
   if (!name.includes('/') && name !== '.' && name !== '..') return;
   throw new OperatorError('tablespace-unsupported', `the tablespace ${JSON.stringify(name)} cannot be stored under its name`, {
     hint: 'Rename it (ALTER TABLESPACE … RENAME TO …) so that it has no slash in it.',

@@ -58,6 +58,6 @@ async function clusterAt(dataDirectory: string): Promise<Applicant> {
 function dataDirectoryOf(job: BasebackupJob): string {
   if (job.dataDirectory !== undefined) return job.dataDirectory;
   throw new OperatorError('data-directory-missing', `site ${job.site} has no pg_data_directory, which ${job.mode} reads`, {
-    hint: 'Set pg_data_directory, or use the mode "pipe".',
+    hint: 'Set pg_data_directory, or use the mode "stream".',
   });
 }

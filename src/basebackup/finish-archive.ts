@@ -7,7 +7,7 @@ import type { MainObject } from './main-object.ts';
 import type { ManifestHead, ManifestSpan } from './manifest.ts';
 import { sealControl } from './seal-control.job.ts';
 import { sealOptionsOf } from './seal-options.ts';
-import type { BackupSession } from './session.ts';
+import type { BackupEnd, BackupSession } from './session.ts';
 
 /** What a backup in several objects is at the end, before its main object is made. */
 export interface ArchiveParts {
@@ -25,11 +25,28 @@ export async function finishArchive(
   backup: RunningBackup,
   source: ClusterSource,
   session: BackupSession,
+  parts: ArchiveParts,
+): Promise<MainObject> {
+  const { bytes: controlFile, control } = await readControl(source.dataDirectory, backup.deps.clock, backup.signal);
+  const end = await session.end(control, backup.signal);
+  return makeMainObject(backup, source, { controlFile, end }, parts);
+}
+
+/** What PostgreSQL said in the end, and its control file as it was then. */
+export interface Ending {
+  readonly controlFile: Uint8Array;
+  readonly end: BackupEnd;
+}
+
+export type ArchivedCluster = Pick<ClusterSource, 'dataDirectory' | 'cluster' | 'serverVersion' | 'tablespaces' | 'directories' | 'owner'>;
+
+export async function makeMainObject(
+  backup: RunningBackup,
+  source: ArchivedCluster,
+  { controlFile, end }: Ending,
   { format, manifest, finishManifest }: ArchiveParts,
 ): Promise<MainObject> {
   const { job, deps, name, directory, signal } = backup;
-  const { bytes: controlFile, control } = await readControl(source.dataDirectory, deps.clock, signal);
-  const end = await session.end(control, signal);
   await finishManifest(
     { pgdata: source.dataDirectory, pghoardVersion: job.origin.pghoardVersion, tablespaces: source.tablespaces },
     { host: job.origin.host, startTime: end.label.startTime, startWalSegment: end.label.startWalSegment, ...end },

@@ -11,7 +11,7 @@ import type { ConnInfo } from '../postgres/conninfo.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 
-export type BasebackupMode = 'local-tar' | 'local-tar-delta-stats' | 'delta' | 'basic' | 'pipe';
+export type BasebackupMode = 'local-tar' | 'local-tar-delta-stats' | 'delta' | 'basic' | 'pipe' | 'stream';
 
 /** `pghoard-bb-v2`: chunks made in parallel. `pghoard-bb-v1`: one object, also for readers of version 1.4.0. Only `local-tar` has a choice. */
 export type LocalTarFormat = 'pghoard-bb-v1' | 'pghoard-bb-v2';
@@ -33,6 +33,8 @@ export interface BasebackupJob {
   readonly chunksInProgress: number;
   /** Chunks made at once; the pool's threads if absent. */
   readonly threads?: number | undefined;
+  /** How fast the server may send (`stream`). */
+  readonly bytesPerSecondMax?: number | undefined;
   /** Put the WAL that the backup needs into the backup itself (`standalone_hot_backup`; `basic` and `pipe`). */
   readonly withWal: boolean;
   /** Where to look for pg_basebackup. */

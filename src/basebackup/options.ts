@@ -3,7 +3,11 @@ import { optionGroup } from '../lib/option-group.ts';
 import { isTimeZone } from '../lib/time-zone.ts';
 
 export const basebackupSources = ['prefer_standby', 'prefer_primary', 'standby', 'primary'] as const;
-export const basebackupModes = ['basic', 'pipe', 'local-tar', 'delta', 'local-tar-delta-stats'] as const;
+export const basebackupModes = ['basic', 'pipe', 'stream', 'local-tar', 'delta', 'local-tar-delta-stats'] as const;
+
+/** What PostgreSQL takes (MAX_RATE of BASE_BACKUP): 32 KiB to 1 GiB. */
+const bytesPerSecondMin = 32 * 1024;
+const bytesPerSecondMax = 1024 * 1024 * 1024;
 
 /** How and when base backups of a site are taken. */
 export const basebackupSiteOptions = optionGroup({
@@ -13,6 +17,7 @@ export const basebackupSiteOptions = optionGroup({
     .meta({
       description:
         'How base backups are taken: `basic` (pg_basebackup into a file, then compressed), `pipe` (pg_basebackup straight into the compressor), ' +
+        '`stream` (the server sends the files over the replication protocol, without any PostgreSQL program; they are compressed in parallel), ' +
         '`local-tar` (the daemon reads the data directory itself, in parallel), `delta` (as `local-tar`, but large files that an earlier ' +
         'backup has stored already are not stored again), `local-tar-delta-stats` (`local-tar` that also notes what `delta` would have shared).',
       since: '1.4',
@@ -55,12 +60,18 @@ export const basebackupSiteOptions = optionGroup({
     since: '3.0',
   }),
   basebackup_chunk_size: z.int().min(1).default(2_147_483_648).meta({
-    description: 'Bytes of files, before compression, after which `local-tar` begins another chunk.',
+    description: 'Bytes of files, before compression, after which `local-tar` and `stream` begin another chunk.',
     since: '1.6',
   }),
   basebackup_chunks_in_progress: z.int().min(1).default(5).meta({
     description: 'How many chunks of a backup may be on the local disk at once, waiting for their upload to end.',
     since: '1.6',
+  }),
+  basebackup_bytes_per_second_max: z.int().min(bytesPerSecondMin).max(bytesPerSecondMax).nullable().default(null).meta({
+    description: 'How many bytes per second the server sends at most in a `stream` backup, before compression; it limits itself.',
+    since: '3.0',
+    example: 52_428_800,
+    defaultText: 'no limit',
   }),
   basebackup_threads: z
     .int()

@@ -110,7 +110,7 @@ export function damagedPageIn(warning: string): string | undefined {
 
 function hintFor(stderr: string): string {
   if (/can only write single tablespace to stdout/.test(stderr)) {
-    return 'A single stream cannot hold user tablespaces. Use "basebackup_mode": "local-tar" for this site.';
+    return 'A single stream cannot hold user tablespaces. Use "basebackup_mode": "stream" or "local-tar" for this site.';
   }
   if (/no pg_hba\.conf entry for replication|must be superuser or replication role|permission denied to start WAL sender/.test(stderr)) {
     return 'The role needs the REPLICATION attribute, and pg_hba.conf a line for "replication" connections from this host.';

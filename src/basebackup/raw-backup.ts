@@ -3,17 +3,15 @@ import { join } from 'node:path';
 import type { Applicant } from '../catalog/identity-keeper.ts';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 import { parseBackupLabel } from '../postgres/backup-label.ts';
-import { connectToFirst } from '../postgres/connect-to-first.ts';
-import type { ConnInfo } from '../postgres/conninfo.ts';
 import { lendPassword } from '../postgres/program-login.ts';
 import { findProgram } from '../postgres/programs.ts';
-import { readServerFacts } from '../postgres/replication.ts';
 import { majorOf } from '../postgres/versions.ts';
 import { lastWalNameBefore } from '../postgres/wal-name.ts';
 import { mainObjectMetadata } from './facts.ts';
 import type { RunningBackup } from './job.ts';
 import type { MainObject } from './main-object.ts';
 import { damagedPageIn, type PgBasebackupCommand, pgBasebackupCommand } from './pg-basebackup.ts';
+import { findReplicationSource } from './replication-source.ts';
 import type { RawResult, WarningReport } from './seal-raw.job.ts';
 
 /** What `basic` and `pipe` have in common: an archive made by pg_basebackup, stored as one object as it is. */
@@ -29,22 +27,16 @@ export interface RawPlan {
 
 /** Asks the server for its version, finds a pg_basebackup that fits, and refuses what the result could not hold. */
 export async function planRawBackup(backup: RunningBackup, pgdata: string): Promise<RawPlan> {
-  const { job, deps, signal } = backup;
+  const { job, deps } = backup;
   if (job.dataDirectory !== undefined) await refuseTablespaces(job.dataDirectory);
-  let node: ConnInfo | undefined;
-  const take = async (_connection: unknown, taken: ConnInfo) => void (node = taken);
-  await using connection = await connectToFirst(job.nodes, { replication: true, signal }, take);
-  const { serverVersion } = connection;
-  const { systemIdentifier, segmentBytes } = await readServerFacts(connection);
-  const cluster: Applicant = { what: `the cluster at ${connection.target}`, systemIdentifier, segmentBytes, major: majorOf(serverVersion) };
-  await deps.admit(cluster, signal);
-  deps.log.info({ server: connection.target, pgVersion: serverVersion }, 'pg_basebackup copies the cluster');
+  const { node, target, cluster, serverVersion } = await findReplicationSource(backup);
+  deps.log.info({ server: target, pgVersion: serverVersion }, 'pg_basebackup copies the cluster');
   const program = await findProgram('pg_basebackup', { ...given(job.programs), major: majorOf(serverVersion) });
   const passwordFile = join(backup.directory, 'pgpass');
-  const login = { node: node ?? {}, passwordFile };
+  const login = { node, passwordFile };
   const command = pgBasebackupCommand(program.path, { ...login, pgdata, withWal: job.withWal });
   const password = await lendPassword(login.node, passwordFile);
-  return { command, cluster, segmentBytes, serverVersion, begunAt: deps.clock.now(), password };
+  return { command, cluster, segmentBytes: cluster.segmentBytes, serverVersion, begunAt: deps.clock.now(), password };
 }
 
 export function describeRawBackup(backup: RunningBackup, plan: Omit<RawPlan, 'password'>, path: string, sealed: RawResult): MainObject {
@@ -78,7 +70,7 @@ export function logWarnings(backup: RunningBackup, next: (message: unknown) => v
 /** The object holds one archive, and user tablespaces come as further ones. */
 export function tablespacesRefused(where: string): OperatorError {
   return new OperatorError('tablespace-unsupported', `${where}, and the modes "basic" and "pipe" cannot store user tablespaces`, {
-    hint: 'Use "basebackup_mode": "local-tar" for this site.',
+    hint: 'Use "basebackup_mode": "stream" or "local-tar" for this site.',
   });
 }
 

@@ -122,7 +122,8 @@ function utc(expression: string): string {
   return `pg_catalog.to_char(pg_catalog.${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
 
-function connectionLost(cause: unknown): OperatorError {
+/** With the connection the server gives the backup up. */
+export function connectionLost(cause: unknown): OperatorError {
   return new OperatorError('postgres-connection-lost', 'the connection to PostgreSQL was lost during the backup, and with it the backup', {
     ...(cause === undefined ? {} : { cause }),
     retryable: true,

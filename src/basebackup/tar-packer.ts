@@ -27,6 +27,8 @@ export interface PackOptions {
   readonly list?: boolean;
   /** In that list, give the hashes of the files of at least so many bytes. */
   readonly hashBytesMin?: number;
+  /** Files have the owner, the mode and the time that their entries say, not their own. */
+  readonly asGiven?: boolean;
 }
 
 /** What became of the files of one archive. */
@@ -94,7 +96,8 @@ export class TarPacker implements Disposable {
       const stats = fstatSync(fd);
       if (!stats.isFile()) return this.#skip(entry, notAFile);
       const { size, mode, uid, gid, mtimeMs } = stats;
-      await this.#put(encodeTarHeader({ ...entry, size, mode: mode & 0o7777, uid, gid, mtime: Math.floor(mtimeMs / 1000) }));
+      const found = this.#options.asGiven ? {} : { mode: mode & 0o7777, uid, gid, mtime: Math.floor(mtimeMs / 1000) };
+      await this.#put(encodeTarHeader({ ...entry, ...found, size }));
       const hexdigest = await this.#copy(fd, size, entry);
       await this.#zeros(tarPaddingOf(size));
       if (this.#options.list) this.#files.push({ path: entry.path, size, mtimeNs: mtimeNsOf(mtimeMs), ...(hexdigest && { hexdigest }) });

@@ -1,3 +1,4 @@
+import type { Transferable } from 'node:worker_threads';
 import { Urgency, type Urgent } from '../lib/urgency.ts';
 import type { Job } from './job.ts';
 
@@ -9,6 +10,10 @@ export interface RunOptions {
   readonly urgency?: Urgency | undefined;
   /** For whom it is; see `Urgent`. */
   readonly party?: string | undefined;
+  /** What the input hands over instead of copying it, such as a MessagePort. */
+  readonly transfer?: readonly Transferable[] | undefined;
+  /** It mostly waits, for a network or for other jobs: it begins at once, on a thread beside those that there are places for. */
+  readonly mostlyWaits?: boolean | undefined;
 }
 
 /** A job with its input, and the promise of its caller. An aborted one rejects with the signal's reason, however it ended. */
@@ -19,6 +24,8 @@ export class PoolTask implements Urgent {
   readonly promise: Promise<unknown>;
   readonly urgency: Urgency;
   readonly party: string | undefined;
+  readonly transfer: readonly Transferable[];
+  readonly mostlyWaits: boolean;
   readonly #options: RunOptions;
   readonly #resolve: (result: unknown) => void;
   readonly #reject: (reason: unknown) => void;
@@ -32,6 +39,8 @@ export class PoolTask implements Urgent {
     this.promise = promise;
     this.urgency = options.urgency ?? new Urgency(false);
     this.party = options.party;
+    this.transfer = options.transfer ?? [];
+    this.mostlyWaits = options.mostlyWaits ?? false;
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;

@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import { Worker } from 'node:worker_threads';
+import { type Transferable, Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { packError, unpackError } from './packed-error.ts';
@@ -62,7 +62,7 @@ export class PoolWorker {
   start(task: PoolTask): void {
     assert(this.isIdle, 'a worker has one task at a time');
     try {
-      this.#send({ type: 'run', module: task.module, name: task.name, input: task.input });
+      this.#send({ type: 'run', module: task.module, name: task.name, input: task.input }, task.transfer);
     } catch (error) {
       return task.reject(error);
     }
@@ -77,9 +77,8 @@ export class PoolWorker {
     await this.#worker.terminate();
   }
 
-  #send(message: ToWorker): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
-    this.#worker.postMessage(message);
+  #send(message: ToWorker, transfer: readonly Transferable[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 
   #receive(message: FromWorker): void {

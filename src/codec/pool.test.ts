@@ -259,3 +259,16 @@ test('a job can run on the calling thread', async () => {
   await assert.rejects(runHere(untilAborted, null, { signal: abort.signal, onReport }), { message: 'stop' });
   await assert.rejects(runHere(double, 1, { signal: abort.signal }), { message: 'stop' });
 });
+
+test('a job that mostly waits begins although no place is left, and takes none', async () => {
+  await using pool = new CodecPool(1);
+  const stop = new AbortController();
+  const waiting = [1, 2].map(() => pool.run(untilAborted, null, { signal: stop.signal, mostlyWaits: true, party: 'a' }));
+  const busy = await begin(pool, untilAborted);
+  const meeting = { arrived: new Int32Array(new SharedArrayBuffer(4)), count: 2 };
+  const threads = await Promise.all([1, 2].map(() => pool.run(meet, meeting, { mostlyWaits: true })));
+  assert.equal(new Set(threads).size, 2);
+  stop.abort(new Error('enough'));
+  busy.abort.abort(new Error('enough'));
+  for (const job of [...waiting, busy.result]) await assert.rejects(job, { message: 'enough' });
+});

@@ -25,7 +25,7 @@ export interface PoolSettings {
 /**
  * Worker threads for jobs that read, compress, encrypt and write. At most `threads` jobs run at once, each on a thread of its own,
  * the others wait in the order they came. Urgent ones overtake them, and find one thread more where others than urgent ones have all of them; so does a party of
- * which no job runs.
+ * which no job runs. Jobs that mostly wait do not count: each of them gets a thread at once.
  * Threads are started when first needed; one that dies rejects its job with `worker-died` and is replaced, and so is one whose job
  * was aborted and does not end. An idle pool does not keep the process alive.
  */
@@ -95,13 +95,19 @@ export class CodecPool implements AsyncDisposable {
 
   #assign(): void {
     for (;;) {
-      const running = [...this.#workers].flatMap(({ task }) => task ?? []);
-      const at = nextToBegin(this.#queue, running, this.threads, spareThreads);
+      const at = this.#nextToBegin();
       if (at === undefined) return;
       const worker = [...this.#workers].find((candidate) => candidate.isIdle) ?? this.#startWorker();
       const [task] = this.#queue.splice(at, 1) as [PoolTask];
       worker.start(task);
     }
+  }
+
+  #nextToBegin(): number | undefined {
+    const beside = this.#queue.findIndex(({ mostlyWaits }) => mostlyWaits);
+    if (beside >= 0) return beside;
+    const running = [...this.#workers].flatMap(({ task }) => (task === undefined || task.mostlyWaits ? [] : task));
+    return nextToBegin(this.#queue, running, this.threads, spareThreads);
   }
 
   #startWorker(): PoolWorker {

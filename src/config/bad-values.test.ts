@@ -88,7 +88,7 @@ testBadConfigs([
     name: 'wrong type for a choice',
     content: siteWith({ basebackup_mode: 5 }),
     problems: [
-      'backup_sites.main.basebackup_mode: must be one of "basic", "pipe", "local-tar", "delta", "local-tar-delta-stats", is a number',
+      'backup_sites.main.basebackup_mode: must be one of "basic", "pipe", "stream", "local-tar", "delta", "local-tar-delta-stats", is a number',
     ],
   },
   {

@@ -183,6 +183,12 @@ testBadConfigs([
     content: siteWith({ basebackup_format: 'pghoard-bb-v1' }),
     problems: ['backup_sites.main.basebackup_format: "pghoard-bb-v1" goes with basebackup_mode "local-tar" only, not with "basic"'],
   },
+  {
+    name: 'rate of another mode',
+    content: siteWith({ basebackup_bytes_per_second_max: 1_000_000, basebackup_mode: 'pipe' }),
+    problems: ['backup_sites.main.basebackup_bytes_per_second_max: goes with basebackup_mode "stream" only, not with "pipe"'],
+  },
+  { name: 'rate of its mode', content: siteWith({ basebackup_bytes_per_second_max: 1_000_000, basebackup_mode: 'stream' }), problems: [] },
   { name: 'old format of its mode', content: siteWith({ basebackup_format: 'pghoard-bb-v1', basebackup_mode: 'local-tar' }), problems: [] },
   {
     name: 'backups that cannot be restored',
@@ -239,6 +245,18 @@ testBadConfigs([
       'backup_sites.main.pg_data_directory: is missing; the daemon needs it for an active site',
       'backup_sites.main.nodes: names no server; the daemon needs one for an active site',
     ],
+  },
+  {
+    name: 'all over the network',
+    forDaemon: true,
+    content: sitesWith({ main: { nodes: ['host=h'], basebackup_mode: 'stream', active_backup_mode: 'walreceiver' } }),
+    problems: [],
+  },
+  {
+    name: 'WAL from the data directory',
+    forDaemon: true,
+    content: sitesWith({ main: { nodes: ['host=h'], basebackup_mode: 'stream', active_backup_mode: 'archive_command' } }),
+    problems: ['backup_sites.main.pg_data_directory: is missing; the daemon needs it for an active site'],
   },
   { name: 'the same, inactive', forDaemon: true, content: sitesWith({ main: { active: false } }), problems: [] },
   {

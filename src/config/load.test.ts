@@ -78,6 +78,7 @@ test('a site has the defaults of the newest release', async () => {
     basebackup_standby_lag_seconds_max: null,
     basebackup_chunk_size: 2_147_483_648,
     basebackup_chunks_in_progress: 5,
+    basebackup_bytes_per_second_max: null,
     basebackup_threads: null,
     basebackup_compression_threads: 0,
     basebackup_delta_mode_max_retries: 10,

@@ -114,6 +114,7 @@ These are mistakes, found when the file is read:
 - \`basebackup_minute\` without \`basebackup_hour\`; \`basebackup_hour\` with \`basebackup_interval_hours\` null.
 - \`basebackup_count_min\` above \`basebackup_count\`, where both are written.
 - \`basebackup_format\` \`pghoard-bb-v1\` with another \`basebackup_mode\` than \`local-tar\`.
+- \`basebackup_bytes_per_second_max\` with another \`basebackup_mode\` than \`stream\`.
 - \`active_backup_mode\` \`standalone_hot_backup\` with another \`basebackup_mode\` than \`basic\` and \`pipe\`.
 - \`encryption_key_id\` that is not in \`encryption_keys\`; a public key that does not belong to the private one beside it; keys that are not RSA or have fewer than 848 bits.
 - \`object_storage.directory\` equal to \`backup_location\`, or where objects of a site wait there for their upload.
@@ -121,7 +122,7 @@ These are mistakes, found when the file is read:
 - \`moved_from\` naming a site that is not in the file.
 - \`s3\`: only one of \`aws_access_key_id\` and \`aws_secret_access_key\`; \`s3\` and \`azure\`: \`port\` without \`host\`.
 - \`azure\`: neither \`account_name\` nor \`connection_string\`, or \`connection_string\` beside \`account_key\` or \`sas_token\`. \`google\`: both \`credentials\` and \`credential_file\`. \`sftp\`: neither \`password\` nor \`private_key\` nor an ssh-agent.
-- For the daemon: no \`backup_location\`; an active site without \`pg_data_directory\`, without \`nodes\`, or without the public key to encrypt with.
+- For the daemon: no \`backup_location\`; an active site without \`pg_data_directory\` (unless \`basebackup_mode\` is \`stream\`, and \`active_backup_mode\` not \`archive_command\`), without \`nodes\`, or without the public key to encrypt with.
 
 A \`credential_file\`, \`cert_path\`, \`private_key\` or \`known_hosts\` that cannot be read or is something else is told as a warning when the daemon starts. Its site is broken
 then (alert \`store_denied\`) until the file can be read, and the others run. On a reload it is a mistake where the store of the site has changed.`;

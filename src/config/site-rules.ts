@@ -33,6 +33,7 @@ const rules: readonly SiteRule[] = [
   { about: ['basebackup_count', 'basebackup_count_min'], check: checkCounts },
   { about: ['keep'], check: checkKeep },
   { about: ['basebackup_format', 'basebackup_mode'], check: checkFormat },
+  { about: ['basebackup_bytes_per_second_max', 'basebackup_mode'], check: checkRate },
   { about: ['active', 'active_backup_mode', 'basebackup_mode'], check: checkWal },
   { about: ['active_backup_mode', 'wal_durability'], check: checkDurability },
   { about: ['encryption_key_id', 'encryption_keys'], check: checkKeyId },
@@ -41,12 +42,7 @@ const rules: readonly SiteRule[] = [
 
 const rulesOfDaemon: readonly SiteRule[] = [
   { about: ['encryption_key_id', 'encryption_keys'], check: checkPublicKeyIsThere },
-  {
-    about: ['pg_data_directory'],
-    check: ({ options }, problem) => {
-      if (options.pg_data_directory === null) problem(['pg_data_directory'], 'is missing; the daemon needs it for an active site');
-    },
-  },
+  { about: ['pg_data_directory', 'active_backup_mode', 'basebackup_mode'], check: checkDataDirectory },
   {
     about: ['nodes'],
     check: ({ options }, problem) => {
@@ -98,6 +94,19 @@ function checkFormat({ options }: SiteInFile, problem: Problem): void {
   if (format === 'pghoard-bb-v1' && mode !== 'local-tar') {
     problem(['basebackup_format'], `"${format}" goes with basebackup_mode "local-tar" only, not with "${mode}"`);
   }
+}
+
+/** One whose base backups and WAL both come over the replication protocol may be on any host. */
+function checkDataDirectory({ options }: SiteInFile, problem: Problem): void {
+  const { pg_data_directory: directory, active_backup_mode: wal, basebackup_mode: mode } = options;
+  if (directory !== null || (mode === 'stream' && wal !== 'archive_command')) return;
+  problem(['pg_data_directory'], 'is missing; the daemon needs it for an active site');
+}
+
+function checkRate({ options }: SiteInFile, problem: Problem): void {
+  const { basebackup_mode: mode, basebackup_bytes_per_second_max: rate } = options;
+  if (rate === null || mode === 'stream') return;
+  problem(['basebackup_bytes_per_second_max'], `goes with basebackup_mode "stream" only, not with "${mode}"`);
 }
 
 function checkWal({ options }: SiteInFile, problem: Problem): void {

@@ -6,7 +6,7 @@ import { sealingKey } from './site-keys.ts';
 
 /** Whether the mode reads the data directory itself. */
 export function readsDataDirectory(mode: BasebackupMode): boolean {
-  return mode !== 'basic' && mode !== 'pipe';
+  return mode !== 'basic' && mode !== 'pipe' && mode !== 'stream';
 }
 
 /** Turns the configuration of a site into what the next base backup is to do. */
@@ -33,6 +33,7 @@ export async function basebackupJob(
     delta: { fileBytesMin: site.basebackup_delta_mode_min_delta_file_size, bundleBytesMax: site.basebackup_delta_mode_chunk_size },
     chunksInProgress: site.basebackup_chunks_in_progress,
     threads: site.basebackup_threads ?? undefined,
+    bytesPerSecondMax: site.basebackup_bytes_per_second_max ?? undefined,
     withWal: site.active_backup_mode === 'standalone_hot_backup',
     programs: {
       sitePath: site.pg_basebackup_path ?? undefined,

@@ -43,7 +43,8 @@ export const postgresSiteOptions = optionGroup({
         '`connection_string`; each may name a replication `slot` to receive WAL from. Passwords may come from a password file, parameters from a service file.',
     }),
   pg_data_directory: pathOption.nullable().default(null).meta({
-    description: 'The data directory of the server on this host. Needed by the daemon for active sites.',
+    description:
+      'The data directory of the server on this host. Needed by the daemon for active sites, unless base backups are of mode `stream` and WAL does not come by `archive_command`.',
     since: '1.4',
   }),
   pg_bin_directory: pathOption.nullable().default(null).meta({

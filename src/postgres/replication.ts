@@ -47,6 +47,21 @@ export async function readServerFacts(connection: PgConnection): Promise<ServerF
   return { ...(await identifySystem(connection)), version: connection.serverVersion, segmentBytes: await segmentBytesOf(connection) };
 }
 
+/** Before the socket of a replication connection changes hands: a statement that succeeds ends with ReadyForQuery, so that nothing of an earlier one is on its way. */
+export async function settleReplication(connection: PgConnection, signal: AbortSignal | undefined): Promise<void> {
+  const abort = () => void connection.close();
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await identifySystem(connection);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
 /** Reads a size as SHOW prints it: `16MB`. Undefined for anything else. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+)([kMG]?B)$/.exec(text);

@@ -6,7 +6,7 @@ import { lostError } from './postgres-error.ts';
 import { FrameSocket } from './protocol/frame-socket.ts';
 import { type Frame, protocolError, typeName } from './protocol/framing.ts';
 import * as messages from './protocol/messages.ts';
-import { identifySystem } from './replication.ts';
+import { settleReplication } from './replication.ts';
 import { quoteSlot } from './replication-slot.ts';
 import type { ReplicationStream, StandbyStatus, StreamMessage, StreamStart, TimelineEnd } from './replication-stream.ts';
 import { streamingError } from './streaming-failure.ts';
@@ -35,7 +35,7 @@ export async function startReplication(
   start: StreamStart,
   options: ReplicationOptions = {},
 ): Promise<ReplicationStream> {
-  await settle(connection, options.signal);
+  await settleReplication(connection, options.signal);
   const stream = new WalStream(
     connection.target,
     new FrameSocket(await connection.takeOver(), options.clock ?? systemClock),
@@ -48,21 +48,6 @@ export async function startReplication(
   } catch (error) {
     await stream[Symbol.asyncDispose]();
     throw error;
-  }
-}
-
-/** A statement that succeeds ends with ReadyForQuery: nothing of an earlier one can be on its way when the socket changes hands then. */
-async function settle(connection: PgConnection, signal: AbortSignal | undefined): Promise<void> {
-  const abort = () => void connection.close();
-  signal?.throwIfAborted();
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    await identifySystem(connection);
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', abort);
   }
 }
 

@@ -12,10 +12,12 @@ import { sourceOfBytes } from '../../src/storage/object-source.ts';
 import { BackupBench } from '../support/backup-bench.ts';
 import { TestPostgres } from '../support/postgres.ts';
 import { FaultyStore } from '../support/store.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const never = new AbortController().signal;
-const endBackups = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'pghoard' AND backend_type = 'client backend'`;
+const endBackups = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                    WHERE application_name = 'pghoard' AND backend_type IN ('client backend', 'walsender')`;
 let postgres: TestPostgres;
 
 before(async () => {
@@ -41,6 +43,7 @@ const kinds: readonly Pick<BasebackupJob, 'mode' | 'format'>[] = [
   { mode: 'local-tar', format: 'pghoard-bb-v1' },
   { mode: 'basic', format: 'pghoard-bb-v2' },
   { mode: 'pipe', format: 'pghoard-bb-v2' },
+  { mode: 'stream', format: 'pghoard-bb-v2' },
 ];
 
 for (const kind of kinds) {
@@ -119,55 +122,64 @@ test('a store that fails for a while only makes the backup take longer', async (
   assert.equal((await bench.deps.catalog.basebackup(entry.name)).key, entry.key);
 });
 
-test('a session that is terminated ends the backup at once, although the store is stuck', async () => {
+/** Begins a backup whose second chunk does not get into the store, breaks it, and waits for it to fail because its connection is lost. */
+async function breakInTheMidst(job: Partial<BasebackupJob>, breakIt: () => unknown): Promise<void> {
   const { store, go } = heldStore();
   await using bench = await BackupBench.open(store);
-  const backup = takeBasebackup(bench.job(postgres), bench.deps, never);
+  const backup = takeBasebackup(bench.job(postgres, { chunkBytesMax: 1024 * 1024, ...job }), bench.deps, never);
   backup.catch(() => {});
   await waitFor(() => store.count('put') >= 2, { withinMs: 30_000, what: 'the second chunk is on its way' });
-  await postgres.query(endBackups);
+  await breakIt();
   const settled = assert.rejects(backup, (caught) => isOperatorError(caught, 'postgres-connection-lost') && caught.retryable);
   setImmediate(go);
   await settled;
   await nothingIsLeft(bench);
-});
+}
 
-test('no more chunks lie in the spool than are allowed', async () => {
-  const { store, go } = heldStore();
-  await using bench = await BackupBench.open(store);
-  let most = 0;
-  const state = { running: true };
-  const backup = takeBasebackup(bench.job(postgres, { chunksInProgress: 2, chunkBytesMax: 1024 * 1024 }), bench.deps, never).finally(() => {
-    state.running = false;
+for (const mode of ['local-tar', 'stream'] as const) {
+  test(`a session that is terminated ends the backup at once, although the store is stuck (${mode})`, async () => {
+    await breakInTheMidst({ mode }, () => postgres.query(endBackups));
   });
-  const chunksNow = async () => (await bench.spooled()).filter((name) => /\.0{7}[1-9]|\.0{6}[1-9][0-9]/.test(name)).length;
-  await waitFor(() => store.count('put') >= 3, { withinMs: 30_000, what: 'other chunks overtake the stuck one' });
-  go();
-  while (state.running) most = Math.max(most, await chunksNow());
-  await backup;
-  assert.ok(most > 0 && most <= 2, `${most} chunks`);
-});
 
-test('a server that crashes ends the backup; the next one succeeds', async () => {
-  const { store, go } = heldStore();
-  await using bench = await BackupBench.open(store);
-  const backup = takeBasebackup(bench.job(postgres), bench.deps, never);
-  backup.catch(() => {});
-  await waitFor(() => store.count('put') >= 2, { withinMs: 30_000, what: 'the second chunk is on its way' });
-  await postgres.kill9();
-  const settled = assert.rejects(backup, (caught) => isOperatorError(caught, 'postgres-connection-lost'));
-  setImmediate(go);
-  await settled;
-  await nothingIsLeft(bench);
-  await postgres.launch();
-  await takeBasebackup(bench.job(postgres), bench.deps, never);
-});
+  test(`a connection that is cut in the midst ends the backup (${mode})`, async () => {
+    await using proxy = await TcpProxy.to(postgres.port);
+    const nodes = [{ host: '127.0.0.1', port: String(proxy.port), user: 'postgres', dbname: 'postgres' }];
+    await breakInTheMidst({ mode, nodes }, () => proxy.cut());
+  });
+
+  test(`a server that crashes ends the backup; the next one succeeds (${mode})`, async () => {
+    await breakInTheMidst({ mode }, () => postgres.kill9());
+    await postgres.launch();
+    await using bench = await BackupBench.open();
+    await takeBasebackup(bench.job(postgres, { mode }), bench.deps, never);
+  });
+
+  test(`no more chunks lie in the spool than are allowed (${mode})`, async () => {
+    const { store, go } = heldStore();
+    await using bench = await BackupBench.open(store);
+    let most = 0;
+    const state = { running: true };
+    const backup = takeBasebackup(
+      bench.job(postgres, { mode, chunksInProgress: 2, chunkBytesMax: 1024 * 1024 }),
+      bench.deps,
+      never,
+    ).finally(() => {
+      state.running = false;
+    });
+    const chunksNow = async () => (await bench.spooled()).filter((name) => /\.(0{7}[1-9]|0{6}[1-9][0-9])\.pghoard$/.test(name)).length;
+    await waitFor(() => store.count('put') >= 3, { withinMs: 30_000, what: 'other chunks overtake the stuck one' });
+    go();
+    while (state.running) most = Math.max(most, await chunksNow());
+    await backup;
+    assert.ok(most > 0 && most <= 2, `${most} chunks`);
+  });
+}
 
 test('a program that fails is quoted, with a hint, and its password is nowhere to be seen', async () => {
   await using bench = await BackupBench.open();
   await postgres.query(`CREATE ROLE no_replication LOGIN PASSWORD 'very secret'`);
   const nodes = [{ host: '127.0.0.1', port: String(postgres.port), user: 'no_replication', password: 'very secret' }];
-  for (const mode of ['basic', 'pipe'] as const) {
+  for (const mode of ['basic', 'pipe', 'stream'] as const) {
     const failure = await takeBasebackup(bench.job(postgres, { mode, nodes }), bench.deps, never).catch((error: unknown) => error);
     assert.ok(isOperatorError(failure), String(failure));
     assert.doesNotMatch(`${failure.message} ${String(failure.cause)}`, /very secret/);

@@ -73,6 +73,7 @@ const kinds: readonly Pick<BasebackupJob, 'mode' | 'format'>[] = [
   { mode: 'local-tar', format: 'pghoard-bb-v1' },
   { mode: 'basic', format: 'pghoard-bb-v2' },
   { mode: 'pipe', format: 'pghoard-bb-v2' },
+  { mode: 'stream', format: 'pghoard-bb-v2' },
 ];
 
 for (const kind of kinds) {
@@ -139,20 +140,24 @@ test('a chunked backup is made of several chunks, and its control archive has th
   assert.equal(finished?.['finished'], true, 'the segment that the backup needs last is finished, so that it gets archived');
 });
 
-test('the newest PostgreSQL is backed up and recovered too, with small segments', async () => {
-  await using bench = await BackupBench.open();
-  await using newest = await TestPostgres.start({ version: 'embedded', initdb: ['--wal-segsize=1'], settings: { wal_keep_size: '64MB' } });
-  await newest.query('CREATE TABLE words AS SELECT i FROM generate_series(1, 1000) AS i');
-  const entry = await takeBasebackup(bench.job(newest), bench.deps, never);
-  const { members } = await membersOf(bench, entry);
-  const target = await bench.directory('copy');
-  await unpackMembers(members, target);
-  await copyWal(newest, join(target, 'data'));
-  await using recovered = await TestPostgres.startOn(join(target, 'data'), {}, { version: 'embedded' });
-  assert.deepEqual(await recovered.query('SELECT count(*)::int AS rows FROM words'), [{ rows: 1000 }]);
-  const [finished] = await newest.query('SELECT pg_walfile_name(pg_current_wal_insert_lsn()) > $1 AS finished', [entry.endWalSegment]);
-  assert.equal(finished?.['finished'], true);
-});
+for (const version of ['embedded', '13'] as const) {
+  test(`the ${version === '13' ? 'oldest' : 'newest'} PostgreSQL is backed up and recovered too, with small segments`, async () => {
+    await using other = await TestPostgres.start({ version, initdb: ['--wal-segsize=1'], settings: { wal_keep_size: '64MB' } });
+    await other.query('CREATE TABLE words AS SELECT i FROM generate_series(1, 1000) AS i');
+    for (const mode of ['local-tar', 'stream'] as const) {
+      await using bench = await BackupBench.open();
+      const entry = await takeBasebackup(bench.job(other, { mode }), bench.deps, never);
+      const { members } = await membersOf(bench, entry);
+      const target = await bench.directory('copy');
+      await unpackMembers(members, target);
+      await copyWal(other, join(target, 'data'));
+      await using recovered = await TestPostgres.startOn(join(target, 'data'), {}, { version });
+      assert.deepEqual(await recovered.query('SELECT count(*)::int AS rows FROM words'), [{ rows: 1000 }]);
+      const [finished] = await other.query('SELECT pg_walfile_name(pg_current_wal_insert_lsn()) > $1 AS finished', [entry.endWalSegment]);
+      assert.equal(finished?.['finished'], true);
+    }
+  });
+}
 
 test('a second backup in the same minute gets a name of its own', async () => {
   await using bench = await BackupBench.open();
@@ -208,10 +213,11 @@ test('two tablespaces come back with their contents; the modes that cannot hold 
     await postgres.query(`CREATE TABLE "in ${name}" TABLESPACE "${name}" AS SELECT generate_series(1, 1000) AS i`);
   }
   try {
-    for (const format of ['pghoard-bb-v2', 'pghoard-bb-v1'] as const) {
-      const entry = await takeBasebackup(bench.job(postgres, { format }), bench.deps, never);
+    for (const kind of kinds.filter(({ mode }) => mode === 'local-tar' || mode === 'stream')) {
+      const { mode, format } = kind;
+      const entry = await takeBasebackup(bench.job(postgres, kind), bench.deps, never);
       const { members, manifest } = await membersOf(bench, entry);
-      const target = await bench.directory(format);
+      const target = await bench.directory(`${mode} ${format}`);
       await unpackMembers(members, target);
       assert.deepEqual(Object.keys(manifest?.tablespaces ?? {}).toSorted(), ['fast one', 'große']);
       for (const [name, { oid, path }] of Object.entries(manifest?.tablespaces ?? {})) {

@@ -20,6 +20,7 @@ const kinds: readonly Pick<BasebackupJob, 'mode' | 'format'>[] = [
   { mode: 'delta', format: 'pghoard-bb-v2' },
   { mode: 'basic', format: 'pghoard-bb-v2' },
   { mode: 'pipe', format: 'pghoard-bb-v2' },
+  { mode: 'stream', format: 'pghoard-bb-v2' },
 ];
 
 describe('the end segment of a base backup', () => {
@@ -92,8 +93,9 @@ describe('the end segment of a base backup', () => {
       assert.ok(startWalSegment < expected, 'there are segments before it');
     }
     await primary.switchWal();
-    const [chunked, , , , piped] = entries as [BasebackupEntry, BasebackupEntry, BasebackupEntry, BasebackupEntry, BasebackupEntry];
-    for (const entry of [chunked, piped]) {
+    const takenBy = (mode: BasebackupJob['mode']) => entries[kinds.findIndex((kind) => kind.mode === mode)] as BasebackupEntry;
+    const [chunked, piped, streamed] = [takenBy('local-tar'), takenBy('pipe'), takenBy('stream')];
+    for (const entry of [chunked, piped, streamed]) {
       await using server = await TestPostgres.startOn(await restored(entry, expected));
       await server.promoted();
       const [{ rows } = {}] = await server.query('SELECT count(*)::int AS rows FROM words');

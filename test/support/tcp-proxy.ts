@@ -25,6 +25,11 @@ export class TcpProxy implements AsyncDisposable {
     for (const socket of this.#sockets()) socket.removeAllListeners('data').pause();
   }
 
+  /** Resets the connections. */
+  cut(): void {
+    for (const socket of this.#sockets()) socket.resetAndDestroy();
+  }
+
   /** Resets the connections once the servers have said so much more. */
   resetAfter(bytes: number): void {
     this.#bytesLeft = bytes;

@@ -90,7 +90,7 @@ export const originalMetrics: readonly MetricDefinition[] = [
     kind: 'gauge',
     tags: site,
     unit: 'percent',
-    meaning: 'How far the base backup is that is being taken, or how far the last one came (`local-tar`, `delta`).',
+    meaning: 'How far the base backup is that is being taken, or how far the last one came (`local-tar`, `delta`, `stream`).',
     since: '2.1',
   },
   {

@@ -40,8 +40,14 @@ test('cut short or of an unknown kind it is refused', () => {
 const report = Buffer.from('SFEHLER\0VERROR\0C58P01\0MWAL-Segment fehlt\0DDetail\0HHinweis\0Fwalsender.c\0\0');
 
 test('an error report', () => {
-  assert.deepEqual(parseReport(report), { sqlState: '58P01', message: 'WAL-Segment fehlt', detail: 'Detail', hint: 'Hinweis' });
-  assert.deepEqual(parseReport(Buffer.from('\0')), { sqlState: 'XX000', message: '', detail: undefined, hint: undefined });
+  assert.deepEqual(parseReport(report), {
+    severity: 'ERROR',
+    sqlState: '58P01',
+    message: 'WAL-Segment fehlt',
+    detail: 'Detail',
+    hint: 'Hinweis',
+  });
+  assert.deepEqual(parseReport(Buffer.from('\0')), { severity: '', sqlState: 'XX000', message: '', detail: undefined, hint: undefined });
   for (let length = 0; length < report.length; length++) assert.throws(() => parseReport(report.subarray(0, length)), isProtocolError);
 });
 

@@ -8,6 +8,7 @@ export const fromServer = {
   copyBothResponse: byte('W'),
   copyData: byte('d'),
   copyDone: byte('c'),
+  copyOutResponse: byte('H'),
   dataRow: byte('D'),
   errorResponse: byte('E'),
   noticeResponse: byte('N'),
@@ -18,6 +19,8 @@ export const fromServer = {
 
 /** What an ErrorResponse or a NoticeResponse says. */
 export interface ServerReport {
+  /** `WARNING`, `NOTICE`, `ERROR`, …, whatever the language of the server. */
+  readonly severity: string;
   /** Five characters (PostgreSQL documentation, appendix A). */
   readonly sqlState: string;
   /** In the language of the server (`lc_messages`), like all of the text. */
@@ -65,7 +68,13 @@ export function parseReport(body: Buffer): ServerReport {
     fields.set(String.fromCharCode(body[at] as number), body.toString('utf8', at + 1, end));
     at = end + 1;
   }
-  return { sqlState: fields.get('C') ?? 'XX000', message: fields.get('M') ?? '', detail: fields.get('D'), hint: fields.get('H') };
+  return {
+    severity: fields.get('V') ?? '',
+    sqlState: fields.get('C') ?? 'XX000',
+    message: fields.get('M') ?? '',
+    detail: fields.get('D'),
+    hint: fields.get('H'),
+  };
 }
 
 /** Reads the row that follows the end of a timeline: the next timeline and where it begins, as text. Throws `postgres-protocol`. */

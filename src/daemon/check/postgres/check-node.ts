@@ -46,7 +46,7 @@ export async function checkNode(
   const facts = await askServer(node.conninfo, deps).catch((error: unknown) => ({ error }));
   if ('error' in facts) {
     deps.signal.throwIfAborted();
-    const unreadable = local !== undefined && !('why' in local) ? [] : judgeDataDirectory(local, {}, undefined);
+    const unreadable = local !== undefined && !('why' in local) ? [] : judgeDataDirectory(local, {}, undefined, needsOf(site));
     return { target, findings: [...whyNoLogin(facts.error, login, undefined), ...unreadable], facts: undefined };
   }
   const needs = needsOf(site);
@@ -60,7 +60,7 @@ export async function checkNode(
       : judgeForeignArchiving(facts.settings, site.name)),
     ...(await checkReadyWal(needs, local, deps)),
     ...(await checkReceiving(site, node, facts, login, deps)),
-    ...judgeDataDirectory(local, clusterOf(facts), facts.settings.get('data_directory')),
+    ...judgeDataDirectory(local, clusterOf(facts), facts.settings.get('data_directory'), needs),
     ...(await checkTablespaces(facts.tablespaces, needs)),
     ...(await checkPrograms(site, needs, facts.version, deps)),
   ];

@@ -1,6 +1,7 @@
 import type { SiteIdentity } from '../../../catalog/site-identity.ts';
 import { differenceOf, type SeenCluster, siteOfItsOwn } from '../../../postgres/seen-cluster.ts';
 import { about, type Finding, failure, note, ok } from '../finding.ts';
+import type { Needs } from './needs.ts';
 
 /** What `pg_control` of `pg_data_directory` says, or why it cannot be read. */
 export type LocalCluster =
@@ -8,7 +9,14 @@ export type LocalCluster =
   | { readonly directory: string; readonly why: string };
 
 /** Whether the directory on this host is that of the server. */
-export function judgeDataDirectory(local: LocalCluster | undefined, server: SeenCluster, shown: string | undefined): Finding[] {
+export function judgeDataDirectory(
+  local: LocalCluster | undefined,
+  server: SeenCluster,
+  shown: string | undefined,
+  needs: Pick<Needs, 'dataDirectory'>,
+): Finding[] {
+  if (local === undefined && !needs.dataDirectory)
+    return [ok('data-directory', 'pg_data_directory is not needed: all comes over the network')];
   if (local === undefined)
     return [
       failure(

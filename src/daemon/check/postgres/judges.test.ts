@@ -54,6 +54,8 @@ const needs: Needs = {
   receiving: undefined,
   backupBySql: true,
   pgBasebackup: false,
+  backupByReplication: false,
+  dataDirectory: true,
   walDurability: 'local',
 };
 const receives: Needs = { ...needs, archiveCommand: false, receiving: 'pg_receivexlog' };
@@ -123,7 +125,12 @@ const roles: readonly [name: string, facts: ServerFacts, needs: Needs, expected:
       'role-backup failure: GRANT EXECUTE ON FUNCTION pg_catalog.pg_start_backup(text, boolean, boolean), pg_catalog.pg_stop_backup(boolean, boolean) TO pghoard;',
     ],
   ],
-  ['EXECUTE is not needed for pg_basebackup', withRole({ mayBackUp: false }), { ...needs, backupBySql: false, pgBasebackup: true }, []],
+  [
+    'EXECUTE is not needed for pg_basebackup',
+    withRole({ mayBackUp: false }),
+    { ...needs, backupBySql: false, pgBasebackup: true, backupByReplication: true },
+    [],
+  ],
   [
     'settings that cannot be read',
     { ...withRole({ mayReadSettings: false }), settings: new Map() },
@@ -320,15 +327,18 @@ test('a password in the configuration, and a password file that is open to other
 
 test('the data directory: not set, unreadable, of another cluster, right', () => {
   const server = { systemIdentifier: 7n, segmentBytes: 1 };
-  assert.deepEqual(complaints(judgeDataDirectory(undefined, server, '/data')), ['data-directory failure: "pg_data_directory": "/data"']);
-  assert.deepEqual(complaints(judgeDataDirectory({ directory: '/x', why: 'cannot read' }, server, '/data')), [
+  assert.deepEqual(complaints(judgeDataDirectory(undefined, server, '/data', needs)), [
+    'data-directory failure: "pg_data_directory": "/data"',
+  ]);
+  assert.deepEqual(complaints(judgeDataDirectory({ directory: '/x', why: 'cannot read' }, server, '/data', needs)), [
     'data-directory failure: "pg_data_directory": "/data"',
   ]);
   const other = { directory: '/x', cluster: { systemIdentifier: 8n, segmentBytes: 1 } };
-  assert.deepEqual(complaints(judgeDataDirectory(other, server, undefined)), [
+  assert.deepEqual(complaints(judgeDataDirectory(other, server, undefined, needs)), [
     'data-directory failure: SHOW data_directory; tells the right one',
   ]);
-  assert.deepEqual(complaints(judgeDataDirectory({ directory: '/x', cluster: server }, server, '/y')), []);
+  assert.deepEqual(complaints(judgeDataDirectory({ directory: '/x', cluster: server }, server, '/y', needs)), []);
+  assert.deepEqual(complaints(judgeDataDirectory(undefined, server, '/data', { dataDirectory: false })), []);
 });
 
 test('the identity of the site: none yet, another one, the same', () => {

@@ -12,6 +12,10 @@ export interface Needs {
   readonly backupBySql: boolean;
   /** Base backups are taken by pg_basebackup. */
   readonly pgBasebackup: boolean;
+  /** Base backups come over the replication protocol, to us or to pg_basebackup. */
+  readonly backupByReplication: boolean;
+  /** `pg_data_directory` is read. */
+  readonly dataDirectory: boolean;
   readonly walDurability: 'local' | 'store';
 }
 
@@ -22,11 +26,13 @@ export function needsOf(site: SiteConfig): Needs {
     archiveCommand: mode === 'archive_command',
     receiving: mode === 'pg_receivexlog' || mode === 'walreceiver' ? mode : undefined,
     backupBySql: readsDataDirectory(site.basebackup_mode),
-    pgBasebackup: !readsDataDirectory(site.basebackup_mode),
+    pgBasebackup: site.basebackup_mode === 'basic' || site.basebackup_mode === 'pipe',
+    backupByReplication: !readsDataDirectory(site.basebackup_mode),
+    dataDirectory: site.basebackup_mode !== 'stream' || mode === 'archive_command',
     walDurability: site.wal_durability,
   };
 }
 
-export function needsReplication({ receiving, pgBasebackup }: Needs): boolean {
-  return receiving !== undefined || pgBasebackup;
+export function needsReplication({ receiving, backupByReplication }: Needs): boolean {
+  return receiving !== undefined || backupByReplication;
 }

@@ -8,7 +8,8 @@ import type { ServerFacts } from './server-facts.ts';
 /** Tablespaces lie outside of the data directory, perhaps where nobody thought of. */
 export async function checkTablespaces(tablespaces: ServerFacts['tablespaces'], needs: Needs): Promise<Finding[]> {
   if (tablespaces === undefined || tablespaces.length === 0) return [];
-  if (!needs.backupBySql) return [judgeForPgBasebackup(tablespaces.map(({ name }) => name))];
+  if (needs.pgBasebackup) return [judgeForPgBasebackup(tablespaces.map(({ name }) => name))];
+  if (!needs.backupBySql) return [];
   return Promise.all(
     tablespaces.map(async ({ name, location }) => {
       const why = await access(location, constants.R_OK | constants.X_OK).then(
@@ -27,5 +28,5 @@ export async function checkTablespaces(tablespaces: ServerFacts['tablespaces'], 
 /** One tar is all that these modes make. */
 function judgeForPgBasebackup(names: readonly string[]): Finding {
   const text = `the cluster has tablespaces (${names.join(', ')}), which the base backup modes basic and pipe do not take`;
-  return failure('tablespace', text, '"basebackup_mode": "local-tar"');
+  return failure('tablespace', text, '"basebackup_mode": "stream" or "local-tar"');
 }
