@@ -35,6 +35,11 @@ function send(signal: NodeJS.Signals): void {
   process.kill(site.daemon.pid ?? 0, signal);
 }
 
+/** WAL that is just being archived when the daemon ends at once stays there too. */
+function isOfBasebackup(spooled: string): boolean {
+  return !spooled.startsWith(site.spooledWalDirectory);
+}
+
 /**
  * Restarts the daemon with a segment in its spool that it cannot store, because it may not write files: its upload is under way from then on.
  * Resolves to the segment's name.
@@ -101,7 +106,7 @@ for (const [signal, words] of [
     assert.match(log(), words);
     assert.match(log(), /the base backup was given up because pghoard stops/);
     assert.deepEqual(await site.chunks(), chunks);
-    assert.deepEqual(await site.spooled(), []);
+    assert.deepEqual((await site.spooled()).filter(isOfBasebackup), []);
     await site.daemon.launch();
     await site.requestServed();
     await site.settle();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -180,7 +180,8 @@ describe('alerts, raised and cleared by their causes, for a webhook, a command a
       isDeepStrictEqual(await command(), bySite(events().map(lineOf))) && [...bySubject().values()].every(isOver);
     await waitFor(isAllTold, {
       withinMs,
-      what: () => `all is told, and over:\n${events().map(lineOf).join('\n')}\n${site.daemon.log.slice(-3000)}`,
+      what: () =>
+        `all is told, and over; to the webhook:\n${events().map(lineOf).join('\n')}\nto the command:\n${readFileSync(site.place('told'), 'utf8')}`,
     });
     const kinds = bySubject();
     for (const [subject, all] of kinds) {
