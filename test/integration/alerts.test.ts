@@ -42,7 +42,6 @@ describe('alerts, raised and cleared by their causes, for a webhook, a command a
       hba: ['host all backup 127.0.0.1/32 scram-sha-256', 'host replication backup 127.0.0.1/32 scram-sha-256'],
       site: {
         object_storage: storage(),
-        basebackup_interval_hours: 24,
         heartbeat_url: `${hook.url}/${beatToken}`,
         heartbeat_interval_seconds: 1,
       },
@@ -51,7 +50,8 @@ describe('alerts, raised and cleared by their causes, for a webhook, a command a
     await site.postgres.query(`CREATE ROLE backup SUPERUSER LOGIN REPLICATION PASSWORD '${password}'`);
     other = await TestPostgres.start({ version: 'embedded' });
     await site.daemon.reconfigure({
-      site: { nodes: [`postgres://backup:${password}@127.0.0.1:${site.postgres.port}/postgres`] },
+      // Only now, as what is told before goes to /dev/null.
+      site: { nodes: [`postgres://backup:${password}@127.0.0.1:${site.postgres.port}/postgres`], basebackup_interval_hours: 24 },
       others: { other: await otherSite('embedded') },
       global: { alerts: alertsIn(site.place('told')) },
     });
