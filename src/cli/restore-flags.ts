@@ -28,6 +28,7 @@ export interface GetFlags extends ListFlags {
   readonly primaryConninfo: string;
   readonly targetDir: string;
   readonly overwrite?: boolean;
+  readonly reuse?: boolean;
   readonly tablespaceDir: ReadonlyMap<string, string>;
   readonly tablespaceBaseDir?: string;
   readonly recoveryEndCommand?: string;
@@ -118,6 +119,11 @@ function addGet(program: Command, env: NodeJS.ProcessEnv, choose: (command: Rest
     .option('--basebackup <name>', 'which one: a name from the list, or latest', 'latest')
     .requiredOption('--target-dir <dir>', 'data directory to restore into')
     .option('--overwrite', 'empty the data directory first')
+    .addOption(
+      new Option('--reuse', 'keep what the data directory has already: write only what differs, remove what does not belong').conflicts(
+        'overwrite',
+      ),
+    )
     .option('--tablespace-dir <name=dir>', 'directory for a tablespace; can be repeated', collectMapping, new Map<string, string>())
     .option('--tablespace-base-dir <dir>', 'where tablespaces go whose original directory does not exist')
     .option('--primary-conninfo <conninfo>', 'connection to stream from, for a standby', '')

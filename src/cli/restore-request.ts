@@ -15,6 +15,7 @@ export function restoreRequest(flags: GetFlags): RestoreRequest {
     basebackup: flags.basebackup,
     dataDirectory: resolve(flags.targetDir),
     overwrite: flags.overwrite ?? false,
+    reuse: flags.reuse ?? false,
     tablespaces: {
       directories: flags.tablespaceDir,
       baseDirectory: flags.tablespaceBaseDir === undefined ? undefined : resolve(flags.tablespaceBaseDir),

@@ -9,7 +9,7 @@ import { incompleteMarker } from './layout.ts';
 import { markerText, prepareDirectory, unmarkDirectory } from './prepare-directories.ts';
 
 const uid = process.getuid?.();
-const careful: CheckOptions = { overwrite: false, mayBeAbsent: true, uid };
+const careful: CheckOptions = { overwrite: false, reuse: false, mayBeAbsent: true, uid };
 const overwrite: CheckOptions = { ...careful, overwrite: true };
 
 /** A directory that holds empty files and, where the name ends in a slash, directories. */
@@ -25,7 +25,8 @@ const accepted: [names: string[] | undefined, options: CheckOptions, state: Targ
   [['lost+found/'], careful, 'empty'],
   [['lost+found/'], overwrite, 'empty'],
   [['PG_VERSION', 'base/'], overwrite, 'to-be-emptied'],
-  [[incompleteMarker], overwrite, 'to-be-emptied'],
+  [[incompleteMarker], careful, 'empty'],
+  [[incompleteMarker, 'base/'], overwrite, 'to-be-emptied'],
 ];
 for (const [names, options, state] of accepted) {
   test(`a data directory ${names ? `holding [${names.join()}]` : 'that does not exist'}${options.overwrite ? ' with --overwrite' : ''} is ${state}`, async () => {

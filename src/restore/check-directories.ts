@@ -2,19 +2,12 @@ import { constants, type Stats } from 'node:fs';
 import { access, lstat, opendir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
-import { incompleteMarker } from './layout.ts';
+import { type ContentWishes, judgeContents } from './judge-contents.ts';
+import type { TargetDirectory } from './target-directory.ts';
 
-/** A directory that a restore will fill, and what must be done to it first. */
-export interface TargetDirectory {
-  /** Absolute, links resolved as far as it exists. */
-  readonly path: string;
-  readonly purpose: 'data directory' | `tablespace '${string}'`;
-  readonly state: 'absent' | 'empty' | 'to-be-emptied';
-}
+export type { TargetDirectory } from './target-directory.ts';
 
-export interface CheckOptions {
-  /** What is in the way may be removed. */
-  readonly overwrite: boolean;
+export interface CheckOptions extends ContentWishes {
   /** It may be made, parents and all. */
   readonly mayBeAbsent: boolean;
   /** Undefined where processes have no owner. */
@@ -23,8 +16,6 @@ export interface CheckOptions {
 
 /** Left by mkfs; no file system is empty without it. */
 export const lostAndFound = 'lost+found';
-/** One of these says that a directory is, or was to be, a data directory. */
-const dataDirectorySigns = new Set([incompleteMarker, 'PG_VERSION', 'global', 'base', 'pg_wal', 'pg_xlog', 'backup_label']);
 
 /** Looks at what is there, touches nothing, and refuses what would harm or could not work. */
 export async function checkDirectory(path: string, purpose: TargetDirectory['purpose'], options: CheckOptions): Promise<TargetDirectory> {
@@ -37,11 +28,9 @@ export async function checkDirectory(path: string, purpose: TargetDirectory['pur
   const names = await namesIn(real);
   if (purpose === 'data directory') await refuseRunningServer(real);
   await checkWritable(real, purpose);
-  if (names.length === 0) return { path: real, purpose, state: 'empty' };
-  if (!options.overwrite) throw notEmpty(path, purpose, names);
-  checkRecognised(path, purpose, names);
-  await refuseMounts(real, there, names);
-  return { path: real, purpose, state: 'to-be-emptied' };
+  const state = judgeContents(path, purpose, names, options);
+  if (state !== 'empty') await refuseMounts(real, there, names);
+  return { path: real, purpose, state };
 }
 
 /** Refuses directories of which one is another or lies in another: emptying or filling one would hit the other. */
@@ -145,27 +134,6 @@ async function checkWritable(path: string, purpose: string): Promise<void> {
       error,
     );
   }
-}
-
-function notEmpty(path: string, purpose: TargetDirectory['purpose'], names: readonly string[]): OperatorError {
-  const some = `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
-  const remedy =
-    purpose === 'data directory' || names.includes(incompleteMarker)
-      ? 'Empty it, or use --overwrite to have it emptied.'
-      : 'Empty it, or name another directory.';
-  return refusal('target-not-empty', `${path} for the ${purpose} exists and is not empty: ${some}`, remedy);
-}
-
-/** `--overwrite` with a slip of the pen must not empty a home directory. */
-function checkRecognised(path: string, purpose: TargetDirectory['purpose'], names: readonly string[]): void {
-  const recognised = purpose === 'data directory' ? names.some((name) => dataDirectorySigns.has(name)) : names.includes(incompleteMarker);
-  if (recognised) return;
-  const what = purpose === 'data directory' ? 'does not look like a data directory' : 'holds no unfinished restore';
-  throw refusal(
-    'target-not-recognised',
-    `${path} is not empty and ${what}, so --overwrite does not empty it`,
-    'If nothing in it is needed, empty it yourself.',
-  );
 }
 
 async function refuseMounts(path: string, there: Stats, names: readonly string[]): Promise<void> {

@@ -1,9 +1,24 @@
-import { closeSync, constants, fchmodSync, fchownSync, futimesSync, lstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  ftruncateSync,
+  futimesSync,
+  lstatSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { systemErrorCode } from '../lib/errors.ts';
 
 /** Small pieces are gathered up to this before they are written; larger ones go straight to the file. */
 const bufferBytes = 1024 * 1024;
 const directWriteBytesMin = 256 * 1024;
+/** What is written anew of a file that is kept where a byte of it differs. */
+const comparedBytes = 64 * 1024;
 
 export interface FileAttributes {
   /** Permission bits. */
@@ -16,13 +31,18 @@ export interface FileAttributes {
 
 /**
  * Writes one file after the other, synchronously, through one buffer: for worker threads.
- * A file is always created anew and never through a link; what stood under its name before is replaced if it was a file, else the opening fails with `EEXIST`.
+ * Never through a link. A file is created anew, and what stood under its name before is replaced if it was a file, else the opening fails with `EEXIST`;
+ * or, with {@link openKept}, it is kept and only what differs is written.
  */
 export class FileWriter implements Disposable {
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
   #filled = 0;
   #fd: number | undefined;
   #path = '';
+  #position = 0;
+  #isKept = false;
+  /** What the kept file has in the place of what is to be written. */
+  readonly #there = Buffer.allocUnsafeSlow(comparedBytes);
 
   /** Where the file lies that is being written, for messages. */
   get path(): string {
@@ -30,9 +50,26 @@ export class FileWriter implements Disposable {
   }
 
   open(path: string): void {
-    this.#path = path;
-    this.#fd = createAnew(path);
-    this.#filled = 0;
+    this.#begin(path, createAnew(path));
+  }
+
+  /** As {@link open}; but a file that is there, belongs to this user and has no other name is kept, and only what differs is written. */
+  openKept(path: string): void {
+    const fd = openOwn(path);
+    if (fd === undefined) return this.open(path);
+    this.#begin(path, fd);
+    this.#isKept = true;
+  }
+
+  /** Sets the attributes of a file that {@link openKept} would keep, and leaves its content as it is. False: there is no such file. */
+  keep(path: string, attributes: FileAttributes): boolean {
+    const fd = openOwn(path);
+    if (fd === undefined) return false;
+    this.#begin(path, fd);
+    this.#isKept = true;
+    this.#position = fstatSync(fd).size;
+    this.close(attributes);
+    return true;
   }
 
   write(bytes: Uint8Array): void {
@@ -46,7 +83,9 @@ export class FileWriter implements Disposable {
   close(attributes: FileAttributes): void {
     this.#flush();
     const fd = this.#descriptor();
-    if (attributes.owner) fchownSync(fd, attributes.owner.uid, attributes.owner.gid);
+    if (this.#isKept && fstatSync(fd).size > this.#position) ftruncateSync(fd, this.#position);
+    const owner = attributes.owner ?? (this.#isKept ? ourselves() : undefined);
+    if (owner) fchownSync(fd, owner.uid, owner.gid);
     fchmodSync(fd, attributes.mode);
     // Node takes a number below zero for "now".
     const time = attributes.mtime < 0 ? new Date(attributes.mtime * 1000) : attributes.mtime;
@@ -61,6 +100,14 @@ export class FileWriter implements Disposable {
     this.#fd = undefined;
   }
 
+  #begin(path: string, fd: number): void {
+    this.#path = path;
+    this.#fd = fd;
+    this.#filled = 0;
+    this.#position = 0;
+    this.#isKept = false;
+  }
+
   #flush(): void {
     const bytes = this.#buffer.subarray(0, this.#filled);
     this.#filled = 0;
@@ -68,8 +115,22 @@ export class FileWriter implements Disposable {
   }
 
   #writeOut(bytes: Uint8Array): void {
+    if (!this.#isKept) return this.#append(bytes);
+    for (let at = 0; at < bytes.length; at += comparedBytes) this.#appendIfOther(bytes.subarray(at, at + comparedBytes));
+  }
+
+  #append(bytes: Uint8Array): void {
     const fd = this.#descriptor();
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+    for (let written = 0; written < bytes.length; )
+      written += writeSync(fd, bytes, written, bytes.length - written, this.#position + written);
+    this.#position += bytes.length;
+  }
+
+  /** `bytes`, unless the file has the same in their place. */
+  #appendIfOther(bytes: Uint8Array): void {
+    const length = readSync(this.#descriptor(), this.#there, 0, bytes.length, this.#position);
+    if (this.#there.subarray(0, length).equals(bytes)) this.#position += bytes.length;
+    else this.#append(bytes);
   }
 
   #descriptor(): number {
@@ -87,4 +148,16 @@ function createAnew(path: string): number {
     unlinkSync(path);
     return openSync(path, flags, 0o600);
   }
+}
+
+/** Undefined where there is no file that may be changed in place: none at all, somebody else's, or one that is also known by another name. */
+function openOwn(path: string): number | undefined {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  const { uid } = ourselves();
+  if (!there?.isFile() || there.nlink !== 1 || (uid !== 0 && (there.uid !== uid || (there.mode & 0o600) !== 0o600))) return undefined;
+  return openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+}
+
+function ourselves(): { uid: number; gid: number } {
+  return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 }

@@ -21,7 +21,7 @@ interface FreeSpace {
 
 /**
  * Throws `disk-full` where the file systems of the directories, taken together, cannot hold the backup. How much of it goes to which
- * tablespace is not recorded in backups. What is going to be removed from the directories counts as free.
+ * tablespace is not recorded in backups. What lies in the directories counts as free: it is going to be removed or is a part of the backup.
  */
 export async function checkFreeSpace(directories: readonly TargetDirectory[], needed: SpaceNeeded): Promise<void> {
   if (needed.plainBytes === undefined) return;
@@ -29,7 +29,7 @@ export async function checkFreeSpace(directories: readonly TargetDirectory[], ne
   const files = needed.fileCount ?? 0;
   const free = await freeSpaceFor(directories);
   if (free.bytes >= bytes && free.files >= files) return;
-  for (const { path, state } of directories) if (state === 'to-be-emptied') await addUsed(path, free);
+  for (const { path, state } of directories) if (state !== 'absent' && state !== 'empty') await addUsed(path, free);
   const places = directories.map(({ path }) => path).join(', ');
   if (free.bytes < bytes) throw full(`${inMib(bytes)} are needed in ${places}, ${inMib(free.bytes)} are free`);
   if (free.files < files) throw full(`${files} files are to be made in ${places}, the file system has room for ${free.files}`);

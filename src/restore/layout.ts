@@ -38,7 +38,11 @@ export const tablespaceMap = 'tablespace_map';
 const dropped = new Set(['postmaster.pid', 'postmaster.opts', 'recovery.signal', 'standby.signal', 'recovery.conf']);
 /** Holds, while a delta backup is restored, which files are to be fetched. */
 export const deltaList = 'pghoard_restore_files';
-const reserved = new Set([incompleteMarker, heldControlFile, deltaList]);
+/** What the restore has finished so far, so that one that was stopped can go on. */
+export const restoreJournal = 'pghoard_restore_journal';
+/** In each directory of a restore that reuses what was there: what nobody has asked for yet, and what will be removed at the end. */
+export const setAside = 'pghoard_restore_old';
+const reserved = new Set([incompleteMarker, heldControlFile, deltaList, restoreJournal, setAside]);
 
 /** Where a member goes; undefined: nowhere, on purpose. Throws `tar-unsafe` for names that lead out of the directories of the layout. */
 export function placeOf(path: string, layout: Layout): Place | undefined {
@@ -46,8 +50,8 @@ export function placeOf(path: string, layout: Layout): Place | undefined {
   const place = layout.format === 'raw' ? { root: layout.dataDirectory, relative: path } : placeOfPrefixed(path, layout);
   if (place === undefined) return undefined;
   const relative = confined(place.relative, path);
+  if (reserved.has(relative) || reserved.has(firstOf(relative))) throw tarUnsafe(path, 'that name is kept for unfinished restores');
   if (place.root !== layout.dataDirectory) return { root: place.root, relative };
-  if (reserved.has(relative)) throw tarUnsafe(path, 'that name is kept for unfinished restores');
   return dropped.has(relative) ? undefined : { root: place.root, relative };
 }
 
@@ -79,7 +83,12 @@ function below(folder: string, path: string): string | undefined {
   return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : undefined;
 }
 
-function confined(relative: string, path: string): string {
+function firstOf(relative: string): string {
+  return relative.split('/', 1)[0] ?? '';
+}
+
+/** Without `.` and doubled slashes. Throws `tar-unsafe` for what leads out. */
+export function confined(relative: string, path: string): string {
   if (relative.startsWith('/')) throw tarUnsafe(path, 'its path is absolute');
   const parts = relative.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..')) throw tarUnsafe(path, "its path contains '..'");

@@ -37,7 +37,7 @@ const directoryMode = 0o700;
 
 /** Makes the directories that a delta backup lists, and writes out which files are to be put into them that no bundle holds. */
 export const listDeltaFiles = defineJob(import.meta.url, 'listDeltaFiles', async (input: ListInput, { signal }): Promise<void> => {
-  using unpacker = new Unpacker(input.layout, { keepOwners: input.keepOwners });
+  using unpacker = new Unpacker(input.layout, { keepOwners: input.keepOwners, reuse: false });
   using writer = new FileWriter();
   writing(input.list, () => writer.open(input.list));
   const state = 'manifest.snapshot_result.state';

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { systemErrorCode } from '../lib/errors.ts';
 import { type Layout, tarUnsafe } from './layout.ts';
@@ -25,14 +25,14 @@ export function placeTablespaceLinks({ dataDirectory, tablespaces }: Layout): vo
   }
 }
 
-/** False where the name was taken. */
+/** False where the name was taken by something else than this link, which a restore that was stopped may have made. */
 function placeLink(path: string, target: string): boolean {
   return writing(path, () => {
     try {
       symlinkSync(target, path);
       return true;
     } catch (error) {
-      if (systemErrorCode(error) === 'EEXIST') return false;
+      if (systemErrorCode(error) === 'EEXIST') return lstatSync(path).isSymbolicLink() && readlinkSync(path) === target;
       throw error;
     }
   });

@@ -1,12 +1,13 @@
-import { chmod, mkdir, opendir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, opendir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fsyncDirectory, writeFileAtomic } from '../lib/atomic-file.ts';
 import { lostAndFound, type TargetDirectory } from './check-directories.ts';
-import { controlFile, incompleteMarker } from './layout.ts';
+import { controlFile, incompleteMarker, restoreJournal } from './layout.ts';
 import { writingLater } from './write-error.ts';
 
 /**
- * Makes the directories ready to be filled: existing, empty, closed to others, and marked as unfinished.
+ * Makes the directories ready to be filled: existing, closed to others, and marked as unfinished. What is to be emptied is empty then; what is to be reused, or
+ * unfinished, still holds what it held.
  * `why` is what the marker tells whoever finds it.
  */
 export async function prepareDirectory(target: TargetDirectory, why: string): Promise<void> {
@@ -15,7 +16,7 @@ export async function prepareDirectory(target: TargetDirectory, why: string): Pr
     if (target.state === 'absent') await makeDirectory(path);
     // First of all: from here on until the restore has ended PostgreSQL must not start.
     else await rm(join(path, controlFile), { force: true });
-    await writeFileAtomic(join(path, incompleteMarker), why, { mode: 0o600 });
+    if (target.state !== 'unfinished') await writeFileAtomic(join(path, incompleteMarker), why, { mode: 0o600 });
     if (target.state === 'to-be-emptied') await emptyDirectory(path);
     await chmod(path, (await isGroupReadable(path)) ? 0o750 : 0o700);
     await fsyncDirectory(path);
@@ -32,9 +33,15 @@ export function markerText(backupKey: string, startedAt: Date): string {
   return `pghoard_restore began to restore the base backup ${backupKey} into this directory at ${startedAt.toISOString()}.
 
 While this file is here and global/pg_control is not, the restore has not ended: it is running, or it failed or was stopped.
-PostgreSQL cannot be started on it. Run pghoard_restore again with --overwrite, which empties the directory first, or remove it.
+PostgreSQL cannot be started on it. Run the same pghoard_restore again, which goes on where it stopped; or with --overwrite and another
+base backup, which empties the directory first; or remove the directory.
 If global/pg_control is here, the restore was complete, and this file can be deleted.
 `;
+}
+
+/** What the marker in a directory says; undefined where there is none. */
+export async function markerIn(path: string): Promise<string | undefined> {
+  return readFile(join(path, incompleteMarker), 'utf8').catch(() => undefined);
 }
 
 /** PostgreSQL accepts data directories of mode 0700 and 0750 only. */
@@ -48,7 +55,10 @@ async function makeDirectory(path: string): Promise<void> {
   for (let made = path; made !== dirname(first); made = dirname(made)) await fsyncDirectory(dirname(made));
 }
 
+/** The journal goes first: it must not outlive what it tells of. */
 async function emptyDirectory(path: string): Promise<void> {
+  await rm(join(path, restoreJournal), { force: true });
+  await fsyncDirectory(path);
   for await (const { name } of await opendir(path)) {
     if (name === lostAndFound || name === incompleteMarker) continue;
     await rm(join(path, name), { recursive: true, force: true });

@@ -76,8 +76,10 @@ for (const [what, damage, code] of damages) {
     await assert.rejects(bench.restore(), (error) => isOperatorError(error, code) && error.message.includes(chunk));
     await assertUnstartable(bench.target);
 
-    await assert.rejects(bench.restore(), (error) => isOperatorError(error, 'target-not-empty') && /--overwrite/.test(error.hint ?? ''));
+    await assert.rejects(bench.restore(), { code });
+    await assertUnstartable(bench.target);
     await bench.backups.addChunked({ chunks, key: encrypted });
+    await assert.rejects(bench.restore(), { code: 'restore-journal-foreign', hint: /--overwrite/ });
     await bench.restore({ overwrite: true });
     await assertComplete(bench.target);
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertUnstartable, makeRestoreBench } from '../../test/support/restore-bench.ts';
@@ -194,4 +194,38 @@ test('a manifest without a list of files is refused before anything is touched',
   const [key] = await bench.backups.addChunked({ chunks: [], metadata: { format: 'pghoard-delta-v2' } });
   await assert.rejects(bench.restore(), { code: 'manifest-invalid' }, key);
   assert.equal(existsSync(bench.target), false);
+});
+
+test('reusing a directory, or going on, fetches only files whose content is not there', async () => {
+  await using bench = await makeRestoreBench(pool);
+  const contents = ['first', 'second', 'third'].map((word) => Buffer.alloc(50_000, word));
+  const files = contents.map((content, index) => hashed(`base/1/${20_000 + index}`, content));
+  await addDelta(bench.backups, { files: [...files, embedded('base/1/small', 'small')], bundles: [clusterMembers('')] });
+  const keys = await Promise.all(contents.map((content) => putFile(bench.backups, content)));
+  await bench.restore();
+  const path = (index: number) => join(bench.target, `base/1/${20_000 + index}`);
+  const changed = Buffer.from(contents[1] ?? '');
+  changed[40_000] = 0;
+  await writeFile(path(1), changed);
+  await writeFile(join(bench.target, 'base/1/small'), 'SMALL');
+  await writeFile(join(bench.target, 'base/1/extra'), 'extra');
+
+  // The first and the third could not be fetched.
+  for (const key of [keys[0], keys[2]]) await bench.backups.store.delete(key ?? '');
+  const whole = await readFile(bench.backups.fileOf(keys[1] ?? ''));
+  await bench.backups.store.delete(keys[1] ?? '');
+  await assert.rejects(bench.restore({ reuse: true }), { code: 'basebackup-incomplete' });
+  await assertUnstartable(bench.target);
+  await bench.backups.store.put(keys[1] ?? '', sourceOfBytes(whole), {
+    metadata: { 'compression-algorithm': 'snappy', 'original-file-size': '50000', format: 'pghoard-delta-v2' },
+  });
+  await bench.restore();
+  for (const [index, content] of contents.entries()) {
+    assert.ok((await readFile(path(index))).equals(content), String(index));
+    const { mode, mtimeMs } = await stat(path(index));
+    assert.deepEqual([mode & 0o777, Math.round(mtimeMs)], [0o600, Math.round(mtime_ns / 1e6)]);
+  }
+  assert.equal(await readFile(join(bench.target, 'base/1/small'), 'utf8'), 'small');
+  assert.equal(existsSync(join(bench.target, 'base/1/extra')), false);
+  assert.ok(existsSync(join(bench.target, 'global/pg_control')));
 });

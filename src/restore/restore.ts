@@ -1,25 +1,27 @@
-import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
-import { explain } from '../lib/errors.ts';
+import { explain, isOperatorError } from '../lib/errors.ts';
 import { syncFileSystem } from '../lib/sync-file-system.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { adviceFor, sourceTimeZone } from './advice.ts';
 import { checkCluster } from './check-cluster.ts';
-import { checkDirectory, checkDisjoint, type TargetDirectory } from './check-directories.ts';
+import type { TargetDirectory } from './check-directories.ts';
+import { checkTargets } from './check-targets.ts';
 import { type Choice, chooseBasebackup } from './choose.ts';
 import { checkFreeSpace } from './free-space.ts';
+import { RestoreJournal } from './journal.ts';
 import { coveredWishes, type SiteBackup } from './kept-alone.ts';
 import type { Layout } from './layout.ts';
 import { placeLinks, placeTablespaceLinks } from './place-links.ts';
 import { planRestore, type RestorePlan, type RestoreSource } from './plan.ts';
-import { markerText, prepareDirectory, unmarkDirectory } from './prepare-directories.ts';
+import { markerIn, markerText, prepareDirectory, unmarkDirectory } from './prepare-directories.ts';
 import { type Preservation, preserve, RestorePin, unpreserve } from './preserve.ts';
-import { type RecoveryWishes, recoveryFiles } from './recovery-settings.ts';
+import { type ExistingSettings, type RecoveryWishes, recoveryFiles } from './recovery-settings.ts';
 import { restoreCommand, type WalSource } from './restore-command.ts';
 import { RestoredDirectory } from './restored-directory.ts';
+import { moveAside, removeSetAside } from './set-aside.ts';
 import { type SettleInput, settleTree } from './settle-tree.job.ts';
 import type { TablespaceWishes } from './tablespaces.ts';
 import { type Unpacked, unpack } from './unpack.ts';
@@ -33,8 +35,10 @@ export interface RestoreRequest {
   readonly basebackup: string;
   /** Absolute. */
   readonly dataDirectory: string;
-  /** Empty the data directory first. */
+  /** Empty the data directory first, unless it holds this very restore, unfinished. */
   readonly overwrite: boolean;
+  /** Keep what is in the directories already, as far as it is the same. */
+  readonly reuse: boolean;
   readonly tablespaces: TablespaceWishes;
   readonly recovery: RecoveryWishes;
   /** Keep daemons from deleting the backup, and the WAL it needs, until then. */
@@ -73,7 +77,7 @@ const passwordFile = 'pghoard_restore_password';
 
 /**
  * Restores a base backup so that PostgreSQL recovers to the wished target when it is started. Until the last step the directory cannot be
- * started on and says so in a marker file; what a failure leaves behind is emptied by the next restore with `overwrite`.
+ * started on and says so in a marker file. What has been done by then stands in a journal, and the same request goes on from there.
  */
 export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDeps, signal: AbortSignal): Promise<RestoreResult> {
   const all = await backupsOf(deps, signal);
@@ -85,18 +89,21 @@ export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDe
   await preserve(preservation, deps.warn, signal);
   await using pin = await RestorePin.set({ catalog: source.catalog, backupKey: entry.key }, deps, signal);
   const plan = await planRestore(source, entry, request, { pool: deps.pool, signal });
-  const directories = await checkDirectories(plan.layout, request);
+  const found = await checkTargets(plan.layout, request);
+  const settled = settledPlan(plan, found);
+  const { directories, ...unfinished } = await resumeIfUnfinished(found, settled, request);
+  await using resumed = unfinished.resumed;
   await checkFreeSpace(directories, plan);
-  const settled = settledPlan(plan, directories);
-  await prepare(directories, entry, deps, signal);
-  const unpacked = await fetchFiles(settled, deps, signal);
+  await using journal = await prepare({ directories, resumed }, settled, deps, signal);
+  const unpacked = await fetchFiles(settled, journal, { ...deps, isResumed: resumed !== undefined }, signal);
   const restored = RestoredDirectory.inspect(settled.layout.dataDirectory);
   await checkCluster(restored.cluster, { source, entry }, { warn: deps.warn, signal });
   const links = finishTree(restored, settled.layout, unpacked);
-  const existing = restored.settings();
-  await writeSettings(restored, source, recovery, deps);
+  await tidy(settled.layout, journal, deps);
+  const existing = await settingsOf(restored, journal);
+  await writeSettings(restored, source, { recovery, existing }, deps);
   await makeDurable(restored, settled.layout, deps, signal);
-  await commit(restored, directories);
+  await commit(restored, directories, journal);
   await pin.leaveForRecovery();
   if (request.cancelPreserveOnSuccess) await unpreserve(preservation, deps.warn);
   const { files, plainBytes } = unpacked;
@@ -134,21 +141,6 @@ export async function backupsOf({ sources, warn }: Pick<RestoreDeps, 'sources' |
   return all;
 }
 
-async function checkDirectories({ dataDirectory, tablespaces }: Layout, request: RestoreRequest): Promise<TargetDirectory[]> {
-  const uid = process.getuid?.();
-  const { overwrite } = request;
-  const directories = [await checkDirectory(dataDirectory, 'data directory', { overwrite, mayBeAbsent: true, uid })];
-  const { baseDirectory } = request.tablespaces;
-  // A base directory with a slip of the pen is not made.
-  const mayBeMade = baseDirectory !== undefined && (overwrite || existsSync(baseDirectory));
-  for (const { name, oid, directory } of tablespaces) {
-    const mayBeAbsent = mayBeMade && directory === join(baseDirectory, String(oid));
-    directories.push(await checkDirectory(directory, `tablespace '${name}'`, { overwrite, mayBeAbsent, uid }));
-  }
-  checkDisjoint(directories);
-  return directories;
-}
-
 /** The same plan with the directories as they really are, links resolved. */
 function settledPlan(plan: RestorePlan, [data, ...rest]: readonly TargetDirectory[]): RestorePlan {
   const dataDirectory = data?.path ?? plan.layout.dataDirectory;
@@ -159,25 +151,61 @@ function settledPlan(plan: RestorePlan, [data, ...rest]: readonly TargetDirector
   return { ...plan, layout: { ...plan.layout, dataDirectory, tablespaces } };
 }
 
-async function prepare(
-  directories: readonly TargetDirectory[],
-  { key }: BasebackupEntry,
-  deps: RestoreDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  signal.throwIfAborted();
-  const marker = markerText(key, deps.clock.now());
-  for (const directory of directories) {
-    if (directory.state === 'to-be-emptied') deps.say(`Emptying ${directory.path}`);
-    await prepareDirectory(directory, marker);
+interface Targets {
+  readonly directories: readonly TargetDirectory[];
+  /** That of a restore which was stopped there and is now gone on with. */
+  readonly resumed: RestoreJournal | undefined;
+}
+
+/** A restore that was stopped goes on, whatever the wishes. One that cannot is emptied, if that is wished for. */
+async function resumeIfUnfinished(directories: readonly TargetDirectory[], plan: RestorePlan, request: RestoreRequest): Promise<Targets> {
+  if (directories[0]?.state !== 'unfinished') return { directories, resumed: undefined };
+  const untouched = directories.find(({ state }) => state === 'to-be-reused')?.path;
+  try {
+    return { directories, resumed: await RestoreJournal.resume(plan, { reuse: request.reuse, untouched }) };
+  } catch (error) {
+    if (!request.overwrite || !isOperatorError(error, 'restore-journal-invalid', 'restore-journal-foreign')) throw error;
+    const emptied = directories.map((found) => (found.state === 'unfinished' ? { ...found, state: 'to-be-emptied' as const } : found));
+    return { directories: emptied, resumed: undefined };
   }
 }
 
-async function fetchFiles(plan: RestorePlan, deps: RestoreDeps, signal: AbortSignal): Promise<Unpacked> {
+async function prepare(
+  { directories, resumed }: Targets,
+  plan: RestorePlan,
+  { clock, say }: RestoreDeps,
+  signal: AbortSignal,
+): Promise<RestoreJournal> {
+  signal.throwIfAborted();
+  const { dataDirectory } = plan.layout;
+  if (resumed) say(`Going on with the restore that was stopped: ${resumed.finishedCount} of ${plan.parts.length} objects are in place`);
+  const marker = (resumed && (await markerIn(dataDirectory))) ?? markerText(plan.entry.key, clock.now());
+  for (const directory of directories) {
+    if (directory.state === 'to-be-emptied') say(`Emptying ${directory.path}`);
+    await prepareDirectory(directory, marker);
+  }
+  const reuse = directories.some(({ state }) => state === 'to-be-reused');
+  const journal = resumed ?? (await RestoreJournal.create(plan, reuse));
+  if (!journal.reuse || journal.isSetAside) return journal;
+  for (const { path } of directories) await moveAside(path);
+  await journal.noteSetAside();
+  return journal;
+}
+
+async function fetchFiles(
+  plan: RestorePlan,
+  journal: RestoreJournal,
+  deps: RestoreDeps & { readonly isResumed: boolean },
+  signal: AbortSignal,
+): Promise<Unpacked> {
   deps.progress.totalBytes = plan.storedBytes;
   return unpack(plan, {
     pool: deps.pool,
+    clock: deps.clock,
     signal,
+    journal,
+    isResumed: deps.isResumed,
+    sync: async () => (await syncFileSystems(rootsOf(plan.layout), signal)).length === 0,
     keepOwners: process.getuid?.() === 0,
     onStoredBytes: (bytes) => deps.progress.add(bytes),
     onRetry: (key, error) => deps.warn(`fetching ${key} again: ${explain(error)}`),
@@ -197,10 +225,24 @@ function outsideLinksOf(links: readonly PendingLink[]): { path: string; target: 
   return links.filter(({ target }) => isAbsolute(target)).map(({ root, relative, target }) => ({ path: join(root, relative), target }));
 }
 
+/** Removes what was there before and is not in the backup. */
+async function tidy(layout: Layout, { reuse }: RestoreJournal, { say }: RestoreDeps): Promise<void> {
+  if (!reuse) return;
+  say('Removing what is not in the base backup');
+  for (const root of rootsOf(layout)) await removeSetAside(root);
+}
+
+/** As the backup has them: a restore that was stopped may have written its own. */
+async function settingsOf(restored: RestoredDirectory, journal: RestoreJournal): Promise<ExistingSettings> {
+  const settings = restored.settings();
+  if (journal.autoConf === undefined) await journal.noteAutoConf(settings.autoConf);
+  return { ...settings, autoConf: journal.autoConf ?? settings.autoConf };
+}
+
 async function writeSettings(
   restored: RestoredDirectory,
   { site }: RestoreSource,
-  recovery: RecoveryWishes,
+  { recovery, existing }: { readonly recovery: RecoveryWishes; readonly existing: ExistingSettings },
   { wal }: RestoreDeps,
 ): Promise<void> {
   const { credentials, ...server } = wal;
@@ -210,17 +252,25 @@ async function writeSettings(
     site,
     ...(credentials && { credentials: { username: credentials.username, passwordFile } }),
   });
-  await restored.writeRecoveryFiles(recoveryFiles(restored.version, recovery, command, restored.settings()));
+  await restored.writeRecoveryFiles(recoveryFiles(restored.version, recovery, command, existing));
 }
 
 async function makeDurable(restored: RestoredDirectory, layout: Layout, { pool, say }: RestoreDeps, signal: AbortSignal): Promise<void> {
   say('Making everything durable');
   const owner = process.getuid?.() === 0 ? restored.owner() : undefined;
-  const roots = [layout.dataDirectory, ...layout.tablespaces.map(({ directory }) => directory)];
+  const roots = rootsOf(layout);
   if (owner) await settle(roots, { owner, sync: false }, pool, signal);
+  await settle(await syncFileSystems(roots, signal), { owner: undefined, sync: true }, pool, signal);
+}
+
+function rootsOf({ dataDirectory, tablespaces }: Layout): string[] {
+  return [dataDirectory, ...tablespaces.map(({ directory }) => directory)];
+}
+
+/** Returns the roots whose file systems could not be made durable as a whole. */
+async function syncFileSystems(roots: readonly string[], signal: AbortSignal): Promise<string[]> {
   const synced = await Promise.all(roots.map((root) => syncFileSystem(root, signal)));
-  const unsynced = roots.filter((_, index) => !synced[index]);
-  await settle(unsynced, { owner: undefined, sync: true }, pool, signal);
+  return roots.filter((_, index) => !synced[index]);
 }
 
 async function settle(
@@ -233,7 +283,8 @@ async function settle(
 }
 
 /** Cannot be interrupted: a signal that comes now comes too late. */
-async function commit(restored: RestoredDirectory, directories: readonly TargetDirectory[]): Promise<void> {
+async function commit(restored: RestoredDirectory, directories: readonly TargetDirectory[], journal: RestoreJournal): Promise<void> {
+  await journal.remove();
   await restored.putControlFileInPlace();
   for (const { path } of directories) await unmarkDirectory(path);
 }

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fsyncDirectory, writeFileAtomic } from '../lib/atomic-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
@@ -86,6 +86,8 @@ export class RestoredDirectory {
 
   async writeRecoveryFiles({ settingsFile, settingsText, signalFile }: RecoveryFiles): Promise<void> {
     await writingLater(this.path, async () => {
+      // Of a restore that was stopped.
+      for (const name of ['recovery.signal', 'standby.signal']) await rm(join(this.path, name), { force: true });
       await writeFileAtomic(join(this.path, settingsFile), settingsText, { mode: 0o600 });
       if (signalFile !== undefined) await writeFile(join(this.path, signalFile), '', { mode: 0o600, flag: 'wx' });
     });

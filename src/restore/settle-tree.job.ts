@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { defineJob, type JobContext } from '../codec/job.ts';
 import { fsyncDirectorySync } from '../lib/atomic-file.ts';
 import { lostAndFound } from './check-directories.ts';
+import { restoreJournal } from './layout.ts';
 import { writing } from './write-error.ts';
 
 export interface Owner {
@@ -19,21 +20,24 @@ export interface SettleInput {
   readonly sync: boolean;
 }
 
+/** The journal stays with who wrote it, and is gone in the end. */
+const leftOut = new Set([lostAndFound, restoreJournal]);
+
 /** Gives what has no owner of its own below `root` to `owner`, and makes everything durable. Follows no links. */
 export const settleTree = defineJob(import.meta.url, 'settleTree', async (input: SettleInput, context): Promise<void> => {
   const { root, owner } = input;
   if (owner) writing(root, () => lchownSync(root, owner.uid, owner.gid));
-  await settleDirectory(root, input, context, new Set([lostAndFound]));
+  await settleDirectory(root, input, context, leftOut);
 });
 
-async function settleDirectory(path: string, input: SettleInput, context: JobContext, leftOut: ReadonlySet<string>): Promise<void> {
+async function settleDirectory(path: string, input: SettleInput, context: JobContext, without: ReadonlySet<string>): Promise<void> {
   const { owner, sync } = input;
   await nextTurn();
   context.signal.throwIfAborted();
   const directory = writing(path, () => opendirSync(path));
   try {
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-      if (leftOut.has(entry.name)) continue;
+      if (without.has(entry.name)) continue;
       const inside = join(path, entry.name);
       if (owner) writing(inside, () => giveTo(owner, inside));
       if (entry.isDirectory()) await settleDirectory(inside, input, context, new Set());

@@ -2,13 +2,11 @@ import { readStoredObject, type StoredObject } from '../catalog/stored-object.ts
 import { defineJob } from '../codec/job.ts';
 import { TarReader } from '../tar/reader.ts';
 import type { Layout } from './layout.ts';
-import { type PendingLink, Unpacker } from './unpacker.ts';
+import { type PendingLink, Unpacker, type UnpackerOptions } from './unpacker.ts';
 
-export interface UnpackInput {
+export interface UnpackInput extends UnpackerOptions {
   readonly object: StoredObject;
   readonly layout: Layout;
-  /** See {@link Unpacker}. */
-  readonly keepOwners: boolean;
 }
 
 export interface UnpackOutput {
@@ -27,8 +25,8 @@ export interface UnpackReport {
 export const unpackObject = defineJob(
   import.meta.url,
   'unpackObject',
-  async ({ object, layout, keepOwners }: UnpackInput, context): Promise<UnpackOutput> => {
-    using unpacker = new Unpacker(layout, { keepOwners });
+  async ({ object, layout, ...options }: UnpackInput, context): Promise<UnpackOutput> => {
+    using unpacker = new Unpacker(layout, options);
     const reader = new TarReader(unpacker);
     const { plainBytes } = await readStoredObject(object, (bytes) => reader.update(bytes), {
       signal: context.signal,

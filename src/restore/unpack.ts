@@ -1,8 +1,10 @@
 import type { CodecPool, RunOptions } from '../codec/pool.ts';
+import type { Clock } from '../lib/clock.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
 import { batchesIn, listFiles } from './delta-files.ts';
+import type { RestoreJournal } from './journal.ts';
 import { placeDeltaFiles } from './place-delta-files.job.ts';
 import type { RestorePlan } from './plan.ts';
 import { type UnpackOutput, type UnpackReport, unpackObject } from './unpack-object.job.ts';
@@ -13,6 +15,12 @@ export interface UnpackDeps {
   readonly signal: AbortSignal;
   /** Members keep the owners they had at the source. Only root can do that. */
   readonly keepOwners: boolean;
+  readonly journal: RestoreJournal;
+  /** Part of it has been done before. */
+  readonly isResumed: boolean;
+  /** Makes what has been written so far durable; false: it cannot. */
+  readonly sync: () => Promise<boolean>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   /** Stored bytes done since the last call; negative where an object is begun again. */
   readonly onStoredBytes: (bytes: number) => void;
   readonly onRetry: (key: string, error: unknown) => void;
@@ -27,26 +35,47 @@ export interface Unpacked {
 /** An object is fetched again from its start where the store broke off or a worker died. */
 const retryPolicy: RetryPolicy = { attemptsMax: 6, delayMsFirst: 500, delayMsMax: 10_000 };
 
+/** So often what has been done is made durable, in order that a crash of the machine does not cost more. */
+const durableEveryMs = 60_000;
+
 /** Something to be fetched. */
 interface Task {
   /** Of the object that it comes from. */
   readonly key: string;
+  /** It is a part of the plan, and noted when it is done. */
+  readonly isPart: boolean;
   readonly run: (options: RunOptions) => Promise<UnpackOutput>;
 }
 
-/** Fetches and unpacks everything in the plan, as many objects at once as the pool has threads. The first failure stops the others. */
+/**
+ * Fetches and unpacks everything in the plan that the journal does not have as done, as many objects at once as the pool has threads.
+ * The first failure stops the others.
+ */
 export async function unpack(plan: RestorePlan, deps: UnpackDeps): Promise<Unpacked> {
   const failure = new AbortController();
   const signal = AbortSignal.any([deps.signal, failure.signal]);
   let files = 0;
   let plainBytes = 0;
   const links: PendingLink[] = [];
+  const count = (done: UnpackOutput) => {
+    files += done.files;
+    plainBytes += done.plainBytes;
+    links.push(...done.links);
+  };
+  for (const part of plan.parts) {
+    const done = deps.journal.finished(part.key);
+    if (done) count(done);
+    if (done) deps.onStoredBytes(part.storedBytes ?? 0);
+  }
+  let durableMs = deps.clock.monotonicMs();
   await forEachLimited(tasksOf(plan, deps), deps.pool.threads, async (task) => {
     try {
       const done = await repeated(task, { ...deps, signal });
-      files += done.files;
-      plainBytes += done.plainBytes;
-      links.push(...done.links);
+      count(done);
+      if (task.isPart) await deps.journal.finish(task.key, done);
+      if (deps.clock.monotonicMs() - durableMs < durableEveryMs) return;
+      durableMs = deps.clock.monotonicMs();
+      await deps.journal.makeDurable(deps.sync);
     } catch (error) {
       if (!signal.aborted) failure.abort(partFailed(task.key, error));
       throw signal.reason;
@@ -57,11 +86,13 @@ export async function unpack(plan: RestorePlan, deps: UnpackDeps): Promise<Unpac
 
 async function* tasksOf(plan: RestorePlan, deps: UnpackDeps): AsyncGenerator<Task> {
   const { layout, delta } = plan;
-  const { pool, keepOwners } = deps;
+  const { pool, keepOwners, journal, isResumed } = deps;
+  const { reuse } = journal;
   // Makes the directories, to which the archives then give modes of their own.
   const list = delta && (await listFiles(layout, delta, deps));
   for (const object of plan.parts) {
-    yield { key: object.key, run: (options) => pool.run(unpackObject, { object, layout, keepOwners }, options) };
+    if (journal.finished(object.key)) continue;
+    yield { key: object.key, isPart: true, run: (options) => pool.run(unpackObject, { object, layout, keepOwners, reuse }, options) };
   }
   if (!delta || list === undefined) return;
   const { deltaFilesPrefix } = plan.source.catalog.keys;
@@ -69,8 +100,8 @@ async function* tasksOf(plan: RestorePlan, deps: UnpackDeps): AsyncGenerator<Tas
     const [{ hexdigest } = {}] = files;
     const { storage, privateKeys } = delta.main;
     const object = hexdigest === undefined ? undefined : { storage, privateKeys, key: deltaFilesPrefix + hexdigest };
-    const input = { files, object, layout, keepOwners, attributes: delta.attributes?.file };
-    yield { key: object?.key ?? delta.main.key, run: (options) => pool.run(placeDeltaFiles, input, options) };
+    const input = { files, object, layout, keepOwners, reuse, mayBeThere: reuse || isResumed, attributes: delta.attributes?.file };
+    yield { key: object?.key ?? delta.main.key, isPart: false, run: (options) => pool.run(placeDeltaFiles, input, options) };
   }
 }
 

@@ -1,10 +1,11 @@
-import { chmodSync, chownSync, constants, copyFileSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, constants, copyFileSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isOperatorError, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import type { TarMember } from '../tar/header.ts';
 import type { TarHandler } from '../tar/reader.ts';
-import { FileWriter } from './file-writer.ts';
+import { type FileAttributes, FileWriter } from './file-writer.ts';
 import { controlFile, heldControlFile, type Layout, type Place, placeOf, tablespaceMap, tarUnsafe } from './layout.ts';
+import { SetAside } from './set-aside.ts';
 import { parseTablespaceMap } from './tablespace-map.ts';
 import { writing } from './write-error.ts';
 
@@ -20,6 +21,13 @@ const linksMax = 10_000;
 const tablespaceMapBytesMax = 1024 * 1024;
 const tablespaceLink = /^pg_tblspc\/(\d+)$/;
 
+export interface UnpackerOptions {
+  /** Files get the owner that the archive names, which only root can do. */
+  readonly keepOwners: boolean;
+  /** What was there before was set aside: files are taken back from there, and only what differs in them is written. */
+  readonly reuse: boolean;
+}
+
 interface OpenMember {
   readonly member: TarMember;
   readonly write: (bytes: Uint8Array) => void;
@@ -28,22 +36,23 @@ interface OpenMember {
 
 /**
  * Writes the members of an archive to the places that a {@link Layout} gives them, synchronously, and never anywhere else:
- * names are judged by {@link placeOf}, files are created anew, and no symlink is made before everything is written, by this archive or by
+ * names are judged by {@link placeOf}, files are created anew or are ours alone, and no symlink is made before everything is written, by this archive or by
  * any other of the backup, so that none can lead a write astray.
  */
 export class Unpacker implements TarHandler, Disposable {
   readonly #layout: Layout;
   readonly #keepOwners: boolean;
   readonly #writer = new FileWriter();
+  readonly #setAside: SetAside | undefined;
   readonly #directories: Set<string>;
   readonly #links: PendingLink[] = [];
   #open: OpenMember | undefined;
   #files = 0;
 
-  /** `keepOwners`: give files the owner that the archive names, which only root can. */
-  constructor(layout: Layout, options: { keepOwners: boolean }) {
+  constructor(layout: Layout, options: UnpackerOptions) {
     this.#layout = layout;
     this.#keepOwners = options.keepOwners;
+    this.#setAside = options.reuse ? new SetAside() : undefined;
     this.#directories = new Set([layout.dataDirectory, ...layout.tablespaces.map(({ directory }) => directory)]);
   }
 
@@ -66,6 +75,20 @@ export class Unpacker implements TarHandler, Disposable {
     this.#open = this.#isTablespaceMap(member, place) ? this.#collectTablespaceMap(member) : this.#file(member, place);
   }
 
+  /** Keeps the file of this member where it is there already, and `isSame` says so of its content; only files of its size are asked for. False: nothing was done. */
+  keep(member: TarMember, isSame: (path: string) => boolean): boolean {
+    const place = placeOf(member.path, this.#layout);
+    if (place === undefined || place.relative === '') return false;
+    const path = this.#pathFor(member, place);
+    return writing(path, () => {
+      const there = lstatSync(path, { throwIfNoEntry: false });
+      if (!there?.isFile() || there.size !== member.size || !isSame(path)) return false;
+      if (!this.#writer.keep(path, this.#attributesOf(member, place))) return false;
+      this.#files++;
+      return true;
+    });
+  }
+
   data(bytes: Uint8Array): void {
     this.#open?.write(bytes);
   }
@@ -81,17 +104,21 @@ export class Unpacker implements TarHandler, Disposable {
 
   #file(member: TarMember, place: Place): OpenMember {
     const path = this.#pathFor(member, place);
-    this.#creating(member, path, () => this.#writer.open(path));
-    const mode = isPlainCopy(place) ? member.mode & 0o640 : member.mode & 0o777;
-    const owner = this.#ownerOf(member);
+    this.#creating(member, path, () => (this.#setAside ? this.#writer.openKept(path) : this.#writer.open(path)));
+    const attributes = this.#attributesOf(member, place);
     return {
       member,
       write: (bytes) => writing(path, () => this.#writer.write(bytes)),
       close: () => {
-        writing(path, () => this.#writer.close({ mode, mtime: member.mtime, owner }));
+        writing(path, () => this.#writer.close(attributes));
         this.#files++;
       },
     };
+  }
+
+  #attributesOf(member: TarMember, place: Place): FileAttributes {
+    const mode = isPlainCopy(place) ? member.mode & 0o640 : member.mode & 0o777;
+    return { mode, mtime: member.mtime, owner: this.#ownerOf(member) };
   }
 
   #directory(member: TarMember, place: Place): void {
@@ -122,7 +149,11 @@ export class Unpacker implements TarHandler, Disposable {
     const from = join(original.root, original.relative);
     const path = this.#pathFor(member, place);
     if (!isRegularFile(from)) throw tarUnsafe(member.path, `it is a hard link to '${member.linkTarget}', which is no file of this archive`);
-    this.#creating(member, path, () => copyFileSync(from, path, constants.COPYFILE_EXCL));
+    if (path === from) throw tarUnsafe(member.path, 'it is a hard link to itself');
+    this.#creating(member, path, () => {
+      if (isRegularFile(path)) unlinkSync(path);
+      copyFileSync(from, path, constants.COPYFILE_EXCL);
+    });
     this.#files++;
   }
 
@@ -141,6 +172,7 @@ export class Unpacker implements TarHandler, Disposable {
     const held = place.root === this.#layout.dataDirectory && place.relative === controlFile;
     const path = join(place.root, held ? heldControlFile : place.relative);
     this.#ensureDirectory(member, dirname(path));
+    if (!held && member.type === 'file') writing(path, () => this.#setAside?.takeBack(place, path));
     return path;
   }
 

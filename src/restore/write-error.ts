@@ -7,12 +7,12 @@ export function writeError(error: unknown, path: string): unknown {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new OperatorError('disk-full', `there is no room left to write ${path}`, {
       cause: error,
-      hint: 'Make room and restore again with --overwrite. Nothing of this restore can be started.',
+      hint: 'Make room and run the same command again: it goes on where it stopped. Until then nothing there can be started.',
     });
   }
   return new OperatorError('restore-write-failed', `cannot write ${path}: ${messageOf(error)}`, {
     cause: error,
-    hint: 'Check the owner, the permissions and the disk, then restore again with --overwrite.',
+    hint: 'Check the owner, the permissions and the disk, then run the same command again: it goes on where it stopped.',
   });
 }
 

@@ -29,6 +29,7 @@ export async function makeRestoreBench(pool: CodecPool, privateKeys: Record<stri
     basebackup: 'latest',
     dataDirectory: target,
     overwrite: false,
+    reuse: false,
     tablespaces: { directories: new Map() },
     recovery: { target: { kind: 'latest' }, targetAction: 'promote', timeline: 'latest', toPrimary: true },
     cancelPreserveOnSuccess: true,
