@@ -243,6 +243,27 @@ test('what a channel had not delivered that is taken out goes to who hears of th
   );
 });
 
+test('what several of them had not delivered goes there once, in the order in which it happened, and what comes meanwhile after it', async (t) => {
+  const heard: string[] = [];
+  await using dead = await HttpStub.start(({ body }) => {
+    heard.push((JSON.parse(body.toString()) as AlertEvent).id);
+    return { status: heard.length === 1 ? 200 : 503 };
+  });
+  await using all = await HttpStub.start(() => ({}));
+  const { channels, follow, delivered } = await bench(t);
+  await follow({ webhook: { url: all.url } }, { other: { webhook: { url: dead.url }, command: ['sh', '-c', 'cat > /dev/null; exit 1'] } });
+  for (const id of ['raised', 'cleared']) channels.add(alert(id, 'other'));
+  await waitFor(() => heard.includes('cleared'), { ...soon, what: 'one of them has told the first' });
+  const followed = follow({ webhook: { url: all.url } });
+  channels.add(alert('again', 'other'));
+  await followed;
+  await delivered();
+  assert.deepEqual(
+    bodies(all).map(({ id }) => id),
+    ['raised', 'cleared', 'again'],
+  );
+});
+
 function listening<T extends Server>(server: T): Promise<T> {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }

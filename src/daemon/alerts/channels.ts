@@ -46,20 +46,19 @@ export class Channels {
    * those that are altogether new.
    */
   async follow(settings: ChannelSettings, earlier: Readonly<Record<string, Outbox>> = {}): Promise<ReadonlySet<string>> {
-    this.#settings = settings;
     const ways = this.#waysOf(settings);
     const gone = [...this.#channels.values()].filter(({ id }) => !ways.has(id));
+    // Until then they take what comes, so that it stays behind what was there before.
+    await Promise.all(gone.map((channel) => channel.close()));
     for (const { id } of gone) this.#channels.delete(id);
+    this.#settings = settings;
     const fresh = new Set([...ways.keys()].filter((id) => !this.#channels.has(id) && earlier[id] === undefined));
     for (const [id, way] of ways) {
       const channel = this.#channels.get(id);
       if (channel) channel.use(way);
       else this.#channels.set(id, new Channel({ ...this.#deps, id, way, ...(earlier[id] && { outbox: earlier[id] }) }));
     }
-    for (const channel of gone) {
-      await channel.close();
-      this.#inherit(channel);
-    }
+    this.#inherit(gone);
     return fresh;
   }
 
@@ -72,14 +71,14 @@ export class Channels {
     await Promise.all([...this.#channels.values()].map((channel) => channel.close()));
   }
 
-  /** What a channel had not delivered that is no more goes to those who hear of the site now. */
-  #inherit({ id, outbox: { waiting } }: Channel): void {
-    if (waiting.length === 0) return;
-    this.#deps.log.info(
-      { channel: id, waiting: waiting.length },
-      'a channel is gone; what it had not delivered goes to the others, if there are any',
-    );
-    for (const event of waiting) this.add(event);
+  /** What channels had not delivered that are no more goes to those who hear of the site now. */
+  #inherit(gone: readonly Channel[]): void {
+    for (const { id, outbox } of gone) {
+      const { length: waiting } = outbox.waiting;
+      if (waiting > 0)
+        this.#deps.log.info({ channel: id, waiting }, 'a channel is gone; what it had not delivered goes to the others, if there are any');
+    }
+    for (const event of merged(gone.map(({ outbox }) => outbox.waiting))) this.add(event);
   }
 
   /** A site with settings of its own is told of there. Of the daemon as a whole hear, where nobody hears of all sites, those who hear of any. */
@@ -111,6 +110,13 @@ export class Channels {
     }
     return ways;
   }
+}
+
+/** Each event once, in the order in which they happened. What one channel has delivered is where another's begins: the longest has the order of what came at once. */
+function merged(queues: readonly (readonly AlertEvent[])[]): readonly AlertEvent[] {
+  const events = queues.toSorted((a, b) => b.length - a.length).flat();
+  const byId = new Map(events.map((event) => [event.id, event]));
+  return [...byId.values()].toSorted((a, b) => a.at.localeCompare(b.at));
 }
 
 const kinds = ['webhook', 'command'] as const;
