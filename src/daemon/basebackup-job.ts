@@ -3,11 +3,7 @@ import type { SiteConfig } from '../config/load.ts';
 import { resolveConninfo } from '../postgres/conninfo.ts';
 import type { SettingsForSites } from './daemon-parts.ts';
 import { sealingKey } from './site-keys.ts';
-
-/** Whether the mode reads the data directory itself. */
-export function readsDataDirectory(mode: BasebackupMode): boolean {
-  return mode !== 'basic' && mode !== 'pipe' && mode !== 'stream';
-}
+import { placeOf } from './site-programs.ts';
 
 /** Turns the configuration of a site into what the next base backup is to do. */
 export async function basebackupJob(
@@ -35,11 +31,7 @@ export async function basebackupJob(
     threads: site.basebackup_threads ?? undefined,
     bytesPerSecondMax: site.basebackup_bytes_per_second_max ?? undefined,
     withWal: site.active_backup_mode === 'standalone_hot_backup',
-    programs: {
-      sitePath: site.pg_basebackup_path ?? undefined,
-      globalPath: config.pg_basebackup_path ?? undefined,
-      binDirectory: site.pg_bin_directory ?? undefined,
-    },
+    programs: placeOf('pg_basebackup', site, config),
     origin,
   };
 }

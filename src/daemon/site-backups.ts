@@ -3,17 +3,19 @@ import type { BasebackupDeps, BasebackupProgress } from '../basebackup/job.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Applicant } from '../catalog/identity-keeper.ts';
 import type { SiteConfig } from '../config/load.ts';
-import { explain, isOperatorError, messageOf } from '../lib/errors.ts';
+import { explain, isOperatorError } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
-import { basebackupJob, readsDataDirectory } from './basebackup-job.ts';
+import { basebackupJob } from './basebackup-job.ts';
+import { readsDataDirectory } from './basebackup-mode.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { RunningBackupView } from './health/health-view.ts';
 import { SpoolRoom } from './lifecycle/spool-room.ts';
 import { BasebackupMetrics } from './metrics/basebackup-metrics.ts';
 import type { Step } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
+import type { ProgramWatch } from './program-watch.ts';
 import type { RequestedBasebackup } from './requested-basebackup.ts';
 import type { BasebackupSource } from './servers/choose-for-basebackup.ts';
 
@@ -30,6 +32,8 @@ export interface SiteBackupsDeps {
   readonly admission: Admission;
   readonly ownership: Ownership;
   readonly requested: RequestedBasebackup;
+  /** Tells of a program that is too old. */
+  readonly programs: Pick<ProgramWatch, 'lookAgain'>;
   /** A base backup is complete. */
   readonly onTaken: () => void;
   /** None is being taken any more, whatever became of it. */
@@ -195,15 +199,13 @@ export class SiteBackups {
     this.#failedBecause = explain(error);
     parts.log.error({ site: site.name, failures: this.#failures }, `base backup failed: ${this.#failedBecause}`);
     this.#tell(step, decisionTime, null);
-    if (isOperatorError(error, 'program-too-old'))
-      void this.#alerts.raise('version_mismatch_error', site.name, `no base backup can be taken: ${messageOf(error)}`);
+    if (isOperatorError(error, 'program-too-old')) this.#deps.programs.lookAgain();
   }
 
   /** Of those that fail in a row the first is told; more are an alert. */
   #tell({ reason }: TakeBasebackup, decisionTime: Date, name: string | null): void {
     const { parts, site } = this.#deps;
     const about = { name, reason, started: decisionTime.toISOString(), failures: this.#failures, because: this.#failedBecause ?? null };
-    if (name !== null) void this.#alerts.clear('version_mismatch_error', site.name);
     if (this.#failures <= 1) parts.alerts.basebackupEnded(site.name, about);
   }
 

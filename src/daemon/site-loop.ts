@@ -8,7 +8,7 @@ import type { PendingConfirmation } from '../retention/confirmation.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
 import { backupViews } from './backup-views.ts';
-import { readsDataDirectory } from './basebackup-job.ts';
+import { readsDataDirectory } from './basebackup-mode.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { nextStep } from './next-step.ts';
@@ -18,7 +18,7 @@ import { type Schedule, scheduleOf } from './schedule.ts';
 import { serversForBasebackup } from './servers/basebackup-servers.ts';
 import type { BasebackupChoice } from './servers/choose-for-basebackup.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
-import { SiteBackups } from './site-backups.ts';
+import { SiteBackups, type SiteBackupsDeps } from './site-backups.ts';
 import { type FreshListing, SiteListing } from './site-listing.ts';
 import { SiteRetention } from './site-retention.ts';
 
@@ -38,6 +38,7 @@ export interface SiteLoopDeps {
   readonly ownership: Ownership;
   readonly servers: ServerWatch;
   readonly requested: RequestedBasebackup;
+  readonly programs: SiteBackupsDeps['programs'];
   /** Why the WAL of a base backup would not arrive. */
   readonly walObstacle: () => string | undefined;
 }

@@ -14,6 +14,7 @@ import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { LeasedReceiver } from './leased-receiver.ts';
 import type { Ownership } from './ownership.ts';
+import type { ProgramWatch } from './program-watch.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
 import type { SiteDiary } from './site-diary.ts';
 import { sealingKey } from './site-keys.ts';
@@ -35,6 +36,7 @@ export interface SiteWalDeps {
   readonly cluster: ClusterWatch;
   readonly admission: Admission;
   readonly servers: ServerWatch;
+  readonly programs: Pick<ProgramWatch, 'lookAgain'>;
   readonly ownership: Ownership;
   readonly loop: SiteLoop;
   readonly diary: SiteDiary;

@@ -13,6 +13,8 @@ import type { SiteServices } from './http/site-services.ts';
 import type { LeasedReceiver } from './leased-receiver.ts';
 import type { Ownership } from './ownership.ts';
 import { ownershipOf } from './ownership-of-site.ts';
+import type { ProgramWatch } from './program-watch.ts';
+import { programWatchOf } from './program-watch-of-site.ts';
 import { openServerWatch } from './servers/open-server-watch.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
 import { openBelongings, type SiteBelongings } from './site-belongings.ts';
@@ -39,6 +41,7 @@ export class Site implements SiteServices {
   readonly #sources: SiteSources;
   readonly #wal: SiteWal;
   readonly #diary: SiteDiary;
+  readonly #programs: ProgramWatch;
   /** Ends uploads; the loop has its own end. */
   readonly #stop: AbortController;
 
@@ -66,10 +69,14 @@ export class Site implements SiteServices {
     this.servers = openServerWatch(parts, site, {
       expected: () => keeper.identity ?? cluster.identity,
       alerts: alerts.from('servers'),
-      onChange: () => this.loop.lookAgain(),
+      onChange: () => {
+        this.loop.lookAgain();
+        this.#programs.lookAgain();
+      },
     });
     const { servers } = this;
     const cluster = new ClusterWatch({ directory: site.pg_data_directory, serverVersion: () => servers.pgVersion });
+    this.#programs = programWatchOf(parts, site, cluster);
     this.admission = new Admission({ site: site.name, keeper, cluster, alerts, clock, log });
     const { admission } = this;
     const onChange = () => {
@@ -79,7 +86,7 @@ export class Site implements SiteServices {
     const ownership = ownershipOf({ parts, site, catalog, admission, cluster, onChange });
     this.ownership = site.active ? ownership : undefined;
     const relatives = this.relatives.bind(this);
-    const common = { parts, site, catalog, relatives, spool, cluster, admission, ownership, servers };
+    const common = { parts, site, catalog, relatives, spool, cluster, admission, ownership, servers, programs: this.#programs };
     this.loop = new SiteLoop({ ...common, requested, walObstacle: () => this.#wal.obstacle });
     const { loop } = this;
     this.#wal = new SiteWal({ ...common, sources, loop, diary: this.#diary, closing: stop.signal });
@@ -133,6 +140,7 @@ export class Site implements SiteServices {
   start(): void {
     this.servers.start();
     this.ownership?.start();
+    if (this.config.active) this.#programs.start();
     this.loop.start();
     this.healthWatch.start();
     this.#diary.start();
@@ -159,7 +167,7 @@ export class Site implements SiteServices {
   /** Ends a running base backup, and waits until the WAL that is on its way has arrived. */
   async drain(): Promise<void> {
     await Promise.all([this.loop.stop(), this.#wal.stop()]);
-    await Promise.all([this.ownership?.stop(), this.#wal.settled(), this.servers.stop()]);
+    await Promise.all([this.ownership?.stop(), this.#wal.settled(), this.#programs.stop(), this.servers.stop()]);
   }
 
   /** Lets go of everything. What had not been stored waits in the spool. */

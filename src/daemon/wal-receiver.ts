@@ -20,9 +20,11 @@ import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { LeasedReceiver } from './leased-receiver.ts';
 import type { Ownership } from './ownership.ts';
+import type { ProgramWatch } from './program-watch.ts';
 import { receivingOrder } from './servers/receiving-order.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
 import type { SiteLoop } from './site-loop.ts';
+import { placeOf } from './site-programs.ts';
 
 export interface ReceiverParts {
   readonly parts: DaemonParts;
@@ -38,13 +40,15 @@ export interface ReceiverParts {
   readonly admission: Pick<Admission, 'confirmStore' | 'facts' | 'receive'>;
   readonly loop: SiteLoop;
   readonly servers: ServerWatch;
+  /** Tells of a program that is too old. */
+  readonly programs: Pick<ProgramWatch, 'lookAgain'>;
   /** WAL had to be left out. */
   readonly onHole: (hole: WalHole) => void;
   /** Ends uploads. */
   readonly signal: AbortSignal;
 }
 
-const connectionAlerts = ['authentication_error', 'configuration_error', 'version_mismatch_error'] as const satisfies AlertName[];
+const connectionAlerts = ['authentication_error', 'configuration_error'] as const satisfies AlertName[];
 
 /** What brings the WAL of a site here while it is for this daemon to do that; undefined where the server sends it, or nobody. */
 export function leasedReceiverOf(own: ReceiverParts, ownership: Ownership): LeasedReceiver | undefined {
@@ -86,11 +90,7 @@ function wayOfReceiving(own: ReceiverParts, mode: ReceiverStatus['mode'], durabi
     case 'pg_receivexlog':
       return new PgReceivewal({
         ...common,
-        programs: {
-          sitePath: site.pg_receivexlog_path ?? undefined,
-          globalPath: parts.config.pg_receivexlog_path ?? undefined,
-          binDirectory: site.pg_bin_directory ?? undefined,
-        },
+        programs: placeOf('pg_receivewal', site, parts.config),
       });
     case 'walreceiver':
       return new Walreceiver({
@@ -108,14 +108,17 @@ function wayOfReceiving(own: ReceiverParts, mode: ReceiverStatus['mode'], durabi
 }
 
 function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
-  const { site, loop, alerts } = own;
+  const { site, loop, alerts, programs } = own;
   const tell = tellOf(own);
   return {
     ...incomingDeps(own),
     order: () => receivingOrder(site.nodes, own.servers),
     orderKnown: (signal) => own.servers.asked(signal),
     guard: site.pg_receivexlog,
-    onTrouble: (error) => tell(alerts.raise(alertOf(error), site.name, `WAL is not being received: ${messageOf(error)}`)),
+    onTrouble: (error) => {
+      if (isOperatorError(error, 'program-too-old')) programs.lookAgain();
+      else tell(alerts.raise(alertOf(error), site.name, `WAL is not being received: ${messageOf(error)}`));
+    },
     onRunning: () => {
       loop.lookAgain();
       tell(clearAll(own));
@@ -143,8 +146,7 @@ function incomingDeps({ parts, site, spool, archiver, signal }: ReceiverParts): 
 }
 
 function alertOf(error: OperatorError): AlertName {
-  if (isOperatorError(error, 'postgres-authentication')) return 'authentication_error';
-  return isOperatorError(error, 'program-too-old') ? 'version_mismatch_error' : 'configuration_error';
+  return isOperatorError(error, 'postgres-authentication') ? 'authentication_error' : 'configuration_error';
 }
 
 async function clearAll({ alerts, site }: ReceiverParts): Promise<void> {

@@ -137,7 +137,9 @@ describe('alerts, raised and cleared by their causes, for a webhook, a command a
     await alerted('version_mismatch_error');
     await site.daemon.reconfigure({ others: { other: await otherSite('embedded') } });
     await gone('version_mismatch_error');
-    await site.daemon.reconfigure({ others: { other: await otherSite('15') } });
+    // None is ever taken of it: nothing has to fail first.
+    const outgrown = await otherSite('embedded', '15');
+    await site.daemon.reconfigure({ others: { other: { ...outgrown, basebackup_mode: 'pipe' } } });
     await alerted('version_mismatch_error');
     await site.daemon.reconfigure({ others: { other: undefined } });
     await gone('version_mismatch_error');
@@ -163,6 +165,8 @@ describe('alerts, raised and cleared by their causes, for a webhook, a command a
     mend();
     await writeFile(fileOf('two_primaries'), 'alert');
     await site.daemon.launch();
+    // The archiver of PostgreSQL sleeps for a minute after refusals; new WAL wakes it.
+    await site.archiveAll();
     await gone('store_denied', 'two_primaries');
   });
 
@@ -221,13 +225,14 @@ describe('alerts, raised and cleared by their causes, for a webhook, a command a
     };
   }
 
-  async function otherSite(programs: '15' | 'embedded') {
+  async function otherSite(receiving: '15' | 'embedded', basebackup: '15' | 'embedded' = 'embedded') {
     return {
       nodes: [other.dsn],
       pg_data_directory: other.dataDirectory,
       active_backup_mode: 'pg_receivexlog',
       basebackup_interval_hours: null,
-      pg_receivexlog_path: await clientProgram('pg_receivewal', programs),
+      pg_receivexlog_path: await clientProgram('pg_receivewal', receiving),
+      pg_basebackup_path: await clientProgram('pg_basebackup', basebackup),
       object_storage: { storage_type: 'local', directory: site.place('other-store') },
       // Of a site that takes no base backups nobody needs to hear that it cannot be restored.
       alerts: { ...alertsIn(site.place('told')), window_age_seconds: 3600 },

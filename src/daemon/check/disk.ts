@@ -5,7 +5,7 @@ import { ago } from '../../lib/time-in-words.ts';
 import { defaultSegmentBytes } from '../../postgres/wal-name.ts';
 import { Spool } from '../../transfer/spool.ts';
 import { findWalDirectory } from '../../wal/wal-directory.ts';
-import { readsDataDirectory } from '../basebackup-job.ts';
+import { readsDataDirectory } from '../basebackup-mode.ts';
 import { type Backlog, type DiskFacts, lookAtBacklog, lookAtDisk } from './disk-facts.ts';
 import { about, type Finding, failure, note, ok, warning } from './finding.ts';
 

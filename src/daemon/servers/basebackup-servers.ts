@@ -1,5 +1,5 @@
 import type { SiteConfig } from '../../config/load.ts';
-import { readsDataDirectory } from '../basebackup-job.ts';
+import { readsDataDirectory } from '../basebackup-mode.ts';
 import { type BasebackupChoice, chooseForBasebackup } from './choose-for-basebackup.ts';
 import { isTorn } from './leader.ts';
 import { findLocalServer } from './local-server.ts';

@@ -62,7 +62,7 @@ export async function checkNode(
     ...(await checkReceiving(site, node, facts, login, deps)),
     ...judgeDataDirectory(local, clusterOf(facts), facts.settings.get('data_directory'), needs),
     ...(await checkTablespaces(facts.tablespaces, needs)),
-    ...(await checkPrograms(site, needs, facts.version, deps)),
+    ...(await checkPrograms(site, facts.version, deps)),
   ];
   return { target, findings, facts };
 }

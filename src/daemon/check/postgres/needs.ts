@@ -1,5 +1,5 @@
 import type { SiteConfig } from '../../../config/load.ts';
-import { readsDataDirectory } from '../../basebackup-job.ts';
+import { readsDataDirectory, runsPgBasebackup } from '../../basebackup-mode.ts';
 
 /** What the modes of a site ask of its servers. */
 export interface Needs {
@@ -26,7 +26,7 @@ export function needsOf(site: SiteConfig): Needs {
     archiveCommand: mode === 'archive_command',
     receiving: mode === 'pg_receivexlog' || mode === 'walreceiver' ? mode : undefined,
     backupBySql: readsDataDirectory(site.basebackup_mode),
-    pgBasebackup: site.basebackup_mode === 'basic' || site.basebackup_mode === 'pipe',
+    pgBasebackup: runsPgBasebackup(site.basebackup_mode),
     backupByReplication: !readsDataDirectory(site.basebackup_mode),
     dataDirectory: site.basebackup_mode !== 'stream' || mode === 'archive_command',
     walDurability: site.wal_durability,
