@@ -5,7 +5,7 @@ import type { TestPostgres } from './postgres.ts';
 import { type PostgresVersion, postgresBin } from './postgres-binaries.ts';
 
 /** Programs beside the server itself. */
-export type ClientProgram = 'pg_amcheck' | 'pg_basebackup' | 'pg_receivewal' | 'pg_resetwal' | 'pg_verifybackup' | 'pgbench';
+export type ClientProgram = 'pg_amcheck' | 'pg_basebackup' | 'pg_receivewal' | 'pg_resetwal' | 'pg_verifybackup' | 'pg_waldump' | 'pgbench';
 
 /** Where the program of that PostgreSQL is. The embedded server brings none: scripts/install-debian-side.sh unpacks those that match. */
 export async function clientProgram(name: ClientProgram, version: PostgresVersion): Promise<string> {
