@@ -13,6 +13,8 @@ export interface RetentionView {
   readonly rules: RetentionRules;
   readonly now: Date;
   readonly plan: RetentionPlan;
+  /** When base backups begin from now on. */
+  readonly starts: Iterable<Date>;
 }
 
 /** Something that is stored, in the shape of `--json`. */
@@ -70,6 +72,8 @@ export interface DescribedSimulation {
   /** The moment of the last pass that was looked at. */
   readonly until: Date;
   readonly intervalHours: number;
+  /** `03:30 Europe/Helsinki`; null where only the interval counts. */
+  readonly timeOfDay: string | null;
   readonly passes: readonly DescribedPass[];
 }
 
@@ -110,7 +114,12 @@ export function describePasses({ site, now, rules }: RetentionView, passes: Iter
     const deletes = decision.doomed.map(({ name, because }) => ({ name, because }));
     if (deletes.length > 0) described.push({ at, deletes, kept: decision.backups.length - deletes.length });
   }
-  return { site: site.name, now, until, intervalHours: rules.intervalHours, passes: described };
+  return { site: site.name, now, until, intervalHours: rules.intervalHours, timeOfDay: timeOfDayOf(site), passes: described };
+}
+
+function timeOfDayOf({ basebackup_hour: hour, basebackup_minute: minute, basebackup_time_zone: zone }: SiteConfig): string | null {
+  const digits = (number: number) => String(number).padStart(2, '0');
+  return hour === null ? null : `${digits(hour)}:${digits(minute ?? 0)} ${zone}`;
 }
 
 function backupsOf({ plan, listing, now }: RetentionView, ahead: Forecast): DescribedBackup[] {

@@ -27,10 +27,10 @@ export function forecastText(view: DescribedForecast): string {
   ].join('\n');
 }
 
-export function passesText({ site, until, intervalHours, passes }: DescribedSimulation): string {
+export function passesText({ site, until, intervalHours, timeOfDay, passes }: DescribedSimulation): string {
   const heading =
     intervalHours > 0
-      ? `Site ${site}, if a base backup is taken every ${intervalHours} hours until ${minute(until)} UTC:`
+      ? `Site ${site}, if a base backup is taken every ${intervalHours} hours${timeOfDay === null ? '' : ` from ${timeOfDay} on`} until ${minute(until)} UTC:`
       : `Site ${site}, if no base backup is taken (basebackup_interval_hours is null):`;
   const rows = passes.flatMap(({ at, deletes, kept }) => deletes.map(({ name, because }) => [minute(at), name, String(kept), because]));
   return [heading, ...(rows.length === 0 ? ['Nothing is deleted.'] : table(['WHEN', 'DELETED', 'LEFT', 'WHY'], rows))].join('\n');

@@ -71,6 +71,18 @@ test('tells what the coming days delete', async () => {
   for (const days of ['0', 'NaN']) assert.equal((await run('--simulate', days)).code, 2, days);
 });
 
+test('the coming days are those of the schedule, by its hour and time zone', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  const schedule = { basebackup_interval_hours: 24, basebackup_hour: 3, basebackup_minute: 30, basebackup_time_zone: 'Asia/Kolkata' };
+  const { run } = await storedSite(scratch.path, { basebackup_count: 10, ...schedule });
+  const { passes, timeOfDay } = JSON.parse((await run('--simulate', '4', '--json')).stdout) as DescribedSimulation;
+  assert.ok(passes.length >= 3);
+  // The first one may be due by now.
+  assert.deepEqual([...new Set(passes.slice(1).map(({ at }) => String(at).slice(11, 16)))], ['22:00']);
+  assert.equal(timeOfDay, '03:30 Asia/Kolkata');
+  assert.match((await run('--simulate', '4')).stdout, /every 24 hours from 03:30 Asia\/Kolkata on until/);
+});
+
 test('tells what would have to be confirmed; where no daemon runs nothing can be', async () => {
   await using scratch = await makeTemporaryDirectory();
   const { run } = await storedSite(scratch.path, { basebackup_count: 2 });

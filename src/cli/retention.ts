@@ -3,7 +3,10 @@ import { Catalog } from '../catalog/catalog.ts';
 import { SiteKeys } from '../catalog/keys.ts';
 import type { Config, SiteConfig } from '../config/config.ts';
 import { loadConfig, selectSite } from '../config/load.ts';
+import { backupViews } from '../daemon/backup-views.ts';
+import { comingBasebackups } from '../daemon/coming-basebackups.ts';
 import { retentionRulesOf } from '../daemon/retention-rules.ts';
+import { scheduleOf } from '../daemon/schedule.ts';
 import { relatedSites } from '../daemon/site-keys.ts';
 import { systemClock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/errors.ts';
@@ -81,19 +84,22 @@ async function look(config: Config, site: SiteConfig, signal: AbortSignal): Prom
   const rules = retentionRulesOf(site);
   const now = systemClock.now();
   const plan = await planRetention({ listing, elsewhere, rules, now }, { catalog, signal });
-  return { site, store: catalog.store.name, listing, rules, now, plan };
+  const schedule = scheduleOf(site);
+  const taken = [...elsewhere, ...listing.entries].toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
+  const starts = comingBasebackups(backupViews(taken, schedule), schedule, now);
+  return { site, store: catalog.store.name, listing, rules, now, plan, starts };
 }
 
 function showForecast(view: RetentionView, { dryRun = false, json }: Flags): void {
-  const { plan, rules, now } = view;
-  const ahead = forecast(plan, rules, now, new Date(now.getTime() + horizonDays * dayMs));
+  const { plan, rules, now, starts } = view;
+  const ahead = forecast(plan, { rules, now, until: new Date(now.getTime() + horizonDays * dayMs), starts });
   const described = describeForecast(view, ahead, { onlyGoing: dryRun });
   console.log(json ? formatJson(described).trimEnd() : forecastText(described));
 }
 
 function showSimulation(view: RetentionView, days: number, json: boolean | undefined): void {
-  const { plan, rules, now } = view;
-  const passes = simulate({ backups: plan.backups, rules, now, until: new Date(now.getTime() + days * dayMs) });
+  const { plan, rules, now, starts } = view;
+  const passes = simulate({ backups: plan.backups, rules, now, until: new Date(now.getTime() + days * dayMs), starts });
   const described = describePasses(view, passes);
   console.log(json ? formatJson(described).trimEnd() : passesText(described));
 }

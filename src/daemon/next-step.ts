@@ -34,7 +34,7 @@ export type Step =
   | {
       readonly do: 'idle';
       readonly because: string;
-      /** When the next scheduled one is due, where nothing keeps from it. */
+      /** When the next scheduled one is due, where nothing keeps from it; in the past where one is and something does. */
       readonly dueAt: Date | undefined;
     }
   | {
@@ -132,14 +132,26 @@ function dueByInterval(last: BackupView, intervalMs: number, now: Date): Due {
 function dueByHour(backups: readonly BackupView[], last: BackupView, schedule: Schedule, intervalMs: number, now: Date): Due {
   const normalizedTime = normalizedBackupTime(schedule, now);
   const scheduled = backups.findLast((backup) => backup.reason === 'scheduled');
-  const earliest = scheduled === undefined ? now : earliestAfter(scheduled, schedule, intervalMs);
+  const earliest = scheduled && earliestAfter(scheduled, schedule, intervalMs);
   if (last.normalizedTime === normalizedTime) {
-    const next = nextScheduledTime(schedule, now) ?? now;
-    return { is: false, because: `the base backup of ${normalizedTime} has been taken`, at: next > earliest ? next : earliest };
+    const at = laterOf(nextScheduledTime(schedule, now) ?? now, earliest);
+    return { is: false, because: `the base backup of ${normalizedTime} has been taken`, at };
   }
-  if (earliest <= now) return { is: true, because: `the base backup of ${normalizedTime} is due`, at: now };
+  if (earliest === undefined || earliest <= now) {
+    return { is: true, because: `the base backup of ${normalizedTime} is due`, at: laterOf(firstMissed(last, schedule, now), earliest) };
+  }
   const because = intervalMs > dayMs ? 'the interval' : 'half the interval';
   return { is: false, because: `${because} since the last scheduled base backup ends at ${earliest.toISOString()}`, at: earliest };
+}
+
+/** The first scheduled moment that the last one does not serve; under a schedule that has changed since, the last moment that it has. */
+function firstMissed(last: BackupView, schedule: Schedule, now: Date): Date {
+  const missed = nextScheduledTime(schedule, last.startTime);
+  return missed !== undefined && missed <= now ? missed : (scheduledTime(schedule, now) ?? now);
+}
+
+function laterOf(one: Date, other: Date | undefined): Date {
+  return other !== undefined && other > one ? other : one;
 }
 
 /** An hour that was moved must not lead to two backups one after the other. With more than a day between them it is the hour that counts days. */

@@ -1,6 +1,5 @@
-import type { RetentionRules } from './decide.ts';
 import type { RetentionPlan } from './plan.ts';
-import { simulate } from './simulate.ts';
+import { type Simulation, simulate } from './simulate.ts';
 import type { WalStretch } from './survey-wal.ts';
 import { judgeWal } from './wal-need.ts';
 
@@ -13,12 +12,12 @@ export interface Forecast {
 }
 
 /** Tells when base backups and WAL that stay now will go, if the schedule goes on. */
-export function forecast(plan: RetentionPlan, rules: RetentionRules, now: Date, until: Date): Forecast {
+export function forecast(plan: RetentionPlan, { rules, now, until, starts }: Omit<Simulation, 'backups'>): Forecast {
   const goes = new Map<string, Date>();
   const waiting = new Set<string>(plan.backups.map(({ name }) => name));
   let stretches = plan.survey.filter(({ stays }) => stays);
   let last = now;
-  for (const { at, decision } of simulate({ backups: plan.backups, rules, now, until })) {
+  for (const { at, decision } of simulate({ backups: plan.backups, rules, now, until, starts })) {
     last = at;
     for (const { name } of decision.doomed) if (waiting.delete(name)) goes.set(name, at);
     if (at > now) stretches = stretches.filter((stretch) => isNeededBy(decision.wal, stretch) || !goes.set(stretch.from, at));

@@ -11,9 +11,10 @@ export interface Simulation {
   readonly rules: RetentionRules;
   readonly now: Date;
   readonly until: Date;
+  /** When base backups begin from now on, in ascending order. */
+  readonly starts: Iterable<Date>;
 }
 
-const hourMs = 3_600_000;
 /** Enough for a year of one a day, or a month of one an hour. */
 const passesMax = 1000;
 
@@ -21,7 +22,7 @@ const passesMax = 1000;
  * The coming passes, if the schedule goes on and every base backup succeeds, takes as long as the last one and can be restored. The first one
  * is now. WAL that is still to be written lies behind all that there is.
  */
-export function* simulate({ backups, rules, now, until }: Simulation): Generator<SimulatedPass> {
+export function* simulate({ backups, rules, now, until, starts }: Simulation): Generator<SimulatedPass> {
   let kept = backups;
   const pass = (at: Date): SimulatedPass => {
     const decision = decideRetention(kept, rules, at);
@@ -30,21 +31,20 @@ export function* simulate({ backups, rules, now, until }: Simulation): Generator
     return { at, decision };
   };
   yield pass(now);
-  if (rules.intervalHours <= 0) return;
   const last = backups.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime()).at(-1);
-  const intervalMs = rules.intervalHours * hourMs;
   const takesMs = last?.endTime === undefined ? 0 : Math.max(0, last.endTime.getTime() - last.startTime.getTime());
-  let startMs = Math.max(now.getTime(), (last?.startTime.getTime() ?? 0) + intervalMs);
-  for (let number = 1; number < passesMax && startMs + takesMs <= until.getTime(); number++, startMs += intervalMs) {
-    kept = [...kept, backupToCome(number, startMs, startMs + takesMs, last)];
-    yield pass(new Date(startMs + takesMs));
+  let number = 0;
+  for (const start of starts) {
+    const end = new Date(start.getTime() + takesMs);
+    if (++number >= passesMax || end > until) return;
+    kept = [...kept, backupToCome(number, start, end, last)];
+    yield pass(end);
   }
 }
 
-function backupToCome(number: number, startMs: number, endMs: number, last: RetainableBackup | undefined): RetainableBackup {
+function backupToCome(number: number, startTime: Date, endTime: Date, last: RetainableBackup | undefined): RetainableBackup {
   const timeline = last?.startWalSegment.slice(0, 8) ?? '00000001';
   const segment = `${timeline}${'F'.repeat(8)}${number.toString(16).toUpperCase().padStart(8, '0')}`;
-  const [startTime, endTime] = [new Date(startMs), new Date(endMs)];
   return {
     name: `the one of ${startTime.toISOString().slice(0, 16).replace('T', ' ')}`,
     startTime,

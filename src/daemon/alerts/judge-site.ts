@@ -7,6 +7,8 @@ export interface JudgedSite {
   readonly health: Pick<SiteHealth, 'at' | 'backups' | 'jobs' | 'restorable' | 'walLag'>;
   /** How often base backups are to be taken; null: only when somebody asks. */
   readonly intervalHours: number | null;
+  /** Since when one is due by the schedule, or when the next one will be; undefined where none is, or one is being begun. */
+  readonly dueAt: Date | undefined;
   /** Why none is taken though one may be due, on purpose: maintenance mode, another daemon. */
   readonly leftAlone: string | undefined;
   /** Why the last base backup failed. */
@@ -56,18 +58,18 @@ function whyFailing({ health, lastFailure }: JudgedSite, { basebackup_failures: 
 
 /** One that is running is watched by others. */
 function judgeDue(site: JudgedSite, { basebackup_overdue_seconds: overdue, basebackup_failures: most }: Limits): Verdicts {
-  const { health, intervalHours, leftAlone, watchedMs } = site;
+  const { health, intervalHours, dueAt = health.at, leftAlone, watchedMs } = site;
   const { count, newest, failures } = health.backups;
   if (intervalHours === null || health.jobs.some(({ kind }) => kind === 'basebackup') || failures >= most)
     return { basebackup_overdue: null };
   if (count === undefined) return {};
   const grantedMs = overdue * 1000 + (leftAlone === undefined ? 0 : intervalHours * hourMs);
-  const lateMs = newest === undefined ? watchedMs : health.at.getTime() - newest.from.getTime() - intervalHours * hourMs;
+  const lateMs = newest === undefined ? watchedMs : health.at.getTime() - dueAt.getTime();
   if (lateMs < grantedMs) return { basebackup_overdue: null };
   const what =
     newest === undefined
       ? 'there is no base backup, and none is being taken'
-      : `the last base backup began at ${newest.from.toISOString()}, and none is being taken`;
+      : `a base backup is due since ${dueAt.toISOString()} (the last one began at ${newest.from.toISOString()}), and none is being taken`;
   return { basebackup_overdue: leftAlone === undefined ? what : `${what}: ${leftAlone}` };
 }
 

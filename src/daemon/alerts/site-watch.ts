@@ -103,6 +103,7 @@ export class SiteWatch {
     return {
       health,
       intervalHours: config.basebackup_interval_hours,
+      dueAt: loop.dueAt,
       leftAlone: await this.#leftAlone(site),
       lastFailure: loop.backupFailureBecause,
       segmentBytes,

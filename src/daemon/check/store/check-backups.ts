@@ -6,7 +6,10 @@ import { ago } from '../../../lib/time-in-words.ts';
 import { classifyWalFile } from '../../../postgres/wal-name.ts';
 import { type WalDoubt, walDoubtOf } from '../../../retention/missing-wal.ts';
 import { retainable } from '../../../retention/retainable.ts';
+import { backupViews } from '../../backup-views.ts';
+import { comingBasebackups } from '../../coming-basebackups.ts';
 import { retentionRulesOf } from '../../retention-rules.ts';
+import { scheduleOf } from '../../schedule.ts';
 import { type CheckDeps, checkMsMax } from '../deps.ts';
 import { about, type Finding, failed, failure, note, ok, warning } from '../finding.ts';
 import { within } from '../within.ts';
@@ -68,7 +71,10 @@ export async function checkBackups(
       const preserved = await preservedUntil(catalog, limited);
       const backups = entries.map((entry) => retainable(entry, { preserved }));
       const explain = `pghoard retention --config ${config.file} --site ${site.name} --explain`;
-      return [judgeRetention(backups, retentionRulesOf(site), clock.now(), explain)];
+      const now = clock.now();
+      const schedule = scheduleOf(site);
+      const starts = comingBasebackups(backupViews(entries, schedule), schedule, now);
+      return [judgeRetention({ backups, rules: retentionRulesOf(site), now, starts }, explain)];
     });
   }
   for (const name of new Set(lastArchived.filter(isStored))) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RetainableBackup, RetentionRules } from '../../../retention/decide.ts';
+import { comingBasebackups } from '../../coming-basebackups.ts';
 import { judgeRetention } from './judge-retention.ts';
 
 const dayMs = 86_400_000;
@@ -22,7 +23,11 @@ const cases: readonly [rules: Partial<RetentionRules>, result: string, because: 
 test('what the policy deletes next is told', () => {
   for (const [more, result, because] of cases) {
     const rules = { countMax: undefined, ageDaysMax: undefined, countMin: 1, intervalHours: 24, ...more };
-    const finding = judgeRetention(backups, rules, now, 'pghoard retention');
+    const schedule = { intervalHours: rules.intervalHours, hour: undefined, minute: undefined, timeZone: 'UTC' };
+    const taken = backups.map(
+      ({ startTime }) => ({ startTime, decisionTime: startTime, reason: 'scheduled', normalizedTime: undefined }) as const,
+    );
+    const finding = judgeRetention({ backups, rules, now, starts: comingBasebackups(taken, schedule, now) }, 'pghoard retention');
     assert.equal(finding.result, result, JSON.stringify(more));
     assert.match(finding.because, because);
     assert.equal(finding.remedy.includes('pghoard retention'), result === 'warning');
