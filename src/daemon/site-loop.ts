@@ -11,6 +11,7 @@ import { backupViews } from './backup-views.ts';
 import { readsDataDirectory } from './basebackup-mode.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import { LastWal } from './last-wal.ts';
 import { nextStep } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
 import type { RequestedBasebackup } from './requested-basebackup.ts';
@@ -49,6 +50,7 @@ export class SiteLoop {
   readonly #listing: SiteListing;
   readonly #backups: SiteBackups;
   readonly #retention: SiteRetention;
+  readonly #lastWal: LastWal;
   readonly #end = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #wake = new AbortController();
@@ -59,6 +61,7 @@ export class SiteLoop {
     this.#deps = deps;
     this.#listing = new SiteListing({ ...deps, clock: deps.parts.clock });
     this.#retention = new SiteRetention(deps);
+    this.#lastWal = new LastWal({ ...deps, ...deps.parts });
     const onTaken = () => {
       this.#listing.outdate();
       this.#retention.basebackupTaken();
@@ -171,7 +174,7 @@ export class SiteLoop {
   async stop(): Promise<void> {
     this.#end.abort(shuttingDown(`site ${this.#deps.site.name}`));
     await this.#running;
-    await this.#backups.stop();
+    await Promise.all([this.#backups.stop(), this.#lastWal.stop()]);
   }
 
   async #run(): Promise<void> {
@@ -219,6 +222,7 @@ export class SiteLoop {
     });
     progress();
     if (fresh) await this.#deps.requested.lookFor(this.#listing.current?.entries ?? []);
+    if (this.#mayPrune()) this.#lastWal.look(this.#listing.current?.entries ?? []);
     const pruning = fresh && this.#mayPrune() ? await this.#prune(fresh).catch((error: unknown) => ({ error })) : undefined;
     progress();
     if (!site.active || this.#deps.ownership.standing === 'elsewhere') await this.#retention.standDown();

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { startBackupSql, stopBackupSql } from './backup-statements.ts';
 import type { PgConnection } from './client.ts';
+import { parseLsn } from './lsn.ts';
+import { parseWalName, walNameOf } from './wal-name.ts';
 
 const markerLabel = 'pghoard_end_of_backup';
 
@@ -19,4 +21,20 @@ export async function endSegment(connection: PgConnection): Promise<void> {
   }
   await connection.query(startBackupSql(connection.serverVersion), [markerLabel]);
   await connection.query(stopBackupSql(connection.serverVersion, '1'));
+}
+
+/**
+ * The same where the primary is still writing the segment of this name, on whatever timeline; resolves to whether it was. A commit goes ahead, so that recovery to any moment
+ * before it finds something to stop at.
+ */
+export async function endSegmentIfCurrent(connection: PgConnection, name: string, segmentBytes: number): Promise<boolean> {
+  const [row] = await connection.query<{ lsn: string }>('SELECT pg_catalog.pg_current_wal_insert_lsn()::text AS lsn');
+  assert(row, 'SELECT without FROM returns a row');
+  const { timeline } = parseWalName(name, segmentBytes);
+  if (walNameOf(parseLsn(row.lsn), timeline, segmentBytes) !== name) return false;
+  // It must not wait for standbys that are down.
+  await connection.query('SET synchronous_commit = local');
+  await connection.query('SELECT pg_catalog.txid_current()');
+  await endSegment(connection);
+  return true;
 }

@@ -32,7 +32,7 @@ export function holdsItsWal({ metadata }: Pick<BasebackupEntry, 'metadata'>): bo
 }
 
 /** Where pghoard archives no WAL (`basic`), it is kept elsewhere. */
-function needsStoredWal(entry: BasebackupEntry): boolean {
+export function needsStoredWal(entry: Pick<BasebackupEntry, 'metadata'>): boolean {
   return !holdsItsWal(entry) && entry.metadata['active-backup-mode'] !== 'basic';
 }
 

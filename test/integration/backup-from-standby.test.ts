@@ -47,6 +47,34 @@ describe('pghoard on the host of a standby, which it reads the files of', () => 
     await comesBack('from the standby', site.postgres);
   });
 
+  test('on an idle cluster the primary ends the WAL that the new base backup needs; until that is stored none goes', async () => {
+    await site.caughtUp(standby);
+    await site.postgres.stop();
+    const earlier = await site.daemon.basebackups(2);
+    await site.daemon.reconfigure({ site: { basebackup_count: 2 } });
+    const catalog = await site.daemon.catalog();
+    // Of the restores before.
+    for await (const { key } of catalog.store.list(catalog.keys.preservationPrefix)) await catalog.store.delete(key);
+    const logged = site.daemon.log.length;
+    const name = await site.daemon.basebackup();
+    const { endWalSegment = '', backupFrom } = await catalog.basebackup(name);
+    assert.equal(backupFrom, 'standby');
+    const words = `base backup ${name} can be restored once WAL segment ${endWalSegment} is stored, .*no primary answers`;
+    await site.logged(new RegExp(words), logged);
+    await site.logged(new RegExp(`stays until the newest one, ${name}, can be restored: it needs WAL ${endWalSegment}`), logged);
+    assert.deepEqual(await site.daemon.basebackups(0), [...earlier, name], 'as long as its WAL is not stored');
+    await site.postgres.launch();
+    const gone = async () => !(await site.daemon.basebackups(0)).includes(earlier[0] ?? '');
+    await waitFor(gone, { withinMs: 30_000, what: () => `the oldest one goes:\n${site.daemon.log}` });
+    const told = site.daemon.log.slice(logged);
+    assert.ok(told.indexOf(`has finished ${endWalSegment}`) < told.indexOf('deleted the base backup'), told);
+    assert.ok(told.includes(`has finished ${endWalSegment}`), told);
+    assert.ok(await catalog.findWal(endWalSegment));
+    assert.equal(told.split('no primary answers').length, 2, 'it is told once');
+    await comesBack('on an idle cluster', site.postgres);
+    await site.daemon.reconfigure({ site: { basebackup_count: null } });
+  });
+
   test('a standby that is promoted in the middle: that backup fails, and is taken again of the new primary', async () => {
     await site.caughtUp(standby);
     const logged = site.daemon.log.length;

@@ -5,7 +5,14 @@ import { after, before, describe, test } from 'node:test';
 import { takeBasebackup } from '../../src/basebackup/basebackup.ts';
 import type { BasebackupJob } from '../../src/basebackup/job.ts';
 import type { BasebackupEntry } from '../../src/catalog/basebackup-entry.ts';
+import { LastWal } from '../../src/daemon/last-wal.ts';
+import { PostgresProbe } from '../../src/daemon/servers/postgres-probe.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { runProgram } from '../../src/lib/subprocess.ts';
+import { connect } from '../../src/postgres/client.ts';
+import { parseConninfo } from '../../src/postgres/conninfo.ts';
+import { endSegmentIfCurrent } from '../../src/postgres/end-segment.ts';
 import { formatWalName, nextWalName, parseWalName } from '../../src/postgres/wal-name.ts';
 import { BackupBench, unpackMembers } from '../support/backup-bench.ts';
 import { systemUser, TestPostgres } from '../support/postgres.ts';
@@ -112,5 +119,57 @@ describe('the end segment of a base backup', () => {
     );
     assert.match(log, /FATAL: {2}recovery ended before configured recovery target was reached/);
     assert.doesNotMatch(log, /consistent recovery state reached/);
+  });
+
+  describe('what makes the primary end the segment that a base backup needs', () => {
+    const current = async () => String((await primary.query('SELECT pg_walfile_name(pg_current_wal_insert_lsn()) AS name'))[0]?.['name']);
+    const nodeOf = (user: string) => ({ conninfo: { ...parseConninfo(primary.dsn), user }, slot: null });
+    const sample = async () => {
+      const probe = new PostgresProbe();
+      const answer = await probe.ask(nodeOf('postgres'), never);
+      await probe.close();
+      return { index: 0, label: 'db', obstacle: undefined, sample: { ...answer, sampledAt: new Date() } };
+    };
+    before(async () => {
+      await primary.query('CREATE ROLE backs_up LOGIN; CREATE ROLE may_nothing LOGIN');
+      await primary.query('GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) TO backs_up');
+    });
+
+    for (const user of ['postgres', 'backs_up'])
+      test(`it is done once, as ${user}, with a commit ahead`, async () => {
+        await using connection = await connect(nodeOf(user).conninfo);
+        const name = await current();
+        const [earlier] = await primary.query('SELECT txid_current()::int AS xid');
+        assert.equal(await endSegmentIfCurrent(connection, name, segmentBytes), true);
+        assert.ok((await current()) > name);
+        const [later] = await primary.query('SELECT txid_current()::int AS xid');
+        assert.ok(Number(later?.['xid']) > Number(earlier?.['xid']) + 1);
+        const next = await current();
+        assert.equal(await endSegmentIfCurrent(connection, name, segmentBytes), false);
+        assert.equal(await current(), next);
+      });
+
+    test('where the role may not, that is told once, and the segment goes on', async () => {
+      const entry = { name: 'b', endWalSegment: await current(), metadata: {} } as BasebackupEntry;
+      const said: string[] = [];
+      const primaryNode = await sample();
+      const lastWal = new LastWal({
+        site: { name: 'site', nodes: [nodeOf('may_nothing')] },
+        catalog: bench.deps.catalog,
+        servers: { leader: primaryNode, usable: [primaryNode], asked: async () => {} },
+        clock: { ...systemClock, monotonicMs: () => said.length * 3_600_000 },
+        log: { ...silentLog, info: (_, message) => void said.push(message) },
+      });
+      for (let pass = 0; pass < 3; pass++) {
+        lastWal.look([entry]);
+        await lastWal.settled();
+      }
+      assert.match(
+        said.join('; '),
+        /^base backup b can be restored once .* is stored, which is waited for: .*permission denied for function pg_backup_start [^;]*$/,
+      );
+      assert.equal(await current(), entry.endWalSegment);
+      await lastWal.stop();
+    });
   });
 });
