@@ -115,15 +115,17 @@ function untilOf(stretch: Stretch, whole: readonly NeedyBackup[], from: Date, ev
 function isTimely({ name, end }: NeedyBackup, { servers: { clockSetBack }, byName, segmentBytes }: Evidence): boolean {
   const entry = byName.get(name);
   const endTime = entry?.endTime;
-  if (end === undefined || endTime === undefined || !endsWithCommit(entry)) return false;
+  if (end === undefined || entry === undefined || endTime === undefined || !endsWithCommit(entry)) return false;
   if (clockSetBack === undefined || endTime < clockSetBack.to) return true;
   return end.number * BigInt(segmentBytes) > clockSetBack.lsn;
 }
 
-/** Its own session then committed last, on the primary. A standby may have been behind, and pg_basebackup leaves it to us to look at a clock afterwards. */
-function endsWithCommit(entry: BasebackupEntry | undefined): boolean {
-  const mode = entry?.metadata['basebackup-mode'];
-  return entry?.backupFrom !== 'standby' && mode !== 'basic' && mode !== 'pipe';
+/** In these modes it is over the replication protocol that a base backup ends, and a clock of ours tells when, a little later. */
+const modesByOurClock: readonly string[] = ['basic', 'pipe', 'stream'];
+
+/** In the others its own session committed last, on the primary; a standby may have been behind. */
+function endsWithCommit({ backupFrom, metadata }: BasebackupEntry): boolean {
+  return backupFrom !== 'standby' && !modesByOurClock.includes(metadata['basebackup-mode'] ?? '');
 }
 
 type Fate = 'whole' | 'unproven' | 'lacking';

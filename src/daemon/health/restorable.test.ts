@@ -64,7 +64,7 @@ const cases: readonly Case[] = [
     lag: [undefined, undefined],
     verdict: 'attention',
   },
-  ...[{ 'backup-from': 'standby' }, { 'basebackup-mode': 'pipe' }].map(
+  ...[{ 'backup-from': 'standby' }, { 'basebackup-mode': 'pipe' }, { 'basebackup-mode': 'stream' }].map(
     (more): Case => ({
       what: `the end of a base backup proves no second where more may have been committed by then (${Object.values(more).join()})`,
       site: { backups: [{ ...morning, more }], stored: ['1:2-3'], samples: ['12:00:09 1@4.1'] },
