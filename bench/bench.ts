@@ -1,68 +1,76 @@
-import { mkdir } from 'node:fs/promises';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { runCommand } from '../src/cli/main.ts';
-import { systemUser } from '../test/support/system-user.ts';
 import { makeTemporaryDirectory } from '../test/support/temporary-directory.ts';
 import { databaseBytes, startCluster } from './cluster.ts';
-import { measureCommands, renderCommands } from './commands.ts';
-import type { Arena, Contestant } from './contestant.ts';
-import { openPgBasebackup } from './contestants/pg-basebackup.ts';
-import { openPgbackrest } from './contestants/pgbackrest.ts';
-import { openPghoard } from './contestants/pghoard.ts';
-import { parseOptions } from './options.ts';
-import { renderTable, summarize } from './report.ts';
-import { type Result, runRounds } from './rounds.ts';
-import { run } from './run.ts';
-import { type Figure, measureWal, renderWal } from './wal/figures.ts';
-import { pghoardReceiver, pgReceivewal } from './wal/receivers.ts';
+import { canEmptyPageCache } from './cold-cache.ts';
+import { openAsyncArchiver, openBackupTools, openMeasured, openReceivers } from './contestants/open-all.ts';
+import { pgbackrestVersion } from './contestants/pgbackrest.ts';
+import { countFilesBelow } from './files.ts';
+import { flavours } from './flavour.ts';
+import { describeMachine } from './machine.ts';
+import { type BenchOptions, parseOptions } from './options.ts';
+import { measureProfiles } from './profile/profile.ts';
+import { type Results, render } from './results/results.ts';
+import type { Sample } from './results/sample.ts';
+import { summarize } from './results/summary.ts';
+import { duration, mebibytes } from './results/tables.ts';
+import { measureBaseBackups } from './works/base-backups.ts';
+import { measureCommands } from './works/commands.ts';
+import { measureWal } from './works/wal.ts';
 
 const threads = 2;
 
 /** `npm run bench`: the same work by each tool, in the same run, on the same data, in turns. */
 async function main(argv: string[]): Promise<number> {
   const options = parseOptions(argv);
-  await using cleanup = new AsyncDisposableStack();
-  const scratch = cleanup.use(await makeTemporaryDirectory());
-  const postgres = cleanup.use(await startCluster(options.scale));
-  const bytes = await databaseBytes(postgres);
-  const contestants: Contestant[] = [];
-  const arenaOf = async (name: string): Promise<Arena> => ({ postgres, directory: await makeOwn(join(scratch.path, name)), threads });
-  for (const [name, open] of Object.entries({ pghoard: openPghoard, pg_basebackup: openPgBasebackup, pgbackrest: openPgbackrest }))
-    contestants.push(cleanup.use(await open(await arenaOf(name))));
-  console.error(`${(bytes / 2 ** 20).toFixed(0)} MiB of data, ${cpus().length} processors, ${threads} threads, ${options.rounds} rounds`);
-  const rows = options.wal ? [] : summarize(await runRounds(options, postgres, contestants, scratch.path, tell));
-  const commands = options.wal ? [] : await measureCommands(contestants, postgres, options.calls);
-  const archivers = contestants.filter((contestant) => contestant.commands !== undefined);
-  archivers.push(cleanup.use(await openPgbackrest(await arenaOf('pgbackrest-async'), true)));
-  const receivers = [
-    pghoardReceiver('walreceiver', await arenaOf('walreceiver')),
-    pghoardReceiver('pg_receivexlog', await arenaOf('pg_receivexlog')),
-    pgReceivewal(await arenaOf('pg_receivewal')),
-  ];
-  const wal = await measureWal({ ...options, postgres, archivers, receivers }, tellWal);
-  console.log(
-    options.json
-      ? JSON.stringify({ bytes, processors: cpus().length, threads, ...options, rows, commands, wal }, undefined, 2)
-      : [...(options.wal ? [] : [renderTable(rows), renderCommands(commands)]), renderWal(wal)].join('\n\n'),
-  );
+  const results = await measureAll(options);
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  console.log(render(results));
   return 0;
 }
 
-function tellWal({ what, tool, segments, seconds, cpuSeconds }: Figure): void {
-  const figures = `${seconds.toFixed(2)} s, ${cpuSeconds.toFixed(2)} s of CPU for ${segments} segments`;
-  console.error(`  ${what.padEnd(18)} ${tool.padEnd(22)} ${figures}`);
+async function measureAll(options: BenchOptions): Promise<Results> {
+  const { only, rounds, coldRounds, segments, calls, scale, tables } = options;
+  await using owner = new AsyncDisposableStack();
+  const scratch = owner.use(await makeTemporaryDirectory()).path;
+  const machine = await describeMachine(scratch);
+  const postgres = owner.use(await startCluster({ scale, tables }));
+  const data = { scale, tables, bytes: await databaseBytes(postgres), files: await countFilesBelow(postgres.dataDirectory) };
+  const ground = { postgres, scratch, threads, packed: options.packed };
+  const contestants = await openBackupTools(ground, owner);
+  console.error(`${mebibytes(data.bytes)} in ${data.files} files, ${machine.processors} processors, ${threads} threads, ${rounds} rounds`);
+
+  const samples: Sample[] = [];
+  const record = (sample: Sample) => {
+    samples.push(sample);
+    tell(sample);
+  };
+  if (only.has('backup')) {
+    const arena = { postgres, contestants, scratch, withRestore: only.has('restore') };
+    for (let round = 0; round < rounds; round++) await measureBaseBackups(arena, round, 'warm', record);
+    const coldOnes = coldRounds > 0 && (await canEmptyPageCache()) ? coldRounds : 0;
+    for (let round = 0; round < coldOnes; round++) await measureBaseBackups(arena, round, 'cold', record);
+  }
+  const archivers = contestants.filter(({ commands, flavour }) => commands !== undefined && flavour === flavours.encrypted);
+  const commands = only.has('commands') ? await measureCommands(archivers, postgres, calls) : [];
+  if (only.has('wal')) archivers.push(...(await openAsyncArchiver(ground, owner)));
+  const arena = {
+    postgres,
+    segments,
+    archivers: only.has('wal') ? archivers : [],
+    receivers: only.has('receive') ? await openReceivers(ground) : [],
+  };
+  for (let round = 0; round < rounds; round++) await measureWal(arena, round, record);
+  const profiles = only.has('profile')
+    ? await measureProfiles({ postgres, contestants: await openMeasured(ground, owner), scratch, segments })
+    : [];
+  const version = await pgbackrestVersion();
+  return { machine, data, threads, ...(version && { pgbackrest: version }), rows: summarize(samples), commands, profiles, samples };
 }
 
-function tell({ round, discipline, contestant, seconds }: Result): void {
-  console.error(`  round ${round + 1}  ${discipline.padEnd(12)} ${contestant.padEnd(14)} ${seconds.toFixed(2)} s`);
-}
-
-async function makeOwn(directory: string): Promise<string> {
-  const { uid, gid } = systemUser();
-  await mkdir(directory);
-  await run('chown', [`${uid}:${gid}`, directory]);
-  return directory;
+function tell({ what, flavour, cache, tool, round, units, seconds, cpuSeconds }: Sample): void {
+  const work = `round ${round + 1}  ${what}, ${flavour}, ${cache}`;
+  console.error(`  ${work.padEnd(48)} ${tool.padEnd(24)} ${duration(seconds / units)}, ${duration(cpuSeconds / units)} of CPU`);
 }
 
 runCommand('bench', main);

@@ -1,37 +1,65 @@
 import { parseArgs } from 'node:util';
 import { OperatorError } from '../src/lib/errors.ts';
+import type { DataSize } from './cluster.ts';
+import { type FlavourName, flavours } from './flavour.ts';
 
-export interface BenchOptions {
-  /** As pgbench: about 15 MB each. */
-  readonly scale: number;
+export const works = ['backup', 'restore', 'wal', 'receive', 'commands', 'profile'] as const;
+export type Work = (typeof works)[number];
+
+export interface BenchOptions extends DataSize {
   readonly rounds: number;
-  /** WAL segments archived in each round. */
+  /** Rounds of base backups and restores with an empty page cache. */
+  readonly coldRounds: number;
+  /** WAL segments in each round. */
   readonly segments: number;
   /** Calls of each archive_command and restore_command. */
   readonly calls: number;
-  /** Only what becomes of WAL. */
-  readonly wal: boolean;
-  readonly json: boolean;
+  readonly only: ReadonlySet<Work>;
+  readonly packed: readonly FlavourName[];
+  /** Where the results go as JSON. */
+  readonly json: string | undefined;
 }
+
+const defaults = {
+  scale: '20',
+  tables: '3000',
+  rounds: '5',
+  'cold-rounds': '2',
+  segments: '32',
+  calls: '40',
+  only: works.join(','),
+  packed: Object.keys(flavours).join(','),
+};
+const usage = `Usage: npm run bench -- ${Object.entries(defaults)
+  .map(([name, value]) => `[--${name} ${value}]`)
+  .join(' ')} [--json FILE]`;
 
 export function parseOptions(argv: readonly string[]): BenchOptions {
-  const options = {
-    scale: { type: 'string', default: '20' },
-    rounds: { type: 'string', default: '3' },
-    segments: { type: 'string', default: '16' },
-    calls: { type: 'string', default: '40' },
-    wal: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  } as const;
-  const { values } = parseArgs({ args: [...argv], options });
-  const { scale, rounds, segments, calls, wal, json } = values;
-  return { scale: count(scale), rounds: count(rounds), segments: count(segments), calls: count(calls), wal, json };
+  const names = [...Object.keys(defaults), 'json'];
+  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+  const values: Readonly<Record<string, string | undefined>> = { ...defaults, ...parseArgs({ args: [...argv], options }).values };
+  const count = (name: keyof typeof defaults, min = 1) => countOf(values[name] ?? '', min);
+  return {
+    scale: count('scale'),
+    tables: count('tables', 0),
+    rounds: count('rounds'),
+    coldRounds: count('cold-rounds', 0),
+    segments: count('segments'),
+    calls: count('calls'),
+    packed: (values['packed'] ?? '').split(',').map((text) => oneOf(Object.keys(flavours) as FlavourName[], text)),
+    only: new Set((values['only'] ?? '').split(',').map((text) => oneOf(works, text))),
+    json: values['json'],
+  };
 }
 
-function count(text: string): number {
+function countOf(text: string, min: number): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new OperatorError('usage', `${text} is not a positive whole number`, {
-    hint: 'Usage: npm run bench -- [--scale 20] [--rounds 3] [--segments 16] [--calls 40] [--wal] [--json]',
-  });
+  if (Number.isInteger(value) && value >= min) return value;
+  throw new OperatorError('usage', `${text} is not a whole number of at least ${min}`, { hint: usage });
+}
+
+function oneOf<Name extends string>(names: readonly Name[], text: string): Name {
+  const name = names.find((known) => known === text);
+  if (name !== undefined) return name;
+  throw new OperatorError('usage', `${text} is none of ${names.join(', ')}`, { hint: usage });
 }

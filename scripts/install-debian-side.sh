@@ -1,5 +1,5 @@
 #!/bin/sh
-# install-debian-side.sh postgresql-18|ceph-20: programs of a newer Debian, unpacked beside the system's packages: nothing is installed, and the host's
+# install-debian-side.sh postgresql-18|ceph-20|pgbackrest-2: programs of a newer Debian, unpacked beside the system's packages: nothing is installed, and the host's
 # C library does not matter, because every program is told to use the loader and the libraries unpacked with it.
 # PostgreSQL 18: the embedded one brings no client programs, and older ones refuse a newer server. Ceph 20: Debian 12's is of 2021.
 # Prints the directory of PostgreSQL's programs, or the root under which Ceph lies. Quick when they are there already.
@@ -28,8 +28,16 @@ case $what in
     checked='ceph-mon ceph-osd radosgw radosgw-admin monmaptool'
     result=$dest
     ;;
+  pgbackrest-2)
+    wanted='pgbackrest'
+    kept='^(pgbackrest|lib.*)$'
+    left_out='^(lib(perl|pam|systemd-shared|locale).*|lib.*-perl|libc-bin|libc-l10n)$'
+    bin=$dest/usr/bin
+    checked=pgbackrest
+    result=$bin
+    ;;
   *)
-    echo "usage: install-debian-side.sh postgresql-18|ceph-20" >&2
+    echo "usage: install-debian-side.sh postgresql-18|ceph-20|pgbackrest-2" >&2
     exit 2
     ;;
 esac

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
-import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chown, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Processes } from '../../scripts/demo/processes.ts';
+import { mainObjectSuffix } from '../../src/catalog/keys.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { systemUser } from '../../test/support/system-user.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
 import type { Arena, Contestant, WalCommand } from '../contestant.ts';
+import { bytesBelow, makeOwn } from '../files.ts';
 import { run } from '../run.ts';
 
 const site = 'bench';
@@ -25,12 +28,13 @@ export interface BenchDaemon extends AsyncDisposable {
   readonly storedWal: string;
 }
 
-/** Starts it as an operator does: as the user of PostgreSQL, snappy, encrypted. Resolves once it answers. */
-export async function startDaemon(arena: Arena, siteSettings: object): Promise<BenchDaemon> {
+/** Starts it as an operator does, as the user of PostgreSQL. Resolves once it answers. */
+export async function startDaemon(arena: Arena, siteSettings: object, settings: object = {}): Promise<BenchDaemon> {
   const port = await freePort();
   const user = { ...systemUser(), cwd: arena.directory };
-  const config = await writeConfig(arena, port, siteSettings);
-  await run(join(bin, 'pghoard_create_keys'), ['--site', site, '--key-id', 'bench', '--config', config], user);
+  const config = await writeConfig(arena, port, siteSettings, settings);
+  if (arena.flavour.isEncrypted)
+    await run(join(bin, 'pghoard_create_keys'), ['--site', site, '--key-id', 'bench', '--config', config], user);
   const processes = new Processes();
   const pid = processes.start({
     name: 'the pghoard daemon',
@@ -47,36 +51,38 @@ export async function startDaemon(arena: Arena, siteSettings: object): Promise<B
 }
 
 /** Ours: the daemon and its commands, with base backups by local-tar. */
-export async function openPghoard(arena: Arena): Promise<Contestant> {
-  const daemon = await startDaemon(arena, { active_backup_mode: 'archive_command', basebackup_mode: 'local-tar' });
+export async function openPghoard(arena: Arena, isMeasured = false): Promise<Contestant> {
+  const measured = isMeasured ? { measure_steps: true, prometheus: {} } : {};
+  const daemon = await startDaemon(arena, { active_backup_mode: 'archive_command', basebackup_mode: 'local-tar' }, measured);
   const { port, pid, config } = daemon;
   const user = { ...systemUser(), cwd: arena.directory };
   const url = `http://127.0.0.1:${port}`;
   const request = (path: string, method = 'GET', headers = {}) => fetch(`${url}${path}`, { method, headers });
   const done = async (answer: Promise<Response>) => assert.equal((await answer).status, 201);
-  const listed = async () => {
-    const { basebackups } = (await (await request(`/${site}/basebackup`)).json()) as { basebackups: { name: string }[] };
-    return basebackups.map(({ name }) => name);
-  };
+  const store = join(arena.directory, 'store', site);
   const archiveFlags = ['--mode', 'archive', '--site', site, '--port', String(port), '--xlog'];
   return {
     name: 'pghoard',
+    flavour: arena.flavour,
     pids: [pid],
     mark: arena.directory,
     archiveCommand: [`"${join(bin, 'pghoard_postgres_command')}"`, ...archiveFlags, '%f'].join(' '),
     backup: async () => {
-      const before = await listed();
+      const before = await backupsIn(store);
       await request(`/${site}/archive/basebackup`, 'PUT');
-      const isStored = async () => (await listed()).some((name) => !before.includes(name));
-      await Promise.race([waitFor(isStored, { withinMs: backupMsMax, everyMs: 20, what: 'the backup is stored' }), daemon.lost]);
+      const isStored = async () => (await backupsIn(store)).some((name) => !before.includes(name));
+      await Promise.race([waitFor(isStored, { withinMs: backupMsMax, everyMs: 10, what: 'the backup is stored' }), daemon.lost]);
+    },
+    storedBytes: async () => {
+      const name = (await backupsIn(store)).at(-1) ?? '';
+      const main = await stat(join(store, 'basebackup', name + mainObjectSuffix));
+      return main.size + (await bytesBelow(join(store, 'basebackup_chunk', name)));
     },
     restore: async (target) => {
       await run('install', ['-d', '-m', '700', '-o', String(user.uid), '-g', String(user.gid), target]);
       const flags = ['get-basebackup', '--config', config, '--site', site, '--target-dir', target, '--restore-to-primary'];
       await run(join(bin, 'pghoard_restore'), flags, user);
     },
-    archive: async (path) =>
-      void (await run(join(bin, 'pghoard_postgres_command'), [...archiveFlags, path.slice(dirname(path).length + 1)])),
     commands: [
       commandOf('pghoard', `"${join(bin, 'pghoard_postgres_command')}"`, port),
       commandOf('pghoard, Node', `"${process.execPath}" "${join(bin, '../dist/src/cli/postgres-command.js')}"`, port),
@@ -91,8 +97,24 @@ export async function openPghoard(arena: Arena): Promise<Contestant> {
       restore: (name, output) =>
         done(request(`/${site}/archive/${name}`, 'GET', { 'x-pghoard-target-path': join(arena.postgres.dataDirectory, output) })),
     },
+    ...(isMeasured && { steps: async () => stepsIn(await (await request('/metrics')).text()) }),
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };
+}
+
+function stepsIn(metrics: string): Record<string, number> {
+  const seconds: Record<string, number> = {};
+  for (const [, step = '', value] of metrics.matchAll(/^pghoard_job_step_seconds_total\{[^}]*step="(\w+)"[^}]*\} (\S+)/gm))
+    seconds[step] = (seconds[step] ?? 0) + Number(value);
+  return seconds;
+}
+
+/** Base backups that are whole in the store, seen without troubling the daemon. */
+async function backupsIn(store: string): Promise<string[]> {
+  const directory = join(store, 'basebackup');
+  const names = existsSync(directory) ? await readdir(directory) : [];
+  const whole = names.filter((name) => name.endsWith(mainObjectSuffix) && names.includes(`${name}.metadata`));
+  return whole.map((name) => name.slice(0, -mainObjectSuffix.length)).toSorted();
 }
 
 function commandOf(name: string, program: string, port: number): WalCommand {
@@ -104,19 +126,22 @@ function commandOf(name: string, program: string, port: number): WalCommand {
   };
 }
 
-async function writeConfig({ postgres, directory, threads }: Arena, port: number, siteSettings: object): Promise<string> {
+async function writeConfig(
+  { postgres, directory, threads, flavour }: Arena,
+  port: number,
+  siteSettings: object,
+  settings: object,
+): Promise<string> {
   const { uid, gid } = systemUser();
-  for (const name of ['spool', 'store']) {
-    await mkdir(join(directory, name));
-    await chown(join(directory, name), uid, gid);
-  }
+  for (const name of ['spool', 'store']) await makeOwn(join(directory, name));
   const config = join(directory, 'pghoard.json');
   const content = {
     backup_location: join(directory, 'spool'),
     json_state_file_path: join(directory, 'state.json'),
     http_port: port,
     log_level: 'WARNING',
-    compression: { algorithm: 'snappy', thread_count: threads },
+    ...settings,
+    compression: { algorithm: flavour.compression === 'fast' ? 'snappy' : 'zstd', thread_count: threads },
     backup_sites: {
       [site]: {
         nodes: [{ host: postgres.socketDirectory, port: postgres.port, user: 'postgres', dbname: 'postgres' }],

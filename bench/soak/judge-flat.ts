@@ -1,4 +1,4 @@
-import { median } from '../report.ts';
+import { median } from '../results/statistics.ts';
 
 export interface Point {
   readonly hours: number;

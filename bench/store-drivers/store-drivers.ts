@@ -3,7 +3,7 @@ import { runCommand } from '../../src/cli/main.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { OperatorError } from '../../src/lib/errors.ts';
 import type { ObjectSource } from '../../src/storage/object-store.ts';
-import { median } from '../report.ts';
+import { median } from '../results/statistics.ts';
 import type { Contest, StoreClient } from './contest.ts';
 import { azureContest } from './contests/azure.ts';
 import { googleContest } from './contests/google.ts';

@@ -4,6 +4,7 @@ import type { SealOptions, SealResult } from '../codec/codec-options.ts';
 import type { JobContext } from '../codec/job.ts';
 import { Sealer } from '../codec/seal.ts';
 import { SinkFile } from '../codec/sink-file.ts';
+import { timed } from '../codec/step-times.ts';
 import { fsyncDirectorySync } from '../lib/atomic-file.ts';
 
 /** So often a job tells how far it is and looks whether it is still wanted. The sealer lets the event loop turn about as often. */
@@ -66,7 +67,8 @@ export class SealedFile implements Disposable {
   }
 
   readonly #writeSealed = (bytes: Uint8Array): void => {
-    this.#sealedHash?.update(bytes);
+    const hash = this.#sealedHash;
+    if (hash) timed('hash', () => hash.update(bytes));
     this.#file.write(bytes);
   };
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { LentBuffer, lentBytes } from '../codec/lent-buffer.ts';
+import { timed } from '../codec/step-times.ts';
 import { encodeTarHeader, type TarMember, tarEnd, tarPaddingOf } from '../tar/header.ts';
 import { fileHash, mtimeNsOf } from './delta-file.ts';
 import { notAFile, openSource, sourceUnreadable } from './open-source.ts';
@@ -89,11 +90,11 @@ export class TarPacker implements Disposable {
   }
 
   async #addFile(entry: FoundEntry): Promise<void> {
-    const opened = openSource(entry.source);
+    const opened = timed('read', () => openSource(entry.source));
     if ('gone' in opened) return this.#skip(entry, opened.gone);
     const { fd } = opened;
     try {
-      const stats = fstatSync(fd);
+      const stats = timed('read', () => fstatSync(fd));
       if (!stats.isFile()) return this.#skip(entry, notAFile);
       const { size, mode, uid, gid, mtimeMs } = stats;
       const found = this.#options.asGiven ? {} : { mode: mode & 0o7777, uid, gid, mtime: Math.floor(mtimeMs / 1000) };
@@ -104,7 +105,7 @@ export class TarPacker implements Disposable {
       this.#filesTaken++;
       this.#file.countFile();
     } finally {
-      closeSync(fd);
+      timed('read', () => closeSync(fd));
     }
   }
 
@@ -115,7 +116,7 @@ export class TarPacker implements Disposable {
       if (this.#used === lentBytes) await this.#flush();
       const wanted = Math.min(size - position, lentBytes - this.#used);
       const got = this.#read(fd, wanted, position, entry) || this.#fill(wanted, entry);
-      hash?.update(this.#buffer.subarray(this.#used, this.#used + got));
+      if (hash) timed('hash', () => hash.update(this.#buffer.subarray(this.#used, this.#used + got)));
       this.#advance(got);
       position += got;
     }
@@ -131,7 +132,7 @@ export class TarPacker implements Disposable {
 
   #read(fd: number, bytes: number, position: number, entry: FoundEntry): number {
     try {
-      return readSync(fd, this.#buffer, this.#used, bytes, position);
+      return timed('read', () => readSync(fd, this.#buffer, this.#used, bytes, position));
     } catch (error) {
       throw sourceUnreadable(entry.source, error);
     }

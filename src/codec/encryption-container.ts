@@ -17,6 +17,7 @@ import type { ByteSink } from './codec-options.ts';
 import { checkPrivateKey, checkPublicKey } from './keys.ts';
 import { objectCorrupt } from './object-corrupt.ts';
 import { handOver, type Stage } from './stage.ts';
+import { timed } from './step-times.ts';
 
 /*
  * The encryption container (docs/FORMAT.md), all integers big endian:
@@ -61,8 +62,8 @@ export class Encrypter implements Stage {
   dispose(): void {}
 
   #encrypt({ cipher, hmac }: { readonly cipher: Cipheriv; readonly hmac: Hmac }, bytes: Uint8Array): void | Promise<void> {
-    const encrypted = cipher.update(bytes);
-    hmac.update(encrypted);
+    const encrypted = timed('encrypt', () => cipher.update(bytes));
+    timed('hash', () => hmac.update(encrypted));
     return handOver(encrypted, this.#sink);
   }
 }
@@ -132,8 +133,12 @@ export class Decrypter implements Stage {
 
   #decrypt(bytes: Uint8Array): void | Promise<void> {
     if (!this.#session) throw new Error('decrypting before the session block was read');
-    this.#session.hmac.update(bytes);
-    return handOver(this.#session.decipher.update(bytes), this.#sink);
+    const { hmac, decipher } = this.#session;
+    timed('hash', () => hmac.update(bytes));
+    return handOver(
+      timed('decrypt', () => decipher.update(bytes)),
+      this.#sink,
+    );
   }
 }
 

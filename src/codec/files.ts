@@ -4,6 +4,7 @@ import type { ByteSink, SealOptions, SealResult, UnsealOptions, UnsealResult } f
 import { LentBuffer } from './lent-buffer.ts';
 import { Sealer } from './seal.ts';
 import { SinkFile } from './sink-file.ts';
+import { timed } from './step-times.ts';
 import { Unsealer } from './unseal.ts';
 
 export interface FileWorkOptions {
@@ -45,7 +46,7 @@ async function readInto(path: string, sink: ByteSink, { signal, onBytes }: FileW
     let bytesRead = 0;
     for (;;) {
       signal?.throwIfAborted();
-      const count = orUnreadable(path, () => readSync(fd, lent.bytes));
+      const count = timed('read', () => orUnreadable(path, () => readSync(fd, lent.bytes)));
       if (count === 0) return;
       bytesRead += count;
       const pending = sink(lent.bytes.subarray(0, count));

@@ -31,6 +31,10 @@ export const compressionOptions = optionGroup({
 /** Compression, for all sites. */
 export const codecGlobalOptions = optionGroup({
   compression: compressionOptions.prefault({}).meta({ description: 'Compression of what is stored.' }),
+  measure_steps: z.boolean().default(false).meta({
+    description:
+      'Whether to measure the processor time of each step of the work on contents, for the metric `pghoard.job_step_seconds`. Costs about a percent.',
+  }),
 });
 
 /** Why a check refuses a key; its messages do not repeat the key. */

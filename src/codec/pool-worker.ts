@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { packError, unpackError } from './packed-error.ts';
 import type { PoolTask } from './pool-task.ts';
+import type { StepTimes } from './step-times.ts';
 import { type FromWorker, type ToWorker, workerMark, workerModule } from './worker.ts';
 
 export interface PoolWorkerEvents {
@@ -16,6 +17,8 @@ export interface PoolWorkerEvents {
   /** The thread ended by itself, in the midst of this job or of none. */
   readonly onDied: (death: WorkerDeath) => void;
   readonly onDone: () => void;
+  /** How long the steps of the job took; where nobody wants to know, they are not measured. */
+  readonly onSteps?: ((job: string, steps: StepTimes) => void) | undefined;
 }
 
 export interface WorkerDeath {
@@ -62,7 +65,8 @@ export class PoolWorker {
   start(task: PoolTask): void {
     assert(this.isIdle, 'a worker has one task at a time');
     try {
-      this.#send({ type: 'run', module: task.module, name: task.name, input: task.input }, task.transfer);
+      const isMeasured = this.#events.onSteps !== undefined;
+      this.#send({ type: 'run', module: task.module, name: task.name, input: task.input, isMeasured }, task.transfer);
     } catch (error) {
       return task.reject(error);
     }
@@ -87,6 +91,7 @@ export class PoolWorker {
         return this.#task?.report(message.message);
       case 'done':
         this.#events.onDone();
+        if (message.steps && this.#task) this.#events.onSteps?.(this.#task.name, message.steps);
         return this.#end((task) => task.resolve(message.result));
       case 'failed':
         return this.#end((task) => task.reject(unpackError(message.error)));

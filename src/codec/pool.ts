@@ -4,6 +4,7 @@ import { nextToBegin } from '../lib/urgency.ts';
 import type { Job } from './job.ts';
 import { PoolTask, type RunOptions } from './pool-task.ts';
 import { PoolWorker, type WorkerDeath } from './pool-worker.ts';
+import type { StepTimes } from './step-times.ts';
 
 export type { RunOptions } from './pool-task.ts';
 export type { WorkerDeath } from './pool-worker.ts';
@@ -19,6 +20,8 @@ export interface PoolSettings {
   readonly onDied?: (death: WorkerDeath) => void;
   /** A job has been done. */
   readonly onDone?: () => void;
+  /** How long its steps took; absent: they are not measured. */
+  readonly onSteps?: ((job: string, steps: StepTimes) => void) | undefined;
   readonly clock?: Clock;
 }
 
@@ -113,7 +116,7 @@ export class CodecPool implements AsyncDisposable {
   #startWorker(): PoolWorker {
     this.#started += 1;
     this.#threadsAlive += 1;
-    const { onDied = () => {}, onDone = () => {} } = this.#settings;
+    const { onDied = () => {}, onDone = () => {}, onSteps } = this.#settings;
     const events = {
       onIdle: () => this.#assign(),
       onGone: () => {
@@ -123,6 +126,7 @@ export class CodecPool implements AsyncDisposable {
       onExit: () => void (this.#threadsAlive -= 1),
       onDied,
       onDone,
+      onSteps,
     };
     const worker = new PoolWorker(`codec-${this.#started}`, events, this.#settings);
     this.#workers.add(worker);

@@ -5,6 +5,7 @@ import { makeLzmaEncoder } from './lzma.ts';
 import { Pipeline } from './pipeline.ts';
 import { SnappyEncoder } from './snappy-encoder.ts';
 import type { Stage } from './stage.ts';
+import { timed } from './step-times.ts';
 import { ZstdEncoder } from './zstd.ts';
 
 /**
@@ -25,7 +26,8 @@ export class Sealer implements Disposable {
 
   /** Keeps nothing of `chunk` after it returned or resolved; wait for the promise where there is one. */
   update(chunk: Uint8Array): void | Promise<void> {
-    this.#hash?.update(chunk);
+    const hash = this.#hash;
+    if (hash) timed('hash', () => hash.update(chunk));
     return this.#pipeline.update(chunk);
   }
 

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { timed } from './step-times.ts';
 
 const fullDiskCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
@@ -26,13 +27,13 @@ export class SinkFile implements Disposable {
 
   /** Can be given away as a sink. */
   readonly write = (bytes: Uint8Array): void => {
-    for (let at = 0; at < bytes.length; ) at += this.#try(() => writeSync(this.#fd, bytes, at));
+    timed('write', () => this.#writeAll(bytes));
     this.#bytes += bytes.length;
   };
 
   /** Makes the bytes durable, unless told otherwise; the name is made durable by whoever gives the file its final place. */
   finish(isDurable = true): void {
-    if (isDurable) this.#try(() => fsyncSync(this.#fd));
+    if (isDurable) timed('fsync', () => this.#try(() => fsyncSync(this.#fd)));
     this.#open = false;
     this.#try(() => closeSync(this.#fd));
   }
@@ -44,6 +45,10 @@ export class SinkFile implements Disposable {
     closeSync(this.#fd);
     // A device or a pipe was not made here.
     if (isFile) rmSync(this.path, { force: true });
+  }
+
+  #writeAll(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) at += this.#try(() => writeSync(this.#fd, bytes, at));
   }
 
   #try<T>(act: () => T): T {

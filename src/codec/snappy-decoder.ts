@@ -3,6 +3,7 @@ import type { ByteSink } from './codec-options.ts';
 import { objectCorrupt } from './object-corrupt.ts';
 import { checksumBytes, chunkHeaderBytes, chunkType, maskedChecksum, plainBytesMax, streamIdentifier } from './snappy-format.ts';
 import { handOver, type Stage } from './stage.ts';
+import { timed } from './step-times.ts';
 
 const identifierBody = streamIdentifier.subarray(4);
 /** What snappy makes of 64 KiB in the worst case: 32 + n + n/6. */
@@ -115,8 +116,9 @@ export class SnappyDecoder implements Stage {
     }
     if (body.length < checksumBytes) throw objectCorrupt('its snappy stream has a chunk without a checksum');
     const data = body.subarray(checksumBytes);
-    const plain = type === chunkType.uncompressed ? data : uncompress(data);
-    if (maskedChecksum(plain) !== body.readUInt32LE(0)) throw objectCorrupt('a chunk of its snappy stream does not match its checksum');
+    const plain = type === chunkType.uncompressed ? data : timed('decompress', () => uncompress(data));
+    if (timed('hash', () => maskedChecksum(plain)) !== body.readUInt32LE(0))
+      throw objectCorrupt('a chunk of its snappy stream does not match its checksum');
     this.#pending = type === chunkType.uncompressed ? this.#give(plain) : handOver(plain, this.#sink);
   }
 

@@ -3,6 +3,7 @@ import type { ByteSink } from './codec-options.ts';
 import { LentBuffer } from './lent-buffer.ts';
 import { checksumBytes, chunkHeaderBytes, chunkType, maskedChecksum, plainBytesMax, streamIdentifier } from './snappy-format.ts';
 import { free, type Stage } from './stage.ts';
+import { timed } from './step-times.ts';
 
 const chunkBytesMax = chunkHeaderBytes + checksumBytes + plainBytesMax;
 
@@ -29,7 +30,8 @@ export class SnappyEncoder implements Stage {
         const pending = this.#giveOut();
         if (pending) return pending.then(() => this.update(rest));
       }
-      rest = rest.subarray(this.#take(rest));
+      const next = rest;
+      rest = rest.subarray(timed('compress', () => this.#take(next)));
     }
     return undefined;
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Job } from './job.ts';
 import { type PackedError, packError, unpackError } from './packed-error.ts';
+import { beginStepTimes, endStepTimes, type StepTimes } from './step-times.ts';
 import { endLeftoverPrograms } from './xz-program.ts';
 
 /** Where a pool finds what its workers run; the same code runs from the sources and from the compiled files. */
@@ -11,12 +12,12 @@ export const workerMark = 'pghoard-codec-worker';
 
 /** One job at a time. */
 export type ToWorker =
-  | { readonly type: 'run'; readonly module: string; readonly name: string; readonly input: unknown }
+  | { readonly type: 'run'; readonly module: string; readonly name: string; readonly input: unknown; readonly isMeasured: boolean }
   | { readonly type: 'abort'; readonly reason: PackedError };
 
 export type FromWorker =
   | { readonly type: 'report'; readonly message: unknown }
-  | { readonly type: 'done'; readonly result: unknown }
+  | { readonly type: 'done'; readonly result: unknown; readonly steps?: StepTimes }
   | { readonly type: 'failed'; readonly error: PackedError };
 
 if (parentPort && workerData === workerMark) serve(parentPort);
@@ -34,8 +35,10 @@ function serve(port: MessagePort): void {
 async function runJob(order: ToWorker & { type: 'run' }, signal: AbortSignal, send: (message: FromWorker) => void): Promise<void> {
   try {
     const job = await findJob(order.module, order.name);
+    if (order.isMeasured) beginStepTimes();
     const result = await job.run(order.input, { signal, report: (message) => send({ type: 'report', message }) });
-    send({ type: 'done', result });
+    const steps = endStepTimes();
+    send({ type: 'done', result, ...(steps && { steps }) });
   } catch (error) {
     send({ type: 'failed', error: packError(error) });
   } finally {

@@ -6,6 +6,7 @@ import { LentBuffer } from './lent-buffer.ts';
 import { levelInvalid } from './level-invalid.ts';
 import { objectCorrupt } from './object-corrupt.ts';
 import type { Stage } from './stage.ts';
+import { type Step, timed } from './step-times.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
 /** What level 0 stands for. */
@@ -29,7 +30,7 @@ export class ZstdEncoder implements Stage {
       [constants.ZSTD_c_contentSizeFlag]: 0,
       [constants.ZSTD_c_checksumFlag]: 0,
     };
-    this.#native = new ZstdNative(createZstdCompress({ params }));
+    this.#native = new ZstdNative(createZstdCompress({ params }), 'compress');
     this.#sink = sink;
   }
 
@@ -50,7 +51,7 @@ export class ZstdEncoder implements Stage {
 
 /** Frames in, plain bytes out: any number of frames, with skippable ones between them. */
 export class ZstdDecoder implements Stage {
-  readonly #native = new ZstdNative(createZstdDecompress());
+  readonly #native = new ZstdNative(createZstdDecompress(), 'decompress');
   readonly #frames = new ZstdFrames();
   readonly #sink: ByteSink;
 
@@ -99,9 +100,11 @@ class ZstdNative {
   readonly #stream: (ReturnType<typeof createZstdCompress> | ReturnType<typeof createZstdDecompress>) & ZlibInternals;
   readonly #lent = new LentBuffer();
   readonly #output = this.#lent.bytes.subarray(0, outputBytes);
+  readonly #step: Step;
 
-  constructor(stream: ReturnType<typeof createZstdCompress> | ReturnType<typeof createZstdDecompress>) {
+  constructor(stream: ReturnType<typeof createZstdCompress> | ReturnType<typeof createZstdDecompress>, step: Step) {
     this.#stream = stream;
+    this.#step = step;
     stream.on('error', () => {});
     if (typeof this.#stream._handle?.writeSync !== 'function' || !(this.#stream._writeState instanceof Uint32Array)) {
       throw new OperatorError('zstd-unsupported', `zstd cannot be used with Node ${process.version}`, {
@@ -119,7 +122,7 @@ class ZstdNative {
   step(flush: number, input: Uint8Array): { output: Buffer; full: boolean; taken: number } {
     const { _handle, _writeState } = this.#stream;
     assert(_handle && _writeState, 'a zstd stream is not used after it was closed');
-    _handle.writeSync(flush, input, 0, input.length, this.#output, 0, outputBytes);
+    timed(this.#step, () => _handle.writeSync(flush, input, 0, input.length, this.#output, 0, outputBytes));
     if (this.#stream.errored) throw objectCorrupt('its zstd stream cannot be decompressed', this.#stream.errored);
     const [room = 0, left = 0] = _writeState;
     return { output: this.#output.subarray(0, outputBytes - room), full: room === 0, taken: input.length - left };

@@ -1,4 +1,5 @@
 import { CodecPool } from '../codec/pool.ts';
+import type { StepTimes } from '../codec/step-times.ts';
 import type { DaemonConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -11,6 +12,7 @@ import type { DaemonParts } from './daemon-parts.ts';
 import { SampleBooks } from './health/sample-books.ts';
 import { JobWatch } from './lifecycle/job-watch.ts';
 import { WorkerDeaths } from './lifecycle/worker-deaths.ts';
+import { countSteps } from './metrics/count-steps.ts';
 import { ServedFiles } from './served-files.ts';
 import type { ServerProbe } from './servers/server-probe.ts';
 import { previousFlushed, previousTransfers } from './state-file.ts';
@@ -37,11 +39,12 @@ export interface BuildPartsDeps {
 /** Nothing of it is at work yet. */
 export function buildParts(deps: BuildPartsDeps): SharedParts {
   const { config, previousState, openServerProbe, place, metrics, host, version, log, clock, random } = deps;
-  const { alert_file_dir: directory, compression } = config();
+  const { alert_file_dir: directory, compression, measure_steps } = config();
   const alerts = new Alerts({ directory, host, version, clock, random, log });
   const jobs = new JobWatch({ alerts, metrics, deadlines: () => config().stalled_after_seconds, clock, log });
   const deaths = new WorkerDeaths({ alerts, metrics, clock, log });
-  const watched = { onDied: deaths.died.bind(deaths), onDone: deaths.done.bind(deaths) };
+  const onSteps = measure_steps ? (job: string, steps: StepTimes) => countSteps(metrics, job, steps) : undefined;
+  const watched = { onDied: deaths.died.bind(deaths), onDone: deaths.done.bind(deaths), onSteps };
   return {
     pool: new CodecPool(compression.thread_count, watched),
     walPool: new CodecPool(compression.thread_count, watched),

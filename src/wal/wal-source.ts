@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { LentBuffer, lentBytes } from '../codec/lent-buffer.ts';
+import { timed } from '../codec/step-times.ts';
 import { OperatorError, systemErrorCode } from '../lib/errors.ts';
 import type { SeenCluster } from '../postgres/seen-cluster.ts';
 import { parseTimelineHistory } from '../postgres/timeline-history.ts';
@@ -39,7 +40,8 @@ export async function readWalSource(
     const buffer = lent.bytes;
     let total = 0;
     let seen: SeenCluster = {};
-    for (let length = fill(fd, buffer); length > 0; length = fill(fd, buffer)) {
+    const read = () => timed('read', () => fill(fd, buffer));
+    for (let length = read(); length > 0; length = read()) {
       const bytes = buffer.subarray(0, length);
       if (total === 0) seen = checkContent(name, bytes, Number(before.size), cluster);
       await onBytes(bytes);

@@ -61,6 +61,13 @@ const rows: readonly Row[] = [
   ['pghoard.spool_files', 'gauge', site, 'files', 'The same in files.'],
   ['pghoard.job_stalled', 'counter', ['job', 'site'], 'times', 'Jobs that made no progress any more; `job` as in `stalled_after_seconds`.'],
   ['pghoard.worker_died', 'counter', [], 'times', 'Threads that died in the midst of their work.'],
+  [
+    'pghoard.job_step_seconds',
+    'counter',
+    ['job', 'step'],
+    'seconds',
+    'Processor time of the threads that work on contents, if `measure_steps` is on: `step` is `read`, `compress`, `encrypt`, `hash`, `write`, `fsync`, `decompress`, `decrypt` or `rest`; `job` is the name of the work.',
+  ],
   ['pghoard.transfer_queue', 'gauge', [], 'jobs', 'Uploads that wait or are under way.'],
   ['pghoard.compression_queue', 'gauge', [], 'jobs', 'Jobs of compression, encryption and reading that wait or are under way.'],
   ['pghoard.upload_retries', 'counter', ['site', 'type'], 'times', 'Uploads that failed and will be tried again.'],

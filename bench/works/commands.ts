@@ -1,22 +1,27 @@
 import { chown, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { systemClock } from '../src/lib/clock.ts';
-import type { TestPostgres } from '../test/support/postgres.ts';
-import { systemUser } from '../test/support/system-user.ts';
-import { makeHistory } from '../test/support/wal-segment.ts';
-import { finishSegments } from './cluster.ts';
-import type { Contestant } from './contestant.ts';
-import { median } from './report.ts';
-import { run } from './run.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { TestPostgres } from '../../test/support/postgres.ts';
+import { systemUser } from '../../test/support/system-user.ts';
+import { makeHistory } from '../../test/support/wal-segment.ts';
+import { finishSegments } from '../cluster.ts';
+import type { Contestant } from '../contestant.ts';
+import { statOf, ticksPerSecond } from '../meter/processes.ts';
+import { median } from '../results/statistics.ts';
+import type { Table } from '../results/tables.ts';
+import { run } from '../run.ts';
+import { inTurn } from './in-turn.ts';
 
 export interface CommandRow {
   readonly what: string;
   readonly command: string;
   /** Of one call, from its start to its end: medians. */
   readonly ms: number;
+  /** Processor time of what is started for one call, without the daemon: a mean. */
+  readonly cpuMs: number;
   /** What is left without the work of the daemon, where there is one. */
   readonly ownMs?: number;
-  /** How many times what ours takes. */
+  /** What ours takes, as a part of this. */
   readonly ratio: number;
 }
 
@@ -72,44 +77,53 @@ function waysTo(what: 'archive' | 'restore', contestants: readonly Contestant[],
   return ways;
 }
 
-/** Milliseconds of each call, by way. One call of each at a time, beginning with another one each time. */
-async function inTurns(ways: readonly Way[], calls: number): Promise<number[][]> {
-  const taken: number[][] = ways.map(() => []);
+interface Taken {
+  readonly ms: number[];
+  cpuTicks: number;
+}
+
+/** One call of each way at a time, beginning with another one each time. */
+async function inTurns(ways: readonly Way[], calls: number): Promise<Taken[]> {
+  const taken: Taken[] = ways.map(() => ({ ms: [], cpuTicks: 0 }));
   for (let call = 0; call < calls; call++) {
-    for (let turn = 0; turn < ways.length; turn++) {
-      const index = (call + turn) % ways.length;
+    for (const [way, of] of inTurn([...ways.entries()], call)) {
+      const ticks = ticksOfChildren();
       const startedMs = systemClock.monotonicMs();
-      await ways[index]?.work();
-      taken[index]?.push(systemClock.monotonicMs() - startedMs);
+      await of.work();
+      const own = taken[way] as Taken;
+      own.ms.push(systemClock.monotonicMs() - startedMs);
+      own.cpuTicks += ticksOfChildren() - ticks;
     }
   }
   return taken;
 }
 
-function toRows(what: string, ways: readonly Way[], taken: readonly number[][]): CommandRow[] {
-  const msOf = (wanted: string) => median(taken[ways.findIndex(({ name }) => name === wanted)] ?? []);
-  return ways.map(({ name, isOurs }) => {
+function ticksOfChildren(): number {
+  return statOf(process.pid)?.children ?? 0;
+}
+
+function toRows(what: string, ways: readonly Way[], taken: readonly Taken[]): CommandRow[] {
+  const msOf = (wanted: string) => median(taken[ways.findIndex(({ name }) => name === wanted)]?.ms ?? []);
+  return ways.map(({ name, isOurs }, way) => {
     const ms = msOf(name);
-    const row = { what, command: name, ms, ratio: ms / msOf('pghoard') };
+    const { cpuTicks, ms: calls } = taken[way] as Taken;
+    const row = { what, command: name, ms, cpuMs: (cpuTicks * 1000) / ticksPerSecond / calls.length, ratio: msOf('pghoard') / ms };
     return isOurs ? { ...row, ownMs: ms - msOf(bareName) } : row;
   });
 }
 
-/** A table for people. */
-export function renderCommands(rows: readonly CommandRow[]): string {
-  const head = [
-    'one call of'.padEnd(16),
-    'command'.padEnd(16),
-    'time'.padStart(10),
-    'without the daemon'.padStart(18),
-    'time / ours'.padStart(12),
-  ];
-  const lines = rows.map(({ what, command, ms, ownMs, ratio }) => [
-    what.padEnd(16),
-    command.padEnd(16),
-    `${ms.toFixed(1)} ms`.padStart(10),
-    (ownMs === undefined ? '' : `${ownMs.toFixed(1)} ms`).padStart(18),
-    `${ratio.toFixed(2)} ×`.padStart(12),
-  ]);
-  return [head, ...lines].map((cells) => cells.join('  ')).join('\n');
+/** `(bare request)` is what the daemon takes; what is left of a command's time is its own. */
+export function commandTable(rows: readonly CommandRow[]): Table {
+  return {
+    texts: 2,
+    head: ['one call of', 'command', 'time', 'without the daemon', 'CPU of the command', 'time, ours : theirs'],
+    lines: rows.map(({ what, command, ms, ownMs, cpuMs, ratio }) => [
+      what,
+      command,
+      `${ms.toFixed(1)} ms`,
+      ownMs === undefined ? '' : `${ownMs.toFixed(1)} ms`,
+      `${cpuMs.toFixed(1)} ms`,
+      command === 'pghoard' ? '' : ratio.toFixed(2),
+    ]),
+  };
 }

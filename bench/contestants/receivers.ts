@@ -5,12 +5,14 @@ import { Processes } from '../../scripts/demo/processes.ts';
 import { systemUser } from '../../test/support/system-user.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
 import type { Arena } from '../contestant.ts';
-import { startDaemon } from '../contestants/pghoard.ts';
+import type { Flavour } from '../flavour.ts';
 import { run } from '../run.ts';
+import { startDaemon } from './pghoard.ts';
 
 /** Something that receives WAL as it is written. */
 export interface Receiver {
   readonly name: string;
+  readonly flavour: Flavour;
   /** Resolves once it receives. */
   start(): Promise<RunningReceiver>;
 }
@@ -31,6 +33,7 @@ export function pghoardReceiver(mode: 'walreceiver' | 'pg_receivexlog', arena: A
   const settings = { active_backup_mode: mode, nodes: [node], pg_bin_directory: bin };
   return {
     name: `pghoard ${mode}`,
+    flavour: arena.flavour,
     start: async () => {
       const directory = await freshDirectory(arena);
       await makeSlot(arena, slot);
@@ -51,7 +54,8 @@ export function pgReceivewal(arena: Arena): Receiver {
   const slot = 'pg_receivewal';
   const { postgres } = arena;
   return {
-    name: 'pg_receivewal',
+    name: slot,
+    flavour: arena.flavour,
     start: async () => {
       const directory = await freshDirectory(arena);
       await makeSlot(arena, slot);

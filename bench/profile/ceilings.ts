@@ -1,0 +1,117 @@
+import { createCipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Compressor } from 'snappy';
+import { ZstdEncoder } from '../../src/codec/zstd.ts';
+import type { Flavour } from '../flavour.ts';
+import { statOf, ticksPerSecond } from '../meter/processes.ts';
+import { run } from '../run.ts';
+
+/** Seconds of processor time for each GiB of plaintext that the native code of a step takes when nothing else is done. */
+export interface Ceilings {
+  readonly read: number;
+  /** What GNU tar takes beyond reading. */
+  readonly rest: number;
+  readonly compress: number;
+  readonly encrypt: number;
+  readonly hash: number;
+  readonly write: number;
+}
+
+const gibibyte = 2 ** 30;
+const pieceBytes = 2 ** 20;
+const sampleBytesMax = 192 * 2 ** 20;
+
+/** `hash`: of what the work computes a digest, and which one; the tag of the encryption comes on top. */
+export interface WorkToRepeat {
+  readonly directories: readonly string[];
+  readonly bytes: number;
+  readonly flavour: Flavour;
+  readonly hash: { readonly of: 'plain' | 'sealed'; readonly algorithm: string };
+  readonly scratch: string;
+}
+
+export async function measureCeilings(work: WorkToRepeat): Promise<Ceilings> {
+  const sample = readSample(work.directories);
+  const sampleBytes = sample.reduce((sum, { length }) => sum + length, 0);
+  const perGibibyte = (seconds: number, bytes = sampleBytes) => (seconds * gibibyte) / bytes;
+  const compressed: Buffer[] = [];
+  const compress = timed(() => compressAll(sample, work.flavour, (piece) => compressed.push(Buffer.from(piece))));
+  const cipher = createCipheriv('aes-128-ctr', randomBytes(16), randomBytes(16));
+  const encrypt = work.flavour.isEncrypted ? timed(() => compressed.forEach((piece) => void cipher.update(piece))) : 0;
+  const hmac = createHmac('sha256', randomBytes(32));
+  const tag = work.flavour.isEncrypted ? timed(() => compressed.forEach((piece) => void hmac.update(piece))) : 0;
+  const digest = createHash(work.hash.algorithm);
+  const hash = timed(() => (work.hash.of === 'plain' ? sample : compressed).forEach((piece) => void digest.update(piece)));
+  const write = timed(() => writeAll(join(work.scratch, 'ceiling'), compressed));
+  const [cat, tar] = [await secondsOf(catAll(work.directories)), await secondsOf(tarAll(work.directories))];
+  return {
+    read: perGibibyte(cat, work.bytes),
+    rest: perGibibyte(Math.max(0, tar - cat), work.bytes),
+    compress: perGibibyte(compress),
+    encrypt: perGibibyte(encrypt),
+    hash: perGibibyte(hash + tag),
+    write: perGibibyte(write),
+  };
+}
+
+/** Of the files, one after the other as they come, in pieces as the jobs read them. */
+function readSample(directories: readonly string[]): Buffer[] {
+  const sample = Buffer.alloc(sampleBytesMax);
+  let bytes = 0;
+  for (const directory of directories) {
+    for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+      if (bytes === sampleBytesMax) break;
+      if (entry.isFile()) bytes += readFileSync(join(entry.parentPath, entry.name)).copy(sample, bytes);
+    }
+  }
+  return Array.from({ length: Math.ceil(bytes / pieceBytes) }, (_, piece) =>
+    sample.subarray(piece * pieceBytes, Math.min((piece + 1) * pieceBytes, bytes)),
+  );
+}
+
+function compressAll(sample: readonly Buffer[], { compression }: Flavour, sink: (bytes: Uint8Array) => void): void {
+  if (compression === 'fast') {
+    const compressor = new Compressor();
+    for (const piece of sample) sink(compressor.update(piece));
+    return;
+  }
+  const encoder = new ZstdEncoder(0, sink);
+  for (const piece of sample) void encoder.update(piece);
+  void encoder.finish();
+  encoder.dispose();
+}
+
+function writeAll(path: string, pieces: readonly Buffer[]): void {
+  const fd = openSync(path, 'w');
+  for (const piece of pieces) writeSync(fd, piece);
+  fsyncSync(fd);
+  closeSync(fd);
+  rmSync(path);
+}
+
+function timed(act: () => void): number {
+  const { user, system } = process.threadCpuUsage();
+  act();
+  const after = process.threadCpuUsage();
+  return (after.user + after.system - user - system) / 1e6;
+}
+
+function catAll(directories: readonly string[]): string {
+  return `find ${directories.map(quoted).join(' ')} -type f -print0 | xargs -0 cat > /dev/null`;
+}
+
+/** Not into /dev/null: tar would see that and read nothing. */
+function tarAll(directories: readonly string[]): string {
+  return `tar --create --absolute-names --file=/dev/zero ${directories.map(quoted).join(' ')}`;
+}
+
+function quoted(path: string): string {
+  return `'${path}'`;
+}
+
+async function secondsOf(line: string): Promise<number> {
+  const before = statOf(process.pid)?.children ?? 0;
+  await run('/bin/sh', ['-c', line]);
+  return ((statOf(process.pid)?.children ?? 0) - before) / ticksPerSecond;
+}
