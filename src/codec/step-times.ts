@@ -1,3 +1,5 @@
+import { systemClock } from '../lib/clock.ts';
+
 /** What a job spends its time with, as far as it is native code; the rest is JavaScript: tar headers, checks, the way between the steps. */
 export type Step = 'read' | 'compress' | 'encrypt' | 'hash' | 'write' | 'fsync' | 'decompress' | 'decrypt';
 
@@ -37,7 +39,7 @@ export function endStepTimes(): StepTimes | undefined {
  * Where Node cannot tell the time of a thread (before 23.9), what a clock on the wall says, which includes waiting.
  */
 function threadSeconds(): number {
-  if (typeof process.threadCpuUsage !== 'function') return performance.now() / 1000;
+  if (typeof process.threadCpuUsage !== 'function') return systemClock.monotonicMs() / 1000;
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1e6;
 }
