@@ -10,7 +10,8 @@ export const restoreGlobalOptions = optionGroup({
     .optional()
     .transform((count) => count ?? Math.min(availableParallelism() + 1, 20))
     .meta({
-      description: 'How many objects of a base backup are downloaded and unpacked at once.',
+      description:
+        'How many objects of a base backup are downloaded and unpacked at once, at most. Fewer for small base backups, and no more than there are processors where the store is a directory.',
       since: '2.0',
       defaultText: 'number of processors + 1, at most 20',
     }),

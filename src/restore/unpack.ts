@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { CodecPool, RunOptions } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
@@ -5,6 +6,7 @@ import { forEachLimited } from '../lib/limiter.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
 import { batchesIn, listFiles } from './delta-files.ts';
 import type { RestoreJournal } from './journal.ts';
+import { lanesFor, type Work } from './lanes.ts';
 import { placeDeltaFiles } from './place-delta-files.job.ts';
 import type { RestorePlan } from './plan.ts';
 import { type UnpackOutput, type UnpackReport, unpackObject } from './unpack-object.job.ts';
@@ -68,7 +70,7 @@ export async function unpack(plan: RestorePlan, deps: UnpackDeps): Promise<Unpac
     if (done) deps.onStoredBytes(part.storedBytes ?? 0);
   }
   let durableMs = deps.clock.monotonicMs();
-  await forEachLimited(tasksOf(plan, deps), deps.pool.threads, async (task) => {
+  await forEachLimited(tasksOf(plan, deps), lanesFor(workOf(plan, deps.journal), deps.pool.threads), async (task) => {
     try {
       const done = await repeated(task, { ...deps, signal });
       count(done);
@@ -82,6 +84,16 @@ export async function unpack(plan: RestorePlan, deps: UnpackDeps): Promise<Unpac
     }
   });
   return { files, plainBytes, links };
+}
+
+function workOf({ parts, delta, storedBytes, fileCount = 0, source }: RestorePlan, journal: RestoreJournal): Work {
+  const done = parts.filter(({ key }) => journal.finished(key));
+  return {
+    storedBytes: done.reduce((bytes, part) => bytes - (part.storedBytes ?? 0), storedBytes),
+    objects: parts.length - done.length + (delta ? fileCount : 0),
+    isLocal: source.storage.storage_type === 'local',
+    processors: availableParallelism(),
+  };
 }
 
 async function* tasksOf(plan: RestorePlan, deps: UnpackDeps): AsyncGenerator<Task> {
