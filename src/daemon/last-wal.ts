@@ -4,8 +4,9 @@ import type { SiteConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { connect } from '../postgres/client.ts';
-import { endSegmentIfCurrent } from '../postgres/end-segment.ts';
+import { connect, type PgConnection } from '../postgres/client.ts';
+import type { ConnInfo } from '../postgres/conninfo.ts';
+import { endSegmentIfCurrent, endSegmentIfCurrentByReplication } from '../postgres/end-segment.ts';
 import type { PostgresNode } from '../postgres/node.ts';
 import { type AwaitedSegment, awaitedSegment } from './servers/awaited-segment.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
@@ -84,13 +85,26 @@ export class LastWal {
       );
   }
 
+  /** By SQL, or as a role that may only replicate. */
   async #endSegment({ conninfo }: PostgresNode, segment: string, segmentBytes: number): Promise<boolean> {
+    try {
+      return await this.#over(conninfo, false, (connection) => endSegmentIfCurrent(connection, segment, segmentBytes));
+    } catch (error) {
+      if (isOperatorError(error) && error.retryable) throw error;
+      const { signal } = this.#end;
+      return this.#over(conninfo, true, (connection) => endSegmentIfCurrentByReplication(connection, segment, signal)).catch(() => {
+        throw error;
+      });
+    }
+  }
+
+  async #over<T>(conninfo: ConnInfo, replication: boolean, work: (connection: PgConnection) => Promise<T>): Promise<T> {
     const { signal } = this.#end;
-    await using connection = await connect(conninfo, { applicationName: 'pghoard', answerMsMax, signal });
+    await using connection = await connect(conninfo, { applicationName: 'pghoard', replication, answerMsMax, signal });
     const leave = () => void connection.close();
     signal.addEventListener('abort', leave, { once: true });
     try {
-      return await endSegmentIfCurrent(connection, segment, segmentBytes);
+      return await work(connection);
     } finally {
       signal.removeEventListener('abort', leave);
     }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { startBackupSql, stopBackupSql } from './backup-statements.ts';
+import { type BaseBackupHandler, streamBaseBackup } from './base-backup.ts';
 import type { PgConnection } from './client.ts';
-import { parseLsn } from './lsn.ts';
+import { type Lsn, parseLsn } from './lsn.ts';
+import { readServerFacts } from './replication.ts';
 import { parseWalName, walNameOf } from './wal-name.ts';
 
 const markerLabel = 'pghoard_end_of_backup';
@@ -30,11 +32,30 @@ export async function endSegment(connection: PgConnection): Promise<void> {
 export async function endSegmentIfCurrent(connection: PgConnection, name: string, segmentBytes: number): Promise<boolean> {
   const [row] = await connection.query<{ lsn: string }>('SELECT pg_catalog.pg_current_wal_insert_lsn()::text AS lsn');
   assert(row, 'SELECT without FROM returns a row');
-  const { timeline } = parseWalName(name, segmentBytes);
-  if (walNameOf(parseLsn(row.lsn), timeline, segmentBytes) !== name) return false;
+  if (!isWithin(parseLsn(row.lsn), name, segmentBytes)) return false;
   // It must not wait for standbys that are down.
   await connection.query('SET synchronous_commit = local');
   await connection.query('SELECT pg_catalog.txid_current()');
   await endSegment(connection);
   return true;
+}
+
+/** The same over a replication connection, for a role that may do nothing else: there, too, a base backup begins with a switch, and is given up then. No commit goes ahead. */
+export async function endSegmentIfCurrentByReplication(connection: PgConnection, name: string, signal: AbortSignal): Promise<boolean> {
+  const { position, segmentBytes } = await readServerFacts(connection);
+  if (!isWithin(position, name, segmentBytes)) return false;
+  const begun = new AbortController();
+  const nothing = () => {};
+  const handler: BaseBackupHandler = { begin: () => begun.abort(), archive: nothing, manifest: nothing, data: nothing, warning: nothing };
+  try {
+    await streamBaseBackup(connection, { label: markerLabel }, handler, AbortSignal.any([signal, begun.signal]));
+  } catch (error) {
+    if (!begun.signal.aborted) throw error;
+  }
+  return true;
+}
+
+/** Whether it is in the segment of this name, on whatever timeline. */
+function isWithin(lsn: Lsn, name: string, segmentBytes: number): boolean {
+  return walNameOf(lsn, parseWalName(name, segmentBytes).timeline, segmentBytes) === name;
 }

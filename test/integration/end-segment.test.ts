@@ -131,7 +131,7 @@ describe('the end segment of a base backup', () => {
       return { index: 0, label: 'db', obstacle: undefined, sample: { ...answer, sampledAt: new Date() } };
     };
     before(async () => {
-      await primary.query('CREATE ROLE backs_up LOGIN; CREATE ROLE may_nothing LOGIN');
+      await primary.query('CREATE ROLE backs_up LOGIN; CREATE ROLE may_nothing LOGIN; CREATE ROLE replicates LOGIN REPLICATION');
       await primary.query('GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) TO backs_up');
     });
 
@@ -149,14 +149,16 @@ describe('the end segment of a base backup', () => {
         assert.equal(await current(), next);
       });
 
-    test('where the role may not, that is told once, and the segment goes on', async () => {
-      const entry = { name: 'b', endWalSegment: await current(), metadata: {} } as BasebackupEntry;
+    /** Three looks at a base backup that waits for the current segment, as this role; resolves to what is told. */
+    async function looks(user: string): Promise<{ readonly said: string; readonly segment: string }> {
+      const segment = await current();
+      const entry = { name: 'b', endWalSegment: segment, metadata: {} } as BasebackupEntry;
       const said: string[] = [];
-      const primaryNode = await sample();
+      const node = await sample();
       const lastWal = new LastWal({
-        site: { name: 'site', nodes: [nodeOf('may_nothing')] },
+        site: { name: 'site', nodes: [nodeOf(user)] },
         catalog: bench.deps.catalog,
-        servers: { leader: primaryNode, usable: [primaryNode], asked: async () => {} },
+        servers: { leader: node, usable: [node], asked: async () => {} },
         clock: { ...systemClock, monotonicMs: () => said.length * 3_600_000 },
         log: { ...silentLog, info: (_, message) => void said.push(message) },
       });
@@ -164,12 +166,24 @@ describe('the end segment of a base backup', () => {
         lastWal.look([entry]);
         await lastWal.settled();
       }
-      assert.match(
-        said.join('; '),
-        /^base backup b can be restored once .* is stored, which is waited for: .*permission denied for function pg_backup_start [^;]*$/,
-      );
-      assert.equal(await current(), entry.endWalSegment);
       await lastWal.stop();
+      return { said: said.join('; '), segment };
+    }
+
+    test('a role that may only replicate begins a base backup for it', async () => {
+      const { said, segment } = await looks('replicates');
+      assert.match(said, new RegExp(`^the primary db has finished ${segment}, the last WAL segment that base backup b needs$`));
+      assert.ok((await current()) > segment);
+      const running = async () => (await primary.query('SELECT count(*)::int AS n FROM pg_stat_progress_basebackup'))[0]?.['n'];
+      await waitFor(async () => (await running()) === 0, { withinMs: 10_000, what: 'that base backup is given up' });
+    });
+
+    test('where the role may not, that is told once, and the segment goes on', async () => {
+      const { said, segment } = await looks('may_nothing');
+      const words =
+        /^base backup b can be restored once .* is stored, which is waited for: .*permission denied for function pg_backup_start [^;]*$/;
+      assert.match(said, words);
+      assert.equal(await current(), segment);
     });
   });
 });
