@@ -108,7 +108,7 @@ function wayOfReceiving(own: ReceiverParts, mode: ReceiverStatus['mode'], durabi
 }
 
 function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
-  const { site, loop, alerts, programs } = own;
+  const { parts, site, loop, alerts, programs, servers } = own;
   const tell = tellOf(own);
   return {
     ...incomingDeps(own),
@@ -123,6 +123,8 @@ function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
       loop.lookAgain();
       tell(clearAll(own));
     },
+    sampleOf: (node) => servers.nodes[site.nodes.indexOf(node)]?.sample,
+    watch: (onStall) => parts.jobs.begin({ site: site.name, kind: 'receiver', what: 'the receiving of WAL' }, onStall),
     onHole: own.onHole,
   };
 }

@@ -47,6 +47,24 @@ describe('WAL received with pg_receivewal through a slot', () => {
     await site.assertNoHole();
   });
 
+  test('a receiver that hangs while the server writes is started again', async () => {
+    await site.daemon.reconfigure({ global: { stalled_after_seconds: { receiver: 4 } } });
+    const logged = site.daemon.log.length;
+    const [pid] = site.receivers();
+    signalProcess(pid as number, 'SIGSTOP');
+    const isNoticed = async () => {
+      await site.endSegment();
+      return /WAL is not being received: the receiving of WAL has made no progress for 4 s/.test(site.daemon.log.slice(logged));
+    };
+    await waitFor(isNoticed, { withinMs: 60_000, everyMs: 1_000, what: () => `it is noticed:\n${site.daemon.log.slice(logged)}` });
+    await site.logged(/receiving WAL from/, logged);
+    await site.addSegment();
+    await site.assertNoHole();
+    assert.equal(isRunning(pid as number), false);
+    assert.equal(site.daemon.log.slice(logged).match(/has made no progress/g)?.length, 1, 'the new one is well');
+    await site.daemon.reconfigure({ global: { stalled_after_seconds: {} } });
+  });
+
   test('it comes back after the server does', async () => {
     const logged = site.daemon.log.length;
     await site.postgres.stop();

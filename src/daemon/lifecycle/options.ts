@@ -24,6 +24,11 @@ export const stalledAfterOptions = optionGroup({
     description: 'The look for holes in the WAL. It is begun anew once the store has answered.',
     since: '3.0',
   }),
+  receiver: seconds.default(120).meta({
+    description:
+      'A receiver to which no WAL comes though the server writes some: a program that was stopped, a connection that is dead. It is started again.',
+    since: '3.0',
+  }),
   server: seconds.default(120).meta({
     description: 'A look at the data directory of the server, which may be on a disk that does not answer.',
     since: '3.0',

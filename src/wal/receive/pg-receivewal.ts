@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import type { OperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
@@ -42,6 +44,15 @@ export class PgReceivewal implements WayOfReceiving {
   async missingFrom(segmentBytes: number): Promise<string | undefined> {
     const last = await lastReceived(this.#deps.directory);
     return last && (last.isPartial ? last.name : nextWalName(last.name, segmentBytes));
+  }
+
+  /** It writes what arrives into the last file at once. */
+  async signOfArrival(): Promise<string | undefined> {
+    const { directory } = this.#deps;
+    const last = await lastReceived(directory);
+    const file = last && `${last.name}${last.isPartial ? '.partial' : ''}`;
+    const { mtimeNs } = (file && (await stat(join(directory, file), { bigint: true }).catch(() => undefined))) || {};
+    return file && `${file} of ${mtimeNs}`;
   }
 
   async receive(node: PostgresNode, life: ReceivingLife): Promise<OperatorError> {

@@ -9,6 +9,7 @@ import type { Lsn } from '../../postgres/lsn.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import { nodeLabel } from '../../postgres/node-label.ts';
 import type { WalReceiverOptions } from '../options.ts';
+import { type Arrival, ArrivalWatch } from './arrival-watch.ts';
 import { DiskGuard, type Pausable, roomForSegment } from './disk-guard.ts';
 import { IncomingWal, type IncomingWalDeps } from './incoming-wal.ts';
 import { makeMissingSlot } from './make-missing-slot.ts';
@@ -33,6 +34,8 @@ export interface WayOfReceiving {
    * nothing may be left out.
    */
   missingFrom(segmentBytes: number): Promise<string | undefined>;
+  /** Changes whenever WAL arrives. */
+  signOfArrival(): Promise<string | undefined>;
   /** Receives as long as it goes. Resolves, or rejects, with why it ended. */
   receive(node: PostgresNode, life: ReceivingLife): Promise<OperatorError>;
 }
@@ -59,11 +62,20 @@ export interface SupervisedReceiverDeps extends IncomingWalDeps {
   /** A failure that a person should know of; it is repeated as long as it lasts. */
   readonly onTrouble: (error: OperatorError) => void;
   readonly onRunning: () => void;
+  /** What a server said last of itself, asked by somebody else. */
+  readonly sampleOf: (node: PostgresNode) => Arrival['sample'];
+  /** Begins to watch over an attempt to receive: without progress for long it calls back with the error that is to end it. */
+  readonly watch: (onStall: (why: OperatorError) => void) => WatchedReceiving;
   /** WAL had to be left out. */
   readonly onHole: (hole: WalHole) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+}
+
+export interface WatchedReceiving {
+  progress(): void;
+  end(): void;
 }
 
 const restartPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 500, delayMsMax: 60_000 };
@@ -85,6 +97,8 @@ export class SupervisedReceiver implements WalReceiver {
   readonly #end = new AbortController();
   #work: Promise<void> = Promise.resolve();
   #pausable: Pausable | undefined;
+  #arrivals = new ArrivalWatch();
+  #watched: WatchedReceiving | undefined;
   readonly #rotation: NodeRotation;
   #node: PostgresNode;
   /** Of one attempt. */
@@ -132,7 +146,7 @@ export class SupervisedReceiver implements WalReceiver {
   async #run(): Promise<void> {
     await this.#incoming.open();
     if (this.#deps.order().nodes.some(({ slot }) => slot === null)) this.#warnWithoutSlot();
-    const beats = [this.#again(beatMs, async () => this.#beat())];
+    const beats = [this.#again(beatMs, () => this.#beat())];
     const { min_disk_free_bytes: min, disk_space_check_interval: seconds } = this.#deps.guard;
     if (min !== null) beats.push(this.#again(seconds * 1000, () => this.#guardDisk()));
     await Promise.all([this.#supervise(), this.#incoming.run(this.#end.signal), ...beats]);
@@ -147,7 +161,7 @@ export class SupervisedReceiver implements WalReceiver {
       const failure = await this.#receive();
       this.#isRunning = false;
       if (this.#end.signal.aborted) return;
-      if (this.#life.signal.aborted) continue;
+      if (this.#life.signal.aborted && failure !== this.#life.signal.reason) continue;
       this.#failures++;
       if (await this.#wayOut(failure)) continue;
       this.#report(failure);
@@ -179,6 +193,9 @@ export class SupervisedReceiver implements WalReceiver {
   }
 
   async #live(): Promise<OperatorError> {
+    const life = this.#life;
+    this.#arrivals = new ArrivalWatch();
+    this.#watched = this.#deps.watch((why) => life.abort(why));
     try {
       return await this.#way.receive(this.#node, this.#beginLife());
     } catch (error) {
@@ -187,6 +204,8 @@ export class SupervisedReceiver implements WalReceiver {
       return new OperatorError('wal-receiver-failed', `${this.#way.program} could not be run`, { cause: error, retryable: true });
     } finally {
       this.#pausable = undefined;
+      this.#watched.end();
+      this.#watched = undefined;
     }
   }
 
@@ -256,9 +275,18 @@ export class SupervisedReceiver implements WalReceiver {
     if (!failure.retryable || this.#failures >= failuresBeforeAlert) onTrouble(failure);
   }
 
-  #beat(): void {
-    if (this.#isRunning) this.#latestActivity = this.#deps.clock.now();
+  async #beat(): Promise<void> {
     this.#followPrimary();
+    if (await this.#isWell()) this.#watched?.progress();
+    else return;
+    if (this.#isRunning) this.#latestActivity = this.#deps.clock.now();
+  }
+
+  /** Who does not receive knows why, and tells. */
+  async #isWell(): Promise<boolean> {
+    const arrivals = this.#arrivals;
+    const sign = await this.#way.signOfArrival();
+    return !this.#isRunning || arrivals.isWell({ sign, sample: this.#deps.sampleOf(this.#node) });
   }
 
   /** Repeats `work` to the end, whatever comes of it. */

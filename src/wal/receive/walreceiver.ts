@@ -53,6 +53,8 @@ export class Walreceiver implements WayOfReceiving {
   readonly #deps: WalreceiverDeps;
   #lastFlushed: Lsn | undefined;
   #stored: StoredUpTo | undefined;
+  /** Up to where WAL has arrived. */
+  #written: (() => Lsn) | undefined;
   /** Once it is, the directory tells all: nobody else stores what comes next. */
   #isStoreKnown = false;
   /** The segment that is to come next; undefined while it is not known for certain. */
@@ -74,6 +76,10 @@ export class Walreceiver implements WayOfReceiving {
 
   get obstacle(): string | undefined {
     return this.#deps.durability.obstacle;
+  }
+
+  async signOfArrival(): Promise<string | undefined> {
+    return this.#written?.().toString();
   }
 
   missingFrom(): Promise<string> {
@@ -106,6 +112,7 @@ export class Walreceiver implements WayOfReceiving {
     const { timeline, lsn: startLsn } = await this.#prepare(connection, server, node, life);
     const place = { timeline, startLsn, segmentBytes };
     await using writer = new SegmentWriter({ ...place, directory });
+    this.#written = () => writer.written;
     this.#next &&= () => writer.segment;
     const pause = new AbortController();
     const signal = AbortSignal.any([life.signal, pause.signal]);
