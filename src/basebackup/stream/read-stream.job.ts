@@ -15,7 +15,7 @@ import { PieceWindow } from './piece-window.ts';
 import { PortReader } from './port-reader.ts';
 
 /** So many buffers of 1 MiB are between the connection and the jobs that seal. */
-const windowPieces = 32;
+const windowPieces = 16;
 /** A report of files for each of them would cost more than to send them. */
 const filesPerReport = 256;
 
@@ -81,7 +81,7 @@ export const readStream = defineJob(import.meta.url, 'readStream', async (input:
   });
   const end = await streamBaseBackup(connection, input.request, receiver, signal);
   const parts = receiver.finish({ systemIdentifier, end });
-  manifest.finish();
+  manifest.finish(false);
   return { ...parts, end };
 });
 

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../lib/clock.ts';
 import { type Frame, FrameBuffer } from './framing.ts';
@@ -9,7 +10,7 @@ const readAheadMax = 4;
 export class FrameSocket {
   readonly #socket: Duplex;
   readonly #clock: Clock;
-  readonly #frames = new FrameBuffer();
+  readonly #frames: FrameBuffer;
   /** Why nothing more is to be had: what arrived before is still delivered. */
   #lost: Error | undefined;
   /** Why nothing is delivered any more. */
@@ -22,6 +23,7 @@ export class FrameSocket {
   constructor(socket: Duplex, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
+    this.#frames = new FrameBuffer(socket instanceof Socket ? { onUsedUp: freeMemory } : {});
     socket.on('data', (chunk: Buffer) => this.#hear(chunk));
     socket.on('error', (error) => this.#lose(error));
     socket.on('close', () => this.#lose(new Error('the server closed it')));
@@ -110,4 +112,13 @@ export class FrameSocket {
     this.#waiter?.reject(why);
     this.#waiter = undefined;
   }
+}
+
+/**
+ * What a network socket delivers is in memory of its own, 64 KiB or less each. Left to the garbage collector, which does not see how much hangs on it, it takes
+ * more time to be collected than to be received.
+ */
+function freeMemory(chunk: Buffer): void {
+  const memory = chunk.buffer as ArrayBuffer;
+  if (chunk.byteOffset + chunk.byteLength === memory.byteLength) memory.transfer(0);
 }

@@ -17,17 +17,25 @@ function frame({ type, body }: Said): Buffer {
   return Buffer.concat([header, body]);
 }
 
-/** Cuts `pieces` into frames, each taken as soon as it is whole. */
+/** Cuts `pieces` into frames, each taken as soon as it is whole. What is told to be used up is gone at once. */
 function cut(pieces: readonly Buffer[]): Said[] {
-  const frames = new FrameBuffer();
+  let usedUp = 0;
+  const frames = new FrameBuffer({
+    onUsedUp: (chunk) => {
+      usedUp++;
+      chunk.fill(0xee);
+    },
+  });
   const said: Said[] = [];
   for (const piece of pieces) {
-    frames.push(piece);
+    frames.push(Buffer.from(piece));
     for (let taken = frames.take(); taken !== undefined; taken = frames.take()) {
       said.push({ type: String.fromCharCode(taken.type), body: Buffer.from(taken.body) });
     }
   }
   assert.equal(frames.waiting, 0, 'what is not whole is kept apart');
+  const kept = pieces.filter(({ length }) => length > 0).length - usedUp;
+  assert.ok(kept === 0 || kept === 1, `each piece is told once, the last one perhaps later: ${kept}`);
   return said;
 }
 

@@ -15,15 +15,27 @@ export const frameBytesMax = 2 * 1024 * 1024;
 const headerBytes = 5;
 const lengthBytesMin = 4;
 
+export interface FrameBufferOptions {
+  /** Told of each piece of which nothing is needed any more, neither here nor by who took frames of it. */
+  readonly onUsedUp?: (chunk: Buffer) => void;
+}
+
 /**
  * Cuts what arrives from the server into frames. A frame that arrived in one piece is not copied.
  * Owns no socket: {@link push} what arrived, {@link take} what is whole.
  */
 export class FrameBuffer {
+  readonly #onUsedUp: ((chunk: Buffer) => void) | undefined;
   readonly #chunks: Buffer[] = [];
+  /** All of it is cut, but whoever took the last frame may still read it. */
+  #lastCut: Buffer | undefined;
   /** Collects a frame that is spread over chunks. */
   #assembly: Buffer = Buffer.allocUnsafe(headerBytes);
   #assembled = 0;
+
+  constructor({ onUsedUp }: FrameBufferOptions = {}) {
+    this.#onUsedUp = onUsedUp;
+  }
 
   /** How many pieces wait to be cut. */
   get waiting(): number {
@@ -37,6 +49,7 @@ export class FrameBuffer {
 
   /** The next whole frame; undefined until more arrives. Throws `postgres-protocol`. */
   take(): Frame | undefined {
+    this.#letGo();
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
       const frame = this.#takeWhole(chunk) ?? this.#assemble(chunk);
       if (frame) return frame;
@@ -78,8 +91,18 @@ export class FrameBuffer {
   }
 
   #consume(chunk: Buffer, bytes: number): void {
-    if (bytes === chunk.length) this.#chunks.shift();
-    else this.#chunks[0] = chunk.subarray(bytes);
+    if (bytes < chunk.length) {
+      this.#chunks[0] = chunk.subarray(bytes);
+      return;
+    }
+    this.#letGo();
+    this.#chunks.shift();
+    this.#lastCut = chunk;
+  }
+
+  #letGo(): void {
+    if (this.#lastCut) this.#onUsedUp?.(this.#lastCut);
+    this.#lastCut = undefined;
   }
 }
 
