@@ -61,7 +61,6 @@ describe('WAL received with pg_receivewal through a slot', () => {
     await site.addSegment();
     await site.assertNoHole();
     assert.equal(isRunning(pid as number), false);
-    assert.equal(site.daemon.log.slice(logged).match(/has made no progress/g)?.length, 1, 'the new one is well');
     await site.daemon.reconfigure({ global: { stalled_after_seconds: {} } });
   });
 
