@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type Chunk, splitIntoChunks } from './chunks.ts';
 import type { FoundEntry } from './walk.ts';
 
@@ -89,4 +91,27 @@ test('chunks are cut as the walk goes on, not after it', async () => {
   assert.equal((await chunks.next()).value?.members.length, 10);
   assert.ok(walked <= 11);
   await chunks.return(undefined);
+});
+
+const files = 200_000;
+/** A chunk has some four. */
+const growthBytesMax = 8 * 1024 * 1024;
+
+test('many files take no more memory than the chunk that is being filled', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  async function* entries() {
+    yield entry('pgdata/base', 'directory');
+    for (let number = 0; number < files; number++) yield entry(`pgdata/base/${number}`, 'file', 8192);
+  }
+  const held: number[] = [];
+  let seen = 0;
+  for await (const { members } of splitIntoChunks(entries(), { targetBytes: noLimit, membersMax: 10_000 })) {
+    seen += members.filter(({ type }) => type === 'file').length;
+    collectGarbage();
+    held.push(process.memoryUsage().heapUsed);
+  }
+  assert.equal(seen, files);
+  const growth = (held.at(-1) ?? 0) - (held[1] ?? 0);
+  assert.ok(growth < growthBytesMax, `grew by ${Math.round(growth / 1024)} KiB over ${held.length} chunks`);
 });

@@ -247,3 +247,13 @@ test('two tablespaces come back with their contents; the modes that cannot hold 
     }
   }
 });
+
+test('a server that cannot archive its WAL does not hold up the end of a base backup', async () => {
+  await using bench = await BackupBench.open();
+  await using other = await TestPostgres.start({ settings: { archive_mode: 'on', archive_command: '/bin/false' } });
+  for (const mode of ['local-tar', 'stream'] as const) {
+    const entry = await takeBasebackup(bench.job(other, { mode }), bench.deps, AbortSignal.timeout(30_000));
+    const [status] = await other.query('SELECT last_archived_wal FROM pg_stat_archiver');
+    assert.equal(status?.['last_archived_wal'], null, `${mode}: ${entry.name} is complete, though nothing was archived`);
+  }
+});
