@@ -7,6 +7,7 @@ import { copyUnits } from './copy-units.ts';
 import { DeltaStats } from './delta-stats.ts';
 import { finishArchive } from './finish-archive.ts';
 import type { RunningBackup } from './job.ts';
+import { lookIn } from './look-at-names.job.ts';
 import type { MainObject } from './main-object.ts';
 import { ManifestWriter } from './manifest.ts';
 import { chunkMembersMax, chunkTargetBytes, chunkThreads } from './plan.ts';
@@ -56,7 +57,8 @@ async function copyInChunks(backup: RunningBackup, source: ClusterSource, notes:
   const threads = chunkThreads({ threads: job.threads, poolThreads: deps.pool.threads, chunksInProgress: job.chunksInProgress });
   const targetBytes = chunkTargetBytes({ chunkBytesMax: job.chunkBytesMax, bytesTotal: source.bytesTotal, threads });
   const shortfall = new ShortfallNotes(deps.log);
-  const walk = walkCluster(source.dataDirectory, { ...source, onSkipped: (path, why) => shortfall.skipped({ path, why }) });
+  const look = lookIn(deps.pool, { signal: backup.signal, party: job.site });
+  const walk = walkCluster(source.dataDirectory, { ...source, look, onSkipped: (path, why) => shortfall.skipped({ path, why }) });
   const chunks = splitIntoChunks(walk, { targetBytes, membersMax: chunkMembersMax });
   const tools = { ...notes, making: new Limiter(threads), shortfall };
   await copyUnits(chunks, { atOnce: job.chunksInProgress, signal: backup.signal }, (chunk, signal) =>

@@ -11,6 +11,7 @@ import { DeltaTally } from './delta-tally.ts';
 import { splitIntoDeltaUnits } from './delta-units.ts';
 import { finishArchive } from './finish-archive.ts';
 import type { RunningBackup } from './job.ts';
+import { lookIn } from './look-at-names.job.ts';
 import type { MainObject } from './main-object.ts';
 import { chunkMembersMax, chunkTargetBytes, chunkThreads } from './plan.ts';
 import type { ProgressCount } from './progress.ts';
@@ -81,7 +82,8 @@ async function copyAsDelta(
   const threads = chunkThreads({ threads: job.threads, poolThreads: deps.pool.threads, chunksInProgress: job.chunksInProgress });
   const bundleBytes = chunkTargetBytes({ chunkBytesMax: job.delta.bundleBytesMax, bytesTotal: source.bytesTotal, threads });
   const shortfall = new ShortfallNotes(deps.log);
-  const walk = walkCluster(source.dataDirectory, { ...source, onSkipped: (path, why) => shortfall.skipped({ path, why }) });
+  const look = lookIn(deps.pool, { signal: backup.signal, party: job.site });
+  const walk = walkCluster(source.dataDirectory, { ...source, look, onSkipped: (path, why) => shortfall.skipped({ path, why }) });
   const units = splitIntoDeltaUnits(walk, {
     fileBytesMin: job.delta.fileBytesMin,
     bundleBytes,

@@ -1,7 +1,7 @@
-import type { Stats } from 'node:fs';
-import { lstat, opendir, readlink, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { opendir, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { runHere } from '../codec/pool.ts';
+import { systemErrorCode } from '../lib/errors.ts';
 import type { TarMember } from '../tar/header.ts';
 import {
   emptiedDirectories,
@@ -13,9 +13,12 @@ import {
   isTemporaryRelation,
   unloggedRelationOf,
 } from './exclusions.ts';
+import { isOrdinaryChange, type LookAtNames, lookAtNames, type Seen, seenIn, unreadable } from './look-at-names.job.ts';
 
 /** Names looked at together; directories up to this size come out in order. */
-const batchNamesMax = 256;
+const batchNamesMax = 2048;
+/** Of a directory, at a time. */
+const namesReadMax = 256;
 
 /** Something to archive. `size` is what the walk saw; whoever reads the file looks again. */
 export interface FoundEntry extends TarMember {
@@ -38,6 +41,8 @@ export interface WalkOptions {
   readonly tablespaces: readonly Tablespace[];
   /** Told of everything that was there but could not be taken. */
   readonly onSkipped: (path: string, why: string) => void;
+  /** Otherwise the calling thread does it, synchronously. */
+  readonly look?: LookAtNames;
 }
 
 interface Place {
@@ -47,7 +52,10 @@ interface Place {
   readonly leftOut: (path: string) => boolean;
   readonly isData: (path: string) => boolean;
   readonly onSkipped: WalkOptions['onSkipped'];
+  readonly look: LookAtNames;
 }
+
+const lookHere: LookAtNames = async (input) => seenIn(await runHere(lookAtNames, input));
 
 /**
  * Everything of a cluster that goes into the chunks, found while it is consumed: PGDATA as `pgdata/…`, then each tablespace as
@@ -64,6 +72,7 @@ export async function* walkCluster(dataDirectory: string, options: WalkOptions):
       leftOut: (path) => isLeftOutOfData(path) || inside.has(join(top, path)),
       isData: isClusterData,
       onSkipped: options.onSkipped,
+      look: options.look ?? lookHere,
     },
     '',
     false,
@@ -74,11 +83,12 @@ export async function* walkCluster(dataDirectory: string, options: WalkOptions):
 async function* walkTablespace(tablespace: Tablespace, options: WalkOptions): AsyncGenerator<FoundEntry> {
   const top = await realpathOr(tablespace.path);
   const archiveTop = `tablespaces/${tablespace.name}`;
-  const stats = await lookAt(top, options.onSkipped, archiveTop);
-  if (!stats) return;
+  const look = options.look ?? lookHere;
+  const stats = await lookAtOne(look, top);
+  if (!stats) return options.onSkipped(archiveTop, 'it vanished');
   yield entryOf(archiveTop, top, 'directory', stats);
   const leftOut = (path: string) => isLeftOutOfTablespace(path, options.major);
-  yield* walk({ top, archiveTop, leftOut, isData: () => true, onSkipped: options.onSkipped }, '', false);
+  yield* walk({ top, archiveTop, leftOut, isData: () => true, onSkipped: options.onSkipped, look }, '', false);
 }
 
 /** The directories that are kept without their contents, as they are in `dataDirectory`. */
@@ -105,32 +115,35 @@ async function* walk(place: Place, directory: string, followed: boolean, source 
     return !(unlogged && (isTemporaryRelation(name) || isResetAtStart(name, unlogged)));
   };
   for await (const names of batchesOf(source, wanted, directory !== '')) {
-    const stats = await Promise.all(names.map((name) => lookAt(join(source, name), place.onSkipped)));
+    const found = await place.look({ directory: source, names });
     for (const [i, name] of names.entries()) {
-      const seen = stats[i];
-      if (seen) yield* visit(place, directory === '' ? name : `${directory}/${name}`, join(source, name), seen, followed);
+      const seen = found[i];
+      const path = `${source}/${name}`;
+      if (seen) yield* visit(place, directory === '' ? name : `${directory}/${name}`, path, seen, followed);
+      else place.onSkipped(path, 'it vanished');
     }
   }
 }
 
-async function* visit(place: Place, path: string, source: string, stats: Stats, followed: boolean): AsyncGenerator<FoundEntry> {
+async function* visit(place: Place, path: string, source: string, stats: Seen, followed: boolean): AsyncGenerator<FoundEntry> {
   const archivePath = `${place.archiveTop}/${path}`;
   if (archivePath.includes('\uFFFD')) return place.onSkipped(source, 'its name is not UTF-8');
-  if (stats.isFile()) yield entryOf(archivePath, source, 'file', stats);
-  else if (stats.isDirectory()) {
+  if (stats.type === 'file') yield entryOf(archivePath, source, 'file', stats);
+  else if (stats.type === 'directory') {
     yield entryOf(archivePath, source, 'directory', stats);
     yield* walk(place, path, followed, source);
-  } else if (stats.isSymbolicLink()) yield* visitLink(place, path, source, stats, followed);
+  } else if (stats.type === 'symlink') yield* visitLink(place, path, source, stats, followed);
   else place.onSkipped(source, 'it is neither a file, a directory nor a link');
 }
 
-async function* visitLink(place: Place, path: string, source: string, stats: Stats, followed: boolean): AsyncGenerator<FoundEntry> {
+async function* visitLink(place: Place, path: string, source: string, stats: Seen, followed: boolean): AsyncGenerator<FoundEntry> {
   // Tablespace links are made anew from the manifest.
   if (/^pg_tblspc\/[^/]+$/.test(path) && place.archiveTop === 'pgdata') return;
   const real = !followed && place.isData(path) ? await realpathOr(source) : source;
   const isElsewhere = real !== source && real !== place.top && !real.startsWith(`${place.top}/`);
-  const seen = isElsewhere ? await lookAt(real, place.onSkipped) : undefined;
+  const seen = isElsewhere ? await lookAtOne(place.look, real) : undefined;
   if (seen) return yield* visit(place, path, real, seen, true);
+  if (isElsewhere) place.onSkipped(real, 'it vanished');
   const linkTarget = await readlink(source).catch(() => undefined);
   if (linkTarget === undefined) return place.onSkipped(source, 'the link vanished');
   yield { ...entryOf(`${place.archiveTop}/${path}`, source, 'symlink', stats), linkTarget };
@@ -148,7 +161,7 @@ async function unloggedRelationsIn(directory: string): Promise<ReadonlySet<strin
 async function* batchesOf(directory: string, wanted: (name: string) => boolean, mayVanish: boolean): AsyncGenerator<string[]> {
   let batch: string[] = [];
   try {
-    for await (const { name } of await opendir(directory, { bufferSize: batchNamesMax })) {
+    for await (const { name } of await opendir(directory, { bufferSize: namesReadMax })) {
       if (!wanted(name)) continue;
       batch.push(name);
       if (batch.length < batchNamesMax) continue;
@@ -161,34 +174,16 @@ async function* batchesOf(directory: string, wanted: (name: string) => boolean, 
   if (batch.length > 0) yield batch.toSorted();
 }
 
-/** A file that is gone when we come to look was dropped meanwhile; replaying the WAL drops it again. */
-async function lookAt(path: string, onSkipped: WalkOptions['onSkipped'], as = path): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (!isOrdinaryChange(error)) throw unreadable(path, error);
-    onSkipped(as, 'it vanished');
-    return undefined;
-  }
-}
-
-function isOrdinaryChange(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
-}
-
-function unreadable(path: string, cause: unknown): unknown {
-  if (systemErrorCode(cause) === undefined) return cause;
-  return new OperatorError('file-unreadable', `cannot read ${path}`, {
-    cause,
-    hint: 'pghoard must run as the user that owns the data directory (usually postgres) to take local-tar backups.',
-  });
+async function lookAtOne(look: LookAtNames, path: string): Promise<Seen | undefined> {
+  const [seen] = await look({ directory: dirname(path), names: [basename(path)] });
+  return seen;
 }
 
 async function realpathOr(path: string): Promise<string> {
   return realpath(path).catch(() => path);
 }
 
-function entryOf(path: string, source: string, type: FoundEntry['type'], stats: Stats): FoundEntry {
+function entryOf(path: string, source: string, type: FoundEntry['type'], stats: Omit<Seen, 'type'>): FoundEntry {
   const { uid, gid, mtimeMs } = stats;
   const size = type === 'file' ? stats.size : 0;
   return { path, source, type, size, mode: stats.mode & 0o7777, uid, gid, mtime: Math.floor(mtimeMs / 1000) };
