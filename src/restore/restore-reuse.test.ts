@@ -4,7 +4,8 @@ import { chmod, mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate,
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertComplete, assertUnstartable, makeRestoreBench, type RestoreBench } from '../../test/support/restore-bench.ts';
-import { clusterMembers, type TestMember } from '../../test/support/test-backups.ts';
+import { clusterMembers, controlFileBytes, type TestMember } from '../../test/support/test-backups.ts';
+import { claimSite } from '../catalog/site-identity.ts';
 import { CodecPool } from '../codec/pool.ts';
 
 const pool = new CodecPool(2);
@@ -105,6 +106,19 @@ test('a directory that a server runs on, and one of something else, are not touc
   await writeFile(join(home, '.bashrc'), '');
   await assert.rejects(bench.restore({ reuse: true, dataDirectory: home }), { code: 'target-not-recognised' });
   assert.deepEqual(await readdir(home), ['.bashrc']);
+});
+
+test('another cluster is not touched; one whose control file is damaged is', async () => {
+  await using bench = await restoredBench();
+  const control = join(bench.target, 'global/pg_control');
+  const identity = { segmentBytes: 16 * 1024 * 1024, majors: [], since: new Date('2999-01-01T00:00:00Z') };
+  await claimSite(bench.backups.catalog, { ...identity, systemIdentifier: 7_711_144_717_028_197_640n });
+  await writeFile(control, controlFileBytes(42n));
+  await assert.rejects(bench.reuse(), { code: 'cluster-mismatch', message: /identifier is 42, not/ });
+  assert.ok((await readFile(control)).equals(controlFileBytes(42n)));
+  await writeFile(control, Buffer.alloc(8192, 1));
+  await bench.reuse();
+  await assertComplete(bench.target);
 });
 
 test('a tablespace that the old data directory has no link to is not touched', async () => {

@@ -8,6 +8,7 @@ import type { Progress } from '../transfer/progress.ts';
 import { adviceFor, sourceTimeZone } from './advice.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { TargetDirectory } from './check-directories.ts';
+import { checkReused } from './check-reused.ts';
 import { checkTargets } from './check-targets.ts';
 import { type Choice, chooseBasebackup } from './choose.ts';
 import { checkFreeSpace } from './free-space.ts';
@@ -90,6 +91,7 @@ export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDe
   await using pin = await RestorePin.set({ catalog: source.catalog, backupKey: entry.key }, deps, signal);
   const plan = await planRestore(source, entry, request, { pool: deps.pool, signal });
   const found = await checkTargets(plan.layout, request);
+  await checkReused(found, source, signal);
   const settled = settledPlan(plan, found);
   const { directories, ...unfinished } = await resumeIfUnfinished(found, settled, request);
   await using resumed = unfinished.resumed;

@@ -50,6 +50,29 @@ for (const version of ['15', 'embedded'] as const) {
       assert.deepEqual(await tableChecksums(restored), checksums);
     });
 
+    // Which version it is makes no difference there.
+    if (version === '15') {
+      test('what a server has done to its directories is undone by --reuse, but not while it runs', async () => {
+        const directories = await Promise.all(names.map((name) => ownedDirectory(site.place(`reused ${name}`))));
+        const flags = ['--basebackup', chunked, ...names.flatMap((name, index) => ['--tablespace-dir', `${name}=${directories[index]}`])];
+        const used = await site.recovered('reused', flags);
+        try {
+          await used.query(`UPDATE "in ${names[0]}" SET text = 'changed' WHERE i % 100 = 0`);
+          await used.query(`TRUNCATE "in ${names[1]}"`);
+          await used.query(`CREATE TABLE extra TABLESPACE "${names[1]}" AS SELECT generate_series(1, 1000) AS i`);
+          await used.query('CHECKPOINT');
+          const running = await site.daemon.tryRestore(used.dataDirectory, [...flags, '--reuse']);
+          assert.match(running.stderr, /FATAL: target-in-use/);
+          assert.notDeepEqual(await tableChecksums(used), checksums);
+        } finally {
+          await used[Symbol.asyncDispose]();
+        }
+        await using again = await site.recovered('reused', [...flags, '--reuse']);
+        assert.deepEqual(await linksOf(again.dataDirectory), directories);
+        assert.deepEqual(await tableChecksums(again), checksums);
+      });
+    }
+
     test('without a mapping the directories of the running source are not touched', async () => {
       const { code, stderr } = await site.daemon.tryRestore(site.place('unmapped'));
       assert.equal(code, 1);
