@@ -10,6 +10,8 @@ import { type FromWorker, type ToWorker, workerMark, workerModule } from './work
 export interface PoolWorkerEvents {
   /** The worker can take another task. */
   readonly onIdle: () => void;
+  /** It has had nothing to do since, for `idleMsMax`. */
+  readonly onIdleLong: () => void;
   /** The worker is gone, or left to itself; its task, if it had one, has been rejected. */
   readonly onGone: () => void;
   /** The thread has ended. */
@@ -32,17 +34,20 @@ export class PoolWorker {
   readonly #worker: Worker;
   readonly #events: PoolWorkerEvents;
   readonly #abortGraceMs: number;
+  readonly #idleMsMax: number;
   readonly #clock: Clock;
   #task: PoolTask | undefined;
   #crash: unknown;
   #gone = false;
   #isEnded = false;
+  #idleTimer: NodeJS.Timeout | undefined;
   /** Ends the watch over an aborted task. */
   #taskEnd = new AbortController();
 
-  constructor(name: string, events: PoolWorkerEvents, options: { abortGraceMs: number; clock?: Clock }) {
+  constructor(name: string, events: PoolWorkerEvents, options: { abortGraceMs: number; idleMsMax: number; clock?: Clock }) {
     this.#events = events;
     this.#abortGraceMs = options.abortGraceMs;
+    this.#idleMsMax = options.idleMsMax;
     this.#clock = options.clock ?? systemClock;
     this.#worker = new Worker(new URL(workerModule), { name, workerData: workerMark });
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
@@ -59,11 +64,17 @@ export class PoolWorker {
   }
 
   get isIdle(): boolean {
-    return this.#task === undefined && !this.#gone;
+    return this.#task === undefined && !this.#gone && !this.#isEnded;
+  }
+
+  /** It takes no more tasks. */
+  get isEnding(): boolean {
+    return this.#isEnded;
   }
 
   start(task: PoolTask): void {
     assert(this.isIdle, 'a worker has one task at a time');
+    clearTimeout(this.#idleTimer);
     try {
       const isMeasured = this.#events.onSteps !== undefined;
       this.#send({ type: 'run', module: task.module, name: task.name, input: task.input, isMeasured }, task.transfer);
@@ -78,6 +89,7 @@ export class PoolWorker {
 
   async terminate(): Promise<void> {
     this.#isEnded = true;
+    clearTimeout(this.#idleTimer);
     await this.#worker.terminate();
   }
 
@@ -118,7 +130,9 @@ export class PoolWorker {
     this.#taskEnd.abort();
     this.#worker.unref();
     settle(task);
-    if (!this.#gone) this.#events.onIdle();
+    if (this.#gone) return;
+    this.#idleTimer = setTimeout(() => this.#events.onIdleLong(), this.#idleMsMax).unref();
+    this.#events.onIdle();
   }
 
   #exited(code: number): void {

@@ -91,6 +91,23 @@ test('no more threads are started than are needed', async () => {
   assert.equal(first.threadId, second.threadId);
 });
 
+test('threads that have nothing to do for a while end, but for one, and are started again when they are needed', async () => {
+  const deaths: unknown[] = [];
+  await using pool = new CodecPool(3, { idleMsMax: 20, onDied: (death) => deaths.push(death) });
+  const runThree = () => {
+    const arrived = new Int32Array(new SharedArrayBuffer(4));
+    return Promise.all([1, 2, 3].map(() => pool.run(meet, { arrived, count: 3 })));
+  };
+  const first = await runThree();
+  await waitFor(() => pool.alive === 1, { withinMs: 10_000, what: () => `${pool.alive} threads are left` });
+  assert.equal(pool.stuck, 0);
+  const { threadId } = await pool.run(double, 1);
+  assert.ok(first.includes(threadId), 'the one that was left');
+  const second = await runThree();
+  assert.equal(second.filter((thread) => first.includes(thread)).length, 1);
+  assert.deepEqual(deaths, [], 'none of them has died');
+});
+
 test('reports arrive in order and before the result', async () => {
   await using pool = new CodecPool(1);
   const reports: unknown[] = [];

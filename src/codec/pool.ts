@@ -11,11 +11,15 @@ export type { WorkerDeath } from './pool-worker.ts';
 
 /** How long an aborted job may take to stop before its thread is ended. */
 const abortGraceMsDefault = 5_000;
+/** A thread takes some 15 MiB, and a tenth of a second to start. */
+const idleMsMaxDefault = 30_000;
 /** For a party of which nothing runs, where jobs of others do not end. */
 const spareThreads = 1;
 
 export interface PoolSettings {
   readonly abortGraceMs?: number;
+  /** A thread that had nothing to do for so long is ended, unless it is the last one. */
+  readonly idleMsMax?: number;
   /** A thread ended that nobody had ended. */
   readonly onDied?: (death: WorkerDeath) => void;
   /** A job has been done. */
@@ -30,13 +34,13 @@ export interface PoolSettings {
  * the others wait in the order they came. Urgent ones overtake them, and find one thread more where others than urgent ones have all of them; so does a party of
  * which no job runs. Jobs that mostly wait do not count: each of them gets a thread at once.
  * Threads are started when first needed; one that dies rejects its job with `worker-died` and is replaced, and so is one whose job
- * was aborted and does not end. An idle pool does not keep the process alive.
+ * was aborted and does not end. Threads that have nothing to do end after a while, but for one. An idle pool does not keep the process alive.
  */
 export class CodecPool implements AsyncDisposable {
   readonly threads: number;
-  readonly #settings: Required<Pick<PoolSettings, 'abortGraceMs'>> & PoolSettings;
+  readonly #settings: Required<Pick<PoolSettings, 'abortGraceMs' | 'idleMsMax'>> & PoolSettings;
   readonly #workers = new Set<PoolWorker>();
-  /** Threads that have not ended, those left to themselves included. */
+  /** Those left to themselves included. */
   #threadsAlive = 0;
   readonly #queue: PoolTask[] = [];
   readonly #unsettled = new Set<Promise<unknown>>();
@@ -46,12 +50,17 @@ export class CodecPool implements AsyncDisposable {
   constructor(threads: number, settings: PoolSettings = {}) {
     assert(Number.isInteger(threads) && threads > 0, 'a pool has at least one thread');
     this.threads = threads;
-    this.#settings = { abortGraceMs: abortGraceMsDefault, ...settings };
+    this.#settings = { abortGraceMs: abortGraceMsDefault, idleMsMax: idleMsMaxDefault, ...settings };
   }
 
   /** Jobs that have not ended. */
   get pending(): number {
     return this.#unsettled.size;
+  }
+
+  /** Threads that have not ended. */
+  get alive(): number {
+    return this.#threadsAlive;
   }
 
   /** Threads that hang where nothing can end them. As long as there are any, the process cannot end in the ordinary way. */
@@ -119,6 +128,9 @@ export class CodecPool implements AsyncDisposable {
     const { onDied = () => {}, onDone = () => {}, onSteps } = this.#settings;
     const events = {
       onIdle: () => this.#assign(),
+      onIdleLong: () => {
+        if ([...this.#workers].some((other) => other !== worker && !other.isEnding)) void worker.terminate();
+      },
       onGone: () => {
         this.#workers.delete(worker);
         this.#assign();
