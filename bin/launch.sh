@@ -26,9 +26,14 @@ launch() {
   # Node has four threads for the file system, all of which one dead disk would take.
   UV_THREADPOOL_SIZE=${UV_THREADPOOL_SIZE:-32}
   export UV_THREADPOOL_SIZE
-  # Else V8's young generation takes up to 96 MiB for what lives no longer than a page of a listing.
+  # glibc keeps what was freed in up to eight arenas per processor, and its limit for what it asks the system for, 128 KiB at first, grows with
+  # what is freed: buffers that come and go would stay with the process for ever.
+  MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-2}
+  MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-131072}
+  export MALLOC_ARENA_MAX MALLOC_MMAP_THRESHOLD_
   # Reading the maps takes a tenth of the time of a short command. The daemon's traces of errors are worth it.
   maps=
   case $main in */pghoard.js) maps=--enable-source-maps ;; esac
-  exec "$node" --max-semi-space-size=8 $maps --disable-warning=ExperimentalWarning "$main" "$@"
+  # Else V8's young generation takes up to 96 MiB in each thread for what lives no longer than a page of a listing.
+  exec "$node" --max-semi-space-size=2 $maps --disable-warning=ExperimentalWarning "$main" "$@"
 }

@@ -7,4 +7,4 @@ sh scripts/install-apt.sh
 PGHOARD_TEST_AZURITE=$(sh scripts/install-azurite.sh)
 export PGHOARD_TEST_AZURITE
 sh scripts/build.sh
-exec node_modules/.bin/node --max-semi-space-size=8 --enable-source-maps dist/bench/store-drivers/store-drivers.js "$@"
+exec node_modules/.bin/node --max-semi-space-size=2 --enable-source-maps dist/bench/store-drivers/store-drivers.js "$@"

@@ -34,6 +34,7 @@ export async function buildWorld(stack: AsyncDisposableStack, seconds: number): 
       directory: join(directory, 'pghoard'),
       postgres,
       encrypted: true,
+      isInstalled: true,
       site: retention,
       global: { log_level: 'INFO', statsd: { host: '127.0.0.1', port: statsd.port }, prometheus: {} },
     }),

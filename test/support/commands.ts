@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ProgramOptions, type ProgramResult, runProgram } from '../../src/lib/subprocess.ts';
+import { packageRoot } from './package-root.ts';
 
 export type CommandName = 'pghoard' | 'restore' | 'archive-sync' | 'archive-cleanup' | 'create-keys' | 'postgres-command';
 
@@ -8,10 +10,15 @@ export function commandLine(name: CommandName): [string, ...string[]] {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return [
     process.execPath,
-    '--max-semi-space-size=8', // as in bin/launch.sh
+    '--max-semi-space-size=2', // as in bin/launch.sh
     '--disable-warning=ExperimentalWarning',
     fileURLToPath(new URL(`../../src/cli/${name}.${extension}`, import.meta.url)),
   ];
+}
+
+/** The same as it is installed, with all that the launcher sets: for measurements. The tests must be compiled. */
+export function installedCommandLine(name: 'pghoard'): [string, ...string[]] {
+  return [join(packageRoot, 'bin', name)];
 }
 
 /** Runs one of our commands to its end. */

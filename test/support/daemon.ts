@@ -11,7 +11,7 @@ import type { ProgramResult } from '../../src/lib/subprocess.ts';
 import { openStore } from '../../src/storage/drivers.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { storageOptions } from '../../src/storage/options.ts';
-import { commandLine, runOurs } from './commands.ts';
+import { commandLine, installedCommandLine, runOurs } from './commands.ts';
 import { freePort } from './free-port.ts';
 import { packageRoot } from './package-root.ts';
 import type { TestPostgres } from './postgres.ts';
@@ -32,6 +32,8 @@ export interface TestDaemonOptions {
   readonly global?: Readonly<Record<string, unknown>>;
   /** Where it is to listen; otherwise any free port. */
   readonly port?: number;
+  /** Started by the launcher, as an operator does it. */
+  readonly isInstalled?: boolean;
   /** Added to the environment that it is started in. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -56,6 +58,7 @@ export class TestDaemon implements AsyncDisposable {
   /** Opened past the daemon, by their configuration. */
   readonly #stores = new Map<string, Promise<ObjectStore>>();
   readonly #env: NodeJS.ProcessEnv;
+  readonly #commandLine: readonly [string, ...string[]];
   #child: ChildProcess | undefined;
   #log = '';
 
@@ -73,16 +76,17 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Only writes the configuration. */
   static async prepare(options: TestDaemonOptions): Promise<TestDaemon> {
-    const daemon = new TestDaemon(options.directory, options.port ?? (await freePort()), options.env ?? {});
+    const daemon = new TestDaemon(options, options.port ?? (await freePort()));
     await mkdir(options.directory, { recursive: true });
     await writeFile(daemon.configFile, JSON.stringify(await configOf(options, daemon.port), undefined, 2), { mode: 0o600 });
     return daemon;
   }
 
-  private constructor(directory: string, port: number, env: NodeJS.ProcessEnv) {
+  private constructor({ directory, env = {}, isInstalled = false }: TestDaemonOptions, port: number) {
     this.directory = directory;
     this.port = port;
     this.#env = env;
+    this.#commandLine = isInstalled ? installedCommandLine('pghoard') : commandLine('pghoard');
     this.configFile = join(directory, 'pghoard.json');
   }
 
@@ -123,7 +127,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Starts it without waiting until it is up. */
   spawn(): ChildProcess {
-    const [program, ...args] = commandLine('pghoard');
+    const [program, ...args] = this.#commandLine;
     const wrapped = ['--pdeathsig', 'KILL', '--', program, ...args, '--config', this.configFile];
     const child = spawn('setpriv', wrapped, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.#env } });
     child.stderr.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
