@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
-import { explain, isOperatorError, messageOf, type OperatorError } from '../lib/errors.ts';
+import { explain, isOperatorError, type OperatorError } from '../lib/errors.ts';
 import { majorOf } from '../postgres/versions.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { WalArchiver } from '../wal/archive.ts';
@@ -28,7 +28,7 @@ import { placeOf } from './site-programs.ts';
 
 export interface ReceiverParts {
   readonly parts: DaemonParts;
-  readonly alerts: Pick<Alerts, 'raise' | 'clear'>;
+  readonly alerts: Pick<Alerts, 'raise' | 'clear' | 'isRaised'>;
   readonly site: SiteConfig;
   readonly catalog: Catalog;
   /** See `SiteServices`. */
@@ -116,8 +116,13 @@ function supervisionDeps(own: ReceiverParts): SupervisedReceiverDeps {
     orderKnown: (signal) => own.servers.asked(signal),
     guard: site.pg_receivexlog,
     onTrouble: (error) => {
-      if (isOperatorError(error, 'program-too-old')) programs.lookAgain();
-      else tell(alerts.raise(alertOf(error), site.name, `WAL is not being received: ${messageOf(error)}`));
+      if (isOperatorError(error, 'program-too-old')) {
+        programs.lookAgain();
+        return false;
+      }
+      const isNew = !alerts.isRaised(alertOf(error), site.name);
+      tell(alerts.raise(alertOf(error), site.name, `WAL is not being received: ${explain(error)}`));
+      return isNew;
     },
     onRunning: () => {
       loop.lookAgain();

@@ -35,7 +35,8 @@ const loginMeanings: Readonly<Record<string, Meaning>> = {
   '28000': refusedByHba,
   '42501': { code: 'postgres-refused', hint: 'Give the role what it lacks, for replication: ALTER ROLE … REPLICATION.' },
   '53300': { code: 'postgres-refused', retryable: true, hint: 'Raise max_connections, or max_wal_senders for replication connections.' },
-  '57P03': { code: 'postgres-refused', retryable: true },
+  // It starts or stops: as good as not running, which it tells in the next moment.
+  '57P03': { code: 'postgres-unreachable', retryable: true },
   '3D000': { code: 'postgres-refused', hint: 'Check dbname in the configuration.' },
 };
 

@@ -107,6 +107,7 @@ test('a wrong password raises an alert, which goes away with it', async () => {
   await site.postgres.query(`CREATE ROLE receiver LOGIN REPLICATION PASSWORD 'right'`);
   await waitFor(() => !existsSync(alert), { withinMs: 30_000, what: 'the alert is cleared' });
   await site.addSegment();
+  assert.equal(site.daemon.log.match(/^\S+ (WARNING|ERROR) .*password authentication failed/gm)?.length, 2, site.daemon.log);
   assert.doesNotMatch(site.daemon.log, /right/);
 });
 

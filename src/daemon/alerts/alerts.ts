@@ -109,6 +109,10 @@ export class Alerts {
     if (isNew || entry.view.because !== before) await this.#changed();
   }
 
+  isRaised(name: AlertName, site: string | null): boolean {
+    return this.#entries.get(keyOf(name, site))?.isActive ?? false;
+  }
+
   /** Also removes what an earlier process left behind. */
   async clear(name: AlertName, site: string | null, source = ''): Promise<void> {
     const entry = this.#entries.get(keyOf(name, site));
@@ -119,8 +123,9 @@ export class Alerts {
   }
 
   /** What one part of a site, called `source`, raises and clears, while others may have causes of their own for the same alert. */
-  from(source: string): Pick<Alerts, 'raise' | 'clear'> {
+  from(source: string): Pick<Alerts, 'raise' | 'clear' | 'isRaised'> {
     return {
+      isRaised: (name, site) => this.isRaised(name, site),
       raise: (name, site, because) => this.raise(name, site, because, source),
       clear: (name, site) => this.clear(name, site, source),
     };

@@ -18,6 +18,8 @@ export interface NodeWatchDeps {
   readonly probe: ServerProbe;
   /** Called after each question, answered or not. */
   readonly onAsked: () => void;
+  /** Whether the log gets it with an alert. */
+  readonly isToldByAlert: (error: OperatorError) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
@@ -127,7 +129,7 @@ export class NodeWatch {
   }
 
   #failed(error: unknown): void {
-    const { site, clock, metrics, log } = this.#deps;
+    const { site, clock, metrics, isToldByAlert, log } = this.#deps;
     // Whatever it was, it must not end the watch, nor go unseen.
     const known = isOperatorError(error)
       ? error
@@ -135,7 +137,8 @@ export class NodeWatch {
     this.#failure = { error: known, sinceMs: this.#failure?.sinceMs ?? clock.monotonicMs() };
     this.#failuresInRow++;
     countFailure(metrics, 'check_pg_server_version', known);
-    if (known.code !== this.#told) log.warn({ site }, `the server ${this.label} cannot be asked: ${explain(known)}`);
+    const isNew = known.code !== this.#told;
+    if (isNew && !isToldByAlert(known)) log.warn({ site }, `the server ${this.label} cannot be asked: ${explain(known)}`);
     this.#told = known.code;
   }
 }

@@ -51,6 +51,7 @@ class World {
       alerts: {
         raise: async (name, _site, because) => void this.alerts.set(name, because),
         clear: async (name) => void this.alerts.delete(name),
+        isRaised: (name) => this.alerts.has(name),
       },
       onChange: () => this.changes++,
       clock: this.clock,

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import { explain } from '../../lib/errors.ts';
+import { explain, type OperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
@@ -11,7 +11,7 @@ import { NodeWatch } from './node-watch.ts';
 import { PrimaryProgress } from './primary-progress.ts';
 import type { ServerProbe } from './server-probe.ts';
 import type { NodeView, ServerSample } from './server-sample.ts';
-import { serverAlerts, troublesOf, type UsableNode, usableNodes } from './troubles.ts';
+import { alertOfFailure, serverAlerts, troublesOf, type UsableNode, usableNodes } from './troubles.ts';
 
 export interface ServerWatchDeps {
   readonly site: string;
@@ -19,7 +19,7 @@ export interface ServerWatchDeps {
   readonly probe: ServerProbe;
   /** Of which cluster the site is, as far as that is known. */
   readonly expected: () => SeenCluster;
-  readonly alerts: Pick<Alerts, 'raise' | 'clear'>;
+  readonly alerts: Pick<Alerts, 'raise' | 'clear' | 'isRaised'>;
   /** Told when a server has come, gone, or become something else. */
   readonly onChange: () => void;
   readonly clock: Clock;
@@ -45,9 +45,18 @@ export class ServerWatch {
 
   constructor(deps: ServerWatchDeps) {
     this.#deps = deps;
-    const { site, probe, clock, random, metrics, log } = deps;
-    const onAsked = () => this.#asked();
-    this.#watches = deps.nodes.map((node, index) => new NodeWatch({ site, index, node, probe, onAsked, clock, random, metrics, log }));
+    const { site, probe, alerts, clock, random, metrics, log } = deps;
+    const common = {
+      site,
+      probe,
+      onAsked: () => this.#asked(),
+      isToldByAlert: (error: OperatorError) => !error.retryable && !alerts.isRaised(alertOfFailure(error), site),
+      clock,
+      random,
+      metrics,
+      log,
+    };
+    this.#watches = deps.nodes.map((node, index) => new NodeWatch({ ...common, index, node }));
   }
 
   /** All servers of the site, in the order of its configuration. */

@@ -1,4 +1,4 @@
-import { explain, isOperatorError } from '../../lib/errors.ts';
+import { explain, isOperatorError, type OperatorError } from '../../lib/errors.ts';
 import { differenceOf, type SeenCluster, siteOfItsOwn } from '../../postgres/seen-cluster.ts';
 import { unsupportedBecause } from '../../postgres/versions.ts';
 import type { AlertName } from '../alerts/alert-catalogue.ts';
@@ -71,9 +71,14 @@ function failuresWorthTelling(nodes: readonly JudgedNode[], nowMs: number): read
   return failures
     .filter(({ error }) => !error.retryable || areAllAway)
     .map(({ label, error }) => ({
-      name: isOperatorError(error, 'postgres-authentication') ? 'authentication_error' : 'configuration_error',
+      name: alertOfFailure(error),
       because: `the server ${label} cannot be asked: ${explain(error)}`,
     }));
+}
+
+/** Raised at once where the error is not retryable. */
+export function alertOfFailure(error: OperatorError): AlertName {
+  return isOperatorError(error, 'postgres-authentication') ? 'authentication_error' : 'configuration_error';
 }
 
 function splitBrain(usable: readonly UsableNode[]): readonly Trouble[] {

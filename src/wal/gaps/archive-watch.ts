@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import { explain } from '../../lib/errors.ts';
+import { explain, isOperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { ArchiveMap } from './archive-map.ts';
 import { archivedUpTo } from './local-wal.ts';
@@ -79,6 +79,11 @@ export class ArchiveWatch {
     if (archived !== undefined) map.reached(archived.next, archived.since);
   }
 
+  /** The bucket of a new site, which is made before the first object goes there. */
+  #mayBeMadeYet(error: unknown): boolean {
+    return isOperatorError(error, 'store-missing') && this.#surveyed === undefined && this.#failures === 0;
+  }
+
   async #attempt(work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work();
@@ -86,6 +91,10 @@ export class ArchiveWatch {
     } catch (error) {
       const { log, site, signal } = this.#deps;
       const because = explain(error);
+      if (this.#mayBeMadeYet(error)) {
+        log.debug({ site }, `nothing is stored yet: ${because}`);
+        return false;
+      }
       if (!signal.aborted && because !== this.#told) log.warn({ site }, `cannot find out which WAL is stored: ${because}`);
       this.#told = because;
       return false;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeTemporaryDirectory } from '../../../test/support/temporary-directory.ts';
+import { controlFileBytes } from '../../../test/support/test-backups.ts';
 import { makeHistory, makeWalSegment, mebibyte } from '../../../test/support/wal-segment.ts';
 import { isOperatorError, OperatorError } from '../../lib/errors.ts';
 import { formatWalName } from '../../postgres/wal-name.ts';
@@ -42,6 +43,18 @@ test('a host without a data directory has nothing, and believes nothing', async 
   await using scratch = await makeTemporaryDirectory();
   assert.deepEqual(await findLocalWal(join(scratch.path, 'gone'), wanted), []);
   assert.equal(await archivedUpTo(join(scratch.path, 'gone')), undefined);
+});
+
+test('what a primary has archived ends with its last mark, and is not known while a checkpoint removes that', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  const name = (number: number) => formatWalName({ timeline: 1, number: BigInt(number) }, 16 * mebibyte);
+  await makeDataDirectory(scratch.path, [], [`${name(4)}.done`, `${name(5)}.done`, `${name(6)}.ready`]);
+  await mkdir(join(scratch.path, 'global'));
+  await writeFile(join(scratch.path, 'global/pg_control'), controlFileBytes());
+  assert.equal((await archivedUpTo(scratch.path))?.next, name(6));
+  // A name that is listed, and has nothing behind it by the time somebody looks.
+  await symlink('gone', join(scratch.path, 'pg_wal/archive_status', `${name(7)}.done`));
+  assert.equal(await archivedUpTo(scratch.path), undefined);
 });
 
 test('what is refused does not hold up the rest, and without nodes it is lost', async () => {

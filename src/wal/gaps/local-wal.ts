@@ -35,7 +35,10 @@ export async function findLocalWal(dataDirectory: string, wanted: WantedWal): Pr
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The segment behind the last one that a primary on this host believes to have archived, and since when; undefined where there is none. */
+/**
+ * The segment behind the last one that a primary on this host believes to have archived, and since when; undefined where there is none, or where its mark
+ * goes at this very moment: a checkpoint removes marks with their segments.
+ */
 export async function archivedUpTo(
   dataDirectory: string,
 ): Promise<{ readonly next: string; readonly since: Reached['since'] } | undefined> {
@@ -50,8 +53,8 @@ export async function archivedUpTo(
     if (classifyWalFile(segment) === 'segment' && segment > last) last = segment;
   }
   if (last === '') return undefined;
-  const { mtime } = await stat(join(directory, `${last}.done`));
-  return { next: nextWalName(last, control.segmentBytes), since: mtime };
+  const mark = await stat(join(directory, `${last}.done`)).catch(ignoreMissing);
+  return mark && { next: nextWalName(last, control.segmentBytes), since: mark.mtime };
 }
 
 async function hasStatus(walDirectory: string, name: string): Promise<boolean> {
@@ -64,6 +67,11 @@ async function hasStatus(walDirectory: string, name: string): Promise<boolean> {
     }
   }
   return false;
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (systemErrorCode(error) !== 'ENOENT') throw error;
+  return undefined;
 }
 
 function ignoreOperatorError(error: unknown): undefined {

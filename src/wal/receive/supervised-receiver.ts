@@ -59,8 +59,8 @@ export interface SupervisedReceiverDeps extends IncomingWalDeps {
   /** Resolves once it is worth asking for that, and does not take long. Never rejects. */
   readonly orderKnown: (signal: AbortSignal) => Promise<void>;
   readonly guard: WalReceiverOptions;
-  /** A failure that a person should know of; it is repeated as long as it lasts. */
-  readonly onTrouble: (error: OperatorError) => void;
+  /** A failure that a person should know of; it is repeated as long as it lasts. Returns whether the log has it by that. */
+  readonly onTrouble: (error: OperatorError) => boolean;
   readonly onRunning: () => void;
   /** What a server said last of itself, asked by somebody else. */
   readonly sampleOf: (node: PostgresNode) => Arrival['sample'];
@@ -271,8 +271,9 @@ export class SupervisedReceiver implements WalReceiver {
     const isNew = this.#lastFailure?.code !== failure.code;
     this.#lastFailure = failure;
     this.#because = messageOf(failure);
-    if (isNew) log.error({ site }, `WAL is not being received: ${explain(failure)}`);
-    if (!failure.retryable || this.#failures >= failuresBeforeAlert) onTrouble(failure);
+    const isWorthAlert = !failure.retryable || this.#failures >= failuresBeforeAlert;
+    const isTold = isWorthAlert && onTrouble(failure);
+    if (isNew && !isTold) log.error({ site }, `WAL is not being received: ${explain(failure)}`);
   }
 
   async #beat(): Promise<void> {
