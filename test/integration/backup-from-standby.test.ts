@@ -36,18 +36,17 @@ describe('pghoard on the host of a standby, which it reads the files of', () => 
     await site?.[Symbol.asyncDispose]();
   });
 
-  test('the standby is backed up, though the primary is named first, and comes back with all that the primary wrote', async () => {
+  test('the standby is backed up, though the primary is named first, and the WAL that it needs is stored by itself', async () => {
     await addRows(site.postgres);
     await site.caughtUp(standby);
     const logged = site.daemon.log.length;
-    await site.daemon.basebackup();
+    const name = await site.daemon.basebackup();
     assert.match(site.daemon.log.slice(logged), new RegExp(`taken from the standby 127.0.0.1:${standby.port}`));
-    await addRows(site.postgres);
-    await site.addSegment();
-    await comesBack('from the standby', site.postgres);
+    const { endWalSegment = '' } = await (await site.daemon.catalog()).basebackup(name);
+    await site.daemon.archived(endWalSegment, 30_000);
   });
 
-  test('on an idle cluster the primary ends the WAL that the new base backup needs; until that is stored none goes', async () => {
+  test('on an idle cluster the primary ends the WAL that the new base backup needs; until that is stored none goes; it comes back with all that is written later', async () => {
     await site.caughtUp(standby);
     await site.postgres.stop();
     const earlier = await site.daemon.basebackups(2);
@@ -71,8 +70,10 @@ describe('pghoard on the host of a standby, which it reads the files of', () => 
     assert.ok(told.includes(`has finished ${endWalSegment}`), told);
     assert.ok(await catalog.findWal(endWalSegment));
     assert.equal(told.split('no primary answers').length, 2, 'it is told once');
-    await comesBack('on an idle cluster', site.postgres);
     await site.daemon.reconfigure({ site: { basebackup_count: null } });
+    await addRows(site.postgres);
+    await site.addSegment();
+    await comesBack('from the standby', site.postgres);
   });
 
   test('a standby that is promoted in the middle: that backup fails, and is taken again of the new primary', async () => {

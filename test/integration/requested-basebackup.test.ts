@@ -27,6 +27,9 @@ describe('a base backup that was requested', () => {
     };
     return waitFor(state, { withinMs: 30_000, what: () => `${words} in /status:\n${site.daemon.log}` });
   };
+  /** What the state file tells after some seconds only. */
+  const logged = (words: RegExp, from: number) =>
+    waitFor(() => words.test(site.daemon.log.slice(from)), { withinMs: 30_000, what: () => `${words} in\n${site.daemon.log}` });
   const reasons = async () => {
     const catalog = await site.daemon.catalog();
     return (await catalog.basebackups()).entries.map(({ metadata }) => metadata['backup-reason']);
@@ -45,9 +48,10 @@ describe('a base backup that was requested', () => {
   after(() => site?.[Symbol.asyncDispose]());
 
   test('waits for the end of maintenance, also over a crash, while WAL goes on, and is taken once', async () => {
+    const begun = site.daemon.log.length;
     await writeFile(maintenanceFile, '');
-    await told(/maintenance mode is on/);
     await request();
+    await logged(/maintenance mode is on; the base backup that was requested waits/, begun);
     await request();
     await site.daemon.kill9();
     await site.daemon.launch();
@@ -66,13 +70,15 @@ describe('a base backup that was requested', () => {
   });
 
   test('waits for a server that is away, and survives that pghoard is killed while it is taken', async () => {
+    const running = site.daemon.log.length;
     await site.postgres.stop();
-    await told(/only taken on request/);
+    // Else one would be begun, and fail, and the next attempt come ten seconds later.
+    await logged(/no server of the site can be used/, running);
     await request();
-    await told(/no server of the site can be used: .*waits/);
-    const logged = site.daemon.log.length;
+    await logged(/no server of the site can be used: .*waits/, running);
+    const away = site.daemon.log.length;
     await site.postgres.launch();
-    await waitFor(() => site.daemon.log.slice(logged).includes('base backup begins'), { withinMs: 30_000, everyMs: 1, what: 'it begins' });
+    await waitFor(() => site.daemon.log.slice(away).includes('base backup begins'), { withinMs: 30_000, everyMs: 1, what: 'it begins' });
     await site.daemon.kill9();
     assert.ok(existsSync(file()));
     await site.daemon.launch();

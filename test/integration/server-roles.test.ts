@@ -71,13 +71,12 @@ for (const mode of ['pg_receivexlog', 'walreceiver'] as const) {
       const name = await standby.switchWal();
       await site.daemon.archived(name, 30_000);
       assert.match(name, /^00000002/);
+      const begun = site.daemon.log.length;
       await site.daemon.basebackup();
-      await addRows(standby);
-      await site.daemon.archived(await standby.switchWal(), 30_000);
-      await comesBack('after the failover', standby);
+      assert.match(site.daemon.log.slice(begun), new RegExp(`taken from the (primary|standby) 127.0.0.1:${standby.port}`));
     });
 
-    test('an old primary that comes back is told, and not followed', async () => {
+    test('an old primary that comes back is told, and not followed: what comes back is what the new one wrote', async () => {
       await site.postgres.launch();
       await alerted('two_primaries', true);
       const { because } = (await site.state()) ?? {};
@@ -86,6 +85,11 @@ for (const mode of ['pg_receivexlog', 'walreceiver'] as const) {
       const logged = site.daemon.log.length;
       await site.daemon.basebackup();
       assert.match(site.daemon.log.slice(logged), new RegExp(`taken from the primary 127.0.0.1:${standby.port}`));
+      await addRows(site.postgres);
+      await addRows(standby);
+      await addRows(standby);
+      await site.daemon.archived(await standby.switchWal(), 30_000);
+      await comesBack('after the failover', standby);
       await site.postgres.stop();
       await alerted('two_primaries', false);
       // The other one still answers.
