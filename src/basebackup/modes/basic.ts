@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { whileItGrows } from '../../lib/while-it-grows.ts';
 import { manifestTailBytes, walEndIn } from '../../postgres/backup-manifest.ts';
@@ -30,10 +30,20 @@ export async function takeBasic(backup: RunningBackup): Promise<MainObject> {
     { path, target, seal: sealOptionsOf(job.seal) },
     { signal, onReport: progress.add, party: job.site },
   );
-  const walEnd = walEndIn(await tailOf(join(plain, 'backup_manifest')));
+  const walEnd = walEndIn(await tailOf(await manifestIn(plain)));
   await rm(plain, { recursive: true });
   progress.enter('finishing');
   return describeRawBackup(backup, plan, target, { ...sealed, walEnd });
+}
+
+/** With a page whose checksum is wrong pg_basebackup ends without giving it its name. */
+async function manifestIn(directory: string): Promise<string> {
+  const path = join(directory, 'backup_manifest');
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? path : `${path}.tmp`;
 }
 
 async function tailOf(path: string): Promise<string> {
