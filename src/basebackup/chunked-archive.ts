@@ -60,7 +60,7 @@ async function copyInChunks(backup: RunningBackup, source: ClusterSource, notes:
   const look = lookIn(deps.pool, { signal: backup.signal, party: job.site });
   const walk = walkCluster(source.dataDirectory, { ...source, look, onSkipped: (path, why) => shortfall.skipped({ path, why }) });
   const chunks = splitIntoChunks(walk, { targetBytes, membersMax: chunkMembersMax });
-  const tools = { ...notes, making: new Limiter(threads), shortfall };
+  const tools = { ...notes, making: new Limiter(threads), shortfall, pages: source.pages };
   await copyUnits(chunks, { atOnce: job.chunksInProgress, signal: backup.signal }, (chunk, signal) =>
     storeChunk({ ...backup, signal }, chunk, tools),
   );
@@ -71,17 +71,19 @@ interface ChunkTools extends Notes {
   /** Lets as many chunks be made at once as there are threads for it; further ones may be on their way to the store. */
   readonly making: Limiter;
   readonly shortfall: ShortfallNotes;
+  readonly pages: ClusterSource['pages'];
 }
 
 async function storeChunk(backup: RunningBackup, chunk: Chunk, tools: ChunkTools): Promise<void> {
   const { job, deps, name, signal } = backup;
-  const { making, manifest, stats, shortfall, progress } = tools;
+  const { making, manifest, stats, shortfall, progress, pages } = tools;
   const filename = chunkFilename(name, chunk.number);
   const target = join(backup.directory, basename(filename));
-  const pack = stats ? { list: true, hashBytesMin: job.delta.fileBytesMin } : {};
+  const pack = { pages, ...(stats && { list: true, hashBytesMin: job.delta.fileBytesMin }) };
   const input = { members: chunk.members, target, seal: sealOptionsOf(job.seal), pack };
   const made = await making.run(() => deps.pool.run(sealChunk, input, { signal, onReport: progress.add, party: job.site }), signal);
   shortfall.take(made);
+  for (const page of made.damaged) deps.onDamagedPage?.(page);
   const missing = new Set(made.skipped.map(({ path }) => path));
   const files = chunk.members.filter(({ source }) => !missing.has(source)).map(({ path }) => path);
   await storeSealedChunk(backup, { ...made, filename, target, files }, manifest);

@@ -7,6 +7,7 @@ import { retry } from '../lib/retry.ts';
 import { type ControlFile, parseControlFile } from '../postgres/control-file.ts';
 import type { TarMember } from '../tar/header.ts';
 import { controlFilePath } from './exclusions.ts';
+import type { PageCheck } from './page-check.ts';
 import type { FileOwner } from './seal-control.job.ts';
 import type { Tablespace } from './walk.ts';
 
@@ -22,6 +23,8 @@ export interface ClusterSource {
   readonly directories: readonly TarMember[];
   readonly owner: FileOwner;
   readonly bytesTotal: number | undefined;
+  /** Undefined where pages bear no checksums, or nobody wants them checked. */
+  readonly pages?: PageCheck | undefined;
 }
 
 /**

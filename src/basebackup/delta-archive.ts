@@ -91,7 +91,7 @@ async function copyAsDelta(
     attributes: notes.attributes,
     onDirectory: (path) => notes.manifest.addDirectory(path),
   });
-  const storer = new DeltaStorer(backup, { ...notes, shortfall, making: new Limiter(threads) });
+  const storer = new DeltaStorer(backup, { ...notes, shortfall, making: new Limiter(threads), pages: source.pages });
   await copyUnits(units, { atOnce: job.chunksInProgress, signal: backup.signal }, (unit, signal) => storer.store(unit, signal));
   shortfall.summarize();
   storer.summarize();

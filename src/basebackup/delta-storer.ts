@@ -8,6 +8,7 @@ import { isOperatorError } from '../lib/errors.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
 import type { ObjectEntry } from '../storage/object-store.ts';
+import type { ClusterSource } from './cluster-source.ts';
 import type { DeltaManifest } from './delta-manifest.ts';
 import type { DeltaTally } from './delta-tally.ts';
 import { bundleMember, type DeltaUnit, pathOfBundleMember } from './delta-units.ts';
@@ -27,6 +28,7 @@ export interface DeltaStorerTools {
   readonly tally: DeltaTally;
   readonly progress: ProgressCount;
   readonly shortfall: ShortfallNotes;
+  readonly pages: ClusterSource['pages'];
   /** Lets as many objects be made at once as there are threads for it; further ones may be on their way to the store. */
   readonly making: Limiter;
 }
@@ -75,8 +77,9 @@ export class DeltaStorer {
   }
 
   async #storeFile(entry: FoundEntry, signal: AbortSignal): Promise<void> {
-    const [read] = (await this.#read([{ source: entry.source, embed: false }], signal)) as [ReadFile];
+    const [read] = (await this.#read([{ source: entry.source, embed: false, path: entry.path }], signal)) as [ReadFile];
     if (!('hexdigest' in read)) return this.#noteRead(entry, read);
+    for (const page of read.damaged ?? []) this.#backup.deps.onDamagedPage?.(page);
     const known = await findDeltaFile(this.#backup.deps.catalog, read.hexdigest, signal);
     if (known) return this.#share(entry, read, known, signal);
     const target = join(this.#backup.directory, `file.${++this.#objects}`);
@@ -127,12 +130,13 @@ export class DeltaStorer {
 
   async #storeBundle(members: readonly FoundEntry[], signal: AbortSignal): Promise<void> {
     const { job, deps, name, directory } = this.#backup;
-    const { making, manifest, tally, shortfall, progress } = this.#tools;
+    const { making, manifest, tally, shortfall, progress, pages } = this.#tools;
     const filename = chunkFilename(name, ++this.#bundles);
     const target = join(directory, basename(filename));
-    const input = { members, target, seal: sealOptionsOf(job.seal), pack: { list: true } };
+    const input = { members, target, seal: sealOptionsOf(job.seal), pack: { list: true, pages } };
     const made = await making.run(() => deps.pool.run(sealChunk, input, { signal, onReport: progress.add, party: job.site }), signal);
     shortfall.take(made);
+    for (const page of made.damaged) deps.onDamagedPage?.(page);
     const { plainBytes, sealedBytes: storedBytes } = made;
     await deps.uploads.upload({
       site: job.site,
@@ -155,8 +159,8 @@ export class DeltaStorer {
 
   async #read(files: readonly FileToRead[], signal: AbortSignal): Promise<ReadFile[]> {
     const { job, deps } = this.#backup;
-    const { making, progress } = this.#tools;
-    return making.run(() => deps.pool.run(readDeltaFiles, { files }, { signal, onReport: progress.add, party: job.site }), signal);
+    const { making, progress, pages } = this.#tools;
+    return making.run(() => deps.pool.run(readDeltaFiles, { files, pages }, { signal, onReport: progress.add, party: job.site }), signal);
   }
 
   async #seal(entry: FoundEntry, target: string, signal: AbortSignal): Promise<SealResult | { readonly gone: string }> {

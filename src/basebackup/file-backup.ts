@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Applicant } from '../catalog/identity-keeper.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { readControlFile } from '../postgres/control-file.ts';
+import { pageBytes } from '../postgres/page-checksum.ts';
 import { majorOf } from '../postgres/versions.ts';
 import { connectToCluster, estimateBytes, findTablespaces } from './cluster.ts';
 import type { ClusterSource } from './cluster-source.ts';
@@ -25,7 +26,7 @@ export async function backUpFiles(backup: RunningBackup, archive: Archive): Prom
   const progress = new ProgressCount(deps.onProgress);
   const dataDirectory = dataDirectoryOf(job);
   await using connection = await connectToCluster(job.nodes, dataDirectory, signal);
-  const cluster = await clusterAt(dataDirectory);
+  const { cluster, bearsChecksums } = await clusterAt(dataDirectory);
   await deps.admit(cluster, signal);
   const bytesTotal = await estimateBytes(connection);
   // Looked at twice: here to refuse before the checkpoint, below because only those that exist from the start on must be copied.
@@ -41,6 +42,7 @@ export async function backUpFiles(backup: RunningBackup, archive: Archive): Prom
     directories: await findEmptiedDirectories(dataDirectory),
     owner: { uid, gid, mtime: Math.floor(deps.clock.now().getTime() / 1000) },
     bytesTotal,
+    pages: job.verifyPages && bearsChecksums ? { startLsn: session.startLsn } : undefined,
   };
   deps.log.info(
     { server: connection.target, pgVersion: connection.serverVersion, bytesTotal },
@@ -50,9 +52,10 @@ export async function backUpFiles(backup: RunningBackup, archive: Archive): Prom
   return await archive(backup, source, session, progress);
 }
 
-async function clusterAt(dataDirectory: string): Promise<Applicant> {
-  const { systemIdentifier, segmentBytes } = await readControlFile(dataDirectory);
-  return { what: `the cluster in ${dataDirectory}`, systemIdentifier, segmentBytes };
+async function clusterAt(dataDirectory: string): Promise<{ readonly cluster: Applicant; readonly bearsChecksums: boolean }> {
+  const { systemIdentifier, segmentBytes, dataChecksums, blockBytes } = await readControlFile(dataDirectory);
+  const cluster = { what: `the cluster in ${dataDirectory}`, systemIdentifier, segmentBytes };
+  return { cluster, bearsChecksums: dataChecksums && blockBytes === pageBytes };
 }
 
 function dataDirectoryOf(job: BasebackupJob): string {

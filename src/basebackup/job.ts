@@ -28,6 +28,8 @@ export interface BasebackupJob {
   readonly seal: SealChoice;
   /** Plaintext bytes of a chunk at most, unless a single file is larger. */
   readonly chunkBytesMax: number;
+  /** Whether pages are checked by who reads the data directory. */
+  readonly verifyPages: boolean;
   readonly delta: DeltaChoice;
   /** Chunks that may exist in the spool at once, being made or being uploaded. */
   readonly chunksInProgress: number;

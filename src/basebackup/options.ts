@@ -107,6 +107,15 @@ export const basebackupSiteOptions = optionGroup({
     description: 'Bytes of small files, before compression, after which `delta` begins another bundle.',
     since: '2.3',
   }),
+  basebackup_verify_checksums: z
+    .boolean()
+    .default(true)
+    .meta({
+      description:
+        'Whether `local-tar` and `delta` check the page checksums of a cluster that has them, as the server does in the other modes. A wrong one is told (alert ' +
+        '`page_checksum_errors`), and the backup is completed.',
+      since: '3.0',
+    }),
   stream_compression: z.boolean().nullable().default(null).meta({
     description: 'True selects `pipe` where `basebackup_mode` is not given.',
     deprecated: true,

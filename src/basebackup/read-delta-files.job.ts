@@ -5,6 +5,7 @@ import { defineJob, type JobContext } from '../codec/job.ts';
 import { LentBuffer, lentBytes } from '../codec/lent-buffer.ts';
 import { type CommonAttributes, embeddedBytesMax, fileHash, mtimeNsOf } from './delta-file.ts';
 import { notAFile, openSource, sourceUnreadable } from './open-source.ts';
+import { type PageCheck, PageChecker } from './page-check.ts';
 import type { CopyReport } from './sealed-file.ts';
 
 const bytesPerTurn = 16 * lentBytes;
@@ -16,6 +17,8 @@ export interface FileToRead {
   readonly source: string;
   /** Whether the content goes into the manifest; else it is hashed, unless it became so small that it goes there too. */
   readonly embed: boolean;
+  /** Below PGDATA, for what is told of its pages. */
+  readonly path?: string;
 }
 
 export interface FileAttributes extends CommonAttributes {
@@ -27,21 +30,29 @@ export interface FileAttributes extends CommonAttributes {
 export type ReadFile =
   | { readonly gone: string }
   | (FileAttributes & { readonly base64: string })
-  | (FileAttributes & { readonly hexdigest: string });
+  | (FileAttributes & { readonly hexdigest: string /** Pages with wrong checksums. */; readonly damaged?: readonly string[] });
 
 /** Reads files of a running cluster, none further than to the size it had when opened: small ones whole, large ones to learn their hash. */
 export const readDeltaFiles = defineJob(
   import.meta.url,
   'readDeltaFiles',
-  async ({ files }: { readonly files: readonly FileToRead[] }, context): Promise<ReadFile[]> => {
+  async (
+    { files, pages }: { readonly files: readonly FileToRead[]; readonly pages?: PageCheck | undefined },
+    context,
+  ): Promise<ReadFile[]> => {
     using lent = new LentBuffer();
     const done: ReadFile[] = [];
-    for (const file of files) done.push(await readOne(file, lent.bytes, context));
+    for (const file of files) done.push(await readOne(file, pages, lent.bytes, context));
     return done;
   },
 );
 
-async function readOne({ source, embed }: FileToRead, buffer: Buffer, context: JobContext): Promise<ReadFile> {
+async function readOne(
+  { source, embed, path = '' }: FileToRead,
+  check: PageCheck | undefined,
+  buffer: Buffer,
+  context: JobContext,
+): Promise<ReadFile> {
   const opened = openSource(source);
   if ('gone' in opened) return opened;
   try {
@@ -55,9 +66,13 @@ async function readOne({ source, embed }: FileToRead, buffer: Buffer, context: J
       return { ...attributes, size: content.length, base64: content.toString('base64') };
     }
     const hash = createHash(fileHash);
-    const size = await readThrough(source, opened.fd, stats.size, buffer, context, (bytes) => void hash.update(bytes));
+    const pages = PageChecker.of(path, opened.fd, check);
+    const size = await readThrough(source, opened.fd, stats.size, buffer, context, (bytes, position) => {
+      hash.update(bytes);
+      pages?.look(bytes, position);
+    });
     context.report({ bytes: 0, files: 1 } satisfies CopyReport);
-    return { ...attributes, size, hexdigest: hash.digest('hex') };
+    return { ...attributes, size, hexdigest: hash.digest('hex'), ...(pages && { damaged: pages.damaged }) };
   } finally {
     closeSync(opened.fd);
   }
@@ -75,12 +90,12 @@ async function readThrough(
   bytesMax: number,
   buffer: Buffer,
   context: JobContext,
-  sink: (bytes: Uint8Array) => void,
+  sink: (bytes: Buffer, position: number) => void,
 ): Promise<number> {
   let untold = 0;
   for (let position = 0; ; ) {
     const got = readPiece(source, fd, buffer, Math.min(buffer.length, bytesMax - position), position);
-    if (got > 0) sink(buffer.subarray(0, got));
+    if (got > 0) sink(buffer.subarray(0, got), position);
     position += got;
     untold += got;
     if (got > 0 && untold < bytesPerTurn) continue;

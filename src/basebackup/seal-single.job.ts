@@ -2,6 +2,7 @@ import { BroadcastChannel } from 'node:worker_threads';
 import type { SealOptions, SealResult } from '../codec/codec-options.ts';
 import { defineJob, type JobContext } from '../codec/job.ts';
 import { manifestMember } from './manifest.ts';
+import type { PageCheck } from './page-check.ts';
 import { addBackupLabel, addControlFile, type ControlMembers, contentMember } from './seal-control.job.ts';
 import { SealedFile } from './sealed-file.ts';
 import { type PackResult, type SkippedFile, TarPacker } from './tar-packer.ts';
@@ -17,6 +18,7 @@ export interface SingleInput extends Pick<ControlMembers, 'directories' | 'owner
   readonly channel: string;
   readonly target: string;
   readonly seal: SealOptions;
+  readonly pages?: PageCheck | undefined;
 }
 
 /** What is only known once PostgreSQL has ended the backup. */
@@ -35,7 +37,7 @@ export const sealSingle = defineJob(
   async (input: SingleInput, context): Promise<SealResult & PackResult> => {
     using ending = new ExpectedEnding(input.channel, context);
     using file = new SealedFile(input.target, input.seal, context);
-    using packer = new TarPacker(file);
+    using packer = new TarPacker(file, { pages: input.pages });
     const missed: SkippedFile[] = [];
     await packer.addContent(contentMember(manifestMember, input.owner), Buffer.from(input.manifest));
     for (const directory of input.directories) await packer.addContent(directory);

@@ -5,7 +5,7 @@ import { startBackupSql, stopBackupSql } from '../postgres/backup-statements.ts'
 import type { PgConnection } from '../postgres/client.ts';
 import type { ControlFile } from '../postgres/control-file.ts';
 import { endSegment } from '../postgres/end-segment.ts';
-import { parseLsn } from '../postgres/lsn.ts';
+import { type Lsn, parseLsn } from '../postgres/lsn.ts';
 import { lastWalNameBefore } from '../postgres/wal-name.ts';
 
 const label = 'pghoard_base_backup';
@@ -30,12 +30,15 @@ export class BackupSession {
   readonly connection: PgConnection;
   /** Aborted, with the reason, when the connection is gone. */
   readonly lost: AbortSignal;
+  /** Where recovery will begin. */
+  readonly startLsn: Lsn;
   readonly #startTimeFallback: Date;
   readonly #standby: boolean;
 
-  private constructor(connection: PgConnection, lost: AbortSignal, started: { time: Date; standby: boolean }) {
+  private constructor(connection: PgConnection, lost: AbortSignal, started: Started) {
     this.connection = connection;
     this.lost = lost;
+    this.startLsn = started.lsn;
     this.#startTimeFallback = started.time;
     this.#standby = started.standby;
   }
@@ -91,10 +94,19 @@ export class BackupSession {
   }
 }
 
-async function startBackup(connection: PgConnection): Promise<{ time: Date; standby: boolean }> {
+interface Started {
+  readonly lsn: Lsn;
+  readonly time: Date;
+  readonly standby: boolean;
+}
+
+async function startBackup(connection: PgConnection): Promise<Started> {
   await prepare(connection);
+  let lsn: Lsn;
   try {
-    await connection.query(startBackupSql(connection.serverVersion), [label]);
+    const [started] = await connection.query<{ lsn: string }>(startBackupSql(connection.serverVersion), [label]);
+    assert(started, 'starting a backup returns a row');
+    lsn = parseLsn(started.lsn);
   } catch (error) {
     throw new OperatorError('backup-refused', 'PostgreSQL did not start the backup', {
       cause: error,
@@ -106,7 +118,7 @@ async function startBackup(connection: PgConnection): Promise<{ time: Date; stan
     `SELECT ${utc('clock_timestamp()')} AS time, pg_catalog.pg_is_in_recovery() AS standby`,
   );
   assert(row, 'SELECT without FROM returns a row');
-  return { time: new Date(row.time), standby: row.standby };
+  return { lsn, time: new Date(row.time), standby: row.standby };
 }
 
 /** The session must outlive the copying of terabytes, and its last commit must not wait for standbys that are down. */

@@ -39,6 +39,7 @@ export async function archiveAsSingleObject(
       channel,
       target: path,
       seal: sealOptionsOf(job.seal),
+      pages: source.pages,
     },
     {
       signal,
@@ -53,6 +54,7 @@ export async function archiveAsSingleObject(
   const notes = new ShortfallNotes(deps.log);
   notes.take(sealed);
   notes.summarize();
+  for (const page of sealed.damaged) deps.onDamagedPage?.(page);
   const metadata = mainObjectMetadata(job, sealed, {
     startTime: label.startTime,
     startWalSegment: label.startWalSegment,

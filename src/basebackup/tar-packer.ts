@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { LentBuffer, lentBytes } from '../codec/lent-buffer.ts';
 import { timed } from '../codec/step-times.ts';
+import { pageBytes } from '../postgres/page-checksum.ts';
 import { encodeTarHeader, type TarMember, tarEnd, tarPaddingOf } from '../tar/header.ts';
 import { fileHash, mtimeNsOf } from './delta-file.ts';
 import { notAFile, openSource, sourceUnreadable } from './open-source.ts';
+import { type PageCheck, PageChecker } from './page-check.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { FoundEntry } from './walk.ts';
 
@@ -30,6 +32,8 @@ export interface PackOptions {
   readonly hashBytesMin?: number;
   /** Files have the owner, the mode and the time that their entries say, not their own. */
   readonly asGiven?: boolean;
+  /** Check the pages of relations. */
+  readonly pages?: PageCheck | undefined;
 }
 
 /** What became of the files of one archive. */
@@ -40,6 +44,8 @@ export interface PackResult {
   readonly skipped: readonly SkippedFile[];
   /** Files that became shorter while they were read; the rest was filled with zeros. */
   readonly shrunk: readonly string[];
+  /** Pages with wrong checksums; some of each file only. */
+  readonly damaged: readonly string[];
 }
 
 /**
@@ -57,6 +63,7 @@ export class TarPacker implements Disposable {
   readonly #buffer = this.#lent.bytes;
   readonly #skipped: SkippedFile[] = [];
   readonly #shrunk: string[] = [];
+  readonly #damaged: string[] = [];
   #used = 0;
   #total = 0;
   #filesTaken = 0;
@@ -82,7 +89,7 @@ export class TarPacker implements Disposable {
   async end(): Promise<PackResult> {
     await this.#put(tarEnd(this.#total));
     await this.#flush();
-    return { filesTaken: this.#filesTaken, files: this.#files, skipped: this.#skipped, shrunk: this.#shrunk };
+    return { filesTaken: this.#filesTaken, files: this.#files, skipped: this.#skipped, shrunk: this.#shrunk, damaged: this.#damaged };
   }
 
   [Symbol.dispose](): void {
@@ -112,14 +119,18 @@ export class TarPacker implements Disposable {
   /** Returns the hash of what went into the archive, if it was asked for. */
   async #copy(fd: number, size: number, entry: FoundEntry): Promise<string | undefined> {
     const hash = size >= (this.#options.hashBytesMin ?? Number.POSITIVE_INFINITY) ? createHash(fileHash) : undefined;
+    const pages = PageChecker.of(entry.path, fd, this.#options.pages);
+    const unitBytes = pages ? pageBytes : 1;
     for (let position = 0; position < size; ) {
-      if (this.#used === lentBytes) await this.#flush();
-      const wanted = Math.min(size - position, lentBytes - this.#used);
+      if (lentBytes - this.#used < unitBytes) await this.#flush();
+      const wanted = Math.min(size - position, wholeUnits(lentBytes - this.#used, unitBytes));
       const got = this.#read(fd, wanted, position, entry) || this.#fill(wanted, entry);
+      if (pages) timed('hash', () => pages.look(this.#buffer.subarray(this.#used, this.#used + got), position));
       if (hash) timed('hash', () => hash.update(this.#buffer.subarray(this.#used, this.#used + got)));
       this.#advance(got);
       position += got;
     }
+    if (pages) this.#damaged.push(...pages.damaged);
     return hash?.digest('hex');
   }
 
@@ -171,4 +182,8 @@ export class TarPacker implements Disposable {
   #skip(entry: FoundEntry, why: string): void {
     this.#skipped.push({ path: entry.source, why });
   }
+}
+
+function wholeUnits(bytes: number, unitBytes: number): number {
+  return bytes - (bytes % unitBytes);
 }

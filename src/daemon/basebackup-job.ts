@@ -26,6 +26,7 @@ export async function basebackupJob(
       knownKeyIds: Object.keys(site.encryption_keys ?? {}),
     },
     chunkBytesMax: site.basebackup_chunk_size,
+    verifyPages: site.basebackup_verify_checksums,
     delta: { fileBytesMin: site.basebackup_delta_mode_min_delta_file_size, bundleBytesMax: site.basebackup_delta_mode_chunk_size },
     chunksInProgress: site.basebackup_chunks_in_progress,
     threads: site.basebackup_threads ?? undefined,

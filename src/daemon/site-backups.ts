@@ -209,14 +209,14 @@ export class SiteBackups {
     if (this.#failures <= 1) parts.alerts.basebackupEnded(site.name, about);
   }
 
-  /** Whoever reads data directories as they are checks no pages. */
   #tellDamage(name: string, pages: readonly string[]): void {
     const { site } = this.#deps;
     const shown =
       pages.slice(0, pagesShownMax).join('; ') + (pages.length > pagesShownMax ? ` and ${pages.length - pagesShownMax} more` : '');
-    const because = `base backup ${name} is complete, but the server found pages with wrong checksums: ${shown}`;
+    const because = `base backup ${name} is complete, but holds pages with wrong checksums: ${shown}`;
     if (pages.length > 0) void this.#alerts.raise('page_checksum_errors', site.name, because);
-    else if (!readsDataDirectory(site.basebackup_mode)) void this.#alerts.clear('page_checksum_errors', site.name);
+    else if (site.basebackup_verify_checksums || !readsDataDirectory(site.basebackup_mode))
+      void this.#alerts.clear('page_checksum_errors', site.name);
   }
 
   get #alerts() {

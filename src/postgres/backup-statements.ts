@@ -3,8 +3,8 @@ const namedForBackupSince = 150_000;
 /** Starts a non-exclusive base backup with a fast checkpoint; $1 is its label. `version`: `server_version_num`. */
 export function startBackupSql(version: number): string {
   return version >= namedForBackupSince
-    ? 'SELECT pg_catalog.pg_backup_start($1, true)'
-    : 'SELECT pg_catalog.pg_start_backup($1, true, false)';
+    ? 'SELECT pg_catalog.pg_backup_start($1, true)::text AS lsn'
+    : 'SELECT pg_catalog.pg_start_backup($1, true, false)::text AS lsn';
 }
 
 /**

@@ -70,6 +70,7 @@ export class BackupBench implements AsyncDisposable {
       chunkBytesMax: 4 * 1024 * 1024,
       delta: { fileBytesMin: 64 * 1024, bundleBytesMax: 1024 * 1024 },
       chunksInProgress: 3,
+      verifyPages: true,
       withWal: false,
       programs: { binDirectory: postgres.bin },
       origin: {
