@@ -1,5 +1,5 @@
 import { createCipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Compressor } from 'snappy';
 import { ZstdEncoder } from '../../src/codec/zstd.ts';
@@ -24,7 +24,8 @@ const sampleBytesMax = 192 * 2 ** 20;
 
 /** `hash`: of what the work computes a digest, and which one; the tag of the encryption comes on top. */
 export interface WorkToRepeat {
-  readonly directories: readonly string[];
+  /** Files, and directories with all that is below them. */
+  readonly paths: readonly string[];
   readonly bytes: number;
   readonly flavour: Flavour;
   readonly hash: { readonly of: 'plain' | 'sealed'; readonly algorithm: string };
@@ -32,7 +33,7 @@ export interface WorkToRepeat {
 }
 
 export async function measureCeilings(work: WorkToRepeat): Promise<Ceilings> {
-  const sample = readSample(work.directories);
+  const sample = readSample(work.paths);
   const sampleBytes = sample.reduce((sum, { length }) => sum + length, 0);
   const perGibibyte = (seconds: number, bytes = sampleBytes) => (seconds * gibibyte) / bytes;
   const compressed: Buffer[] = [];
@@ -44,7 +45,7 @@ export async function measureCeilings(work: WorkToRepeat): Promise<Ceilings> {
   const digest = createHash(work.hash.algorithm);
   const hash = timed(() => (work.hash.of === 'plain' ? sample : compressed).forEach((piece) => void digest.update(piece)));
   const write = timed(() => writeAll(join(work.scratch, 'ceiling'), compressed));
-  const [cat, tar] = [await secondsOf(catAll(work.directories)), await secondsOf(tarAll(work.directories))];
+  const [cat, tar] = [await secondsOf(catAll(work.paths)), await secondsOf(tarAll(work.paths))];
   return {
     read: perGibibyte(cat, work.bytes),
     rest: perGibibyte(Math.max(0, tar - cat), work.bytes),
@@ -56,18 +57,22 @@ export async function measureCeilings(work: WorkToRepeat): Promise<Ceilings> {
 }
 
 /** Of the files, one after the other as they come, in pieces as the jobs read them. */
-function readSample(directories: readonly string[]): Buffer[] {
+function readSample(paths: readonly string[]): Buffer[] {
   const sample = Buffer.alloc(sampleBytesMax);
   let bytes = 0;
-  for (const directory of directories) {
-    for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
-      if (bytes === sampleBytesMax) break;
-      if (entry.isFile()) bytes += readFileSync(join(entry.parentPath, entry.name)).copy(sample, bytes);
-    }
+  for (const path of paths.flatMap(filesAt)) {
+    if (bytes === sampleBytesMax) break;
+    bytes += readFileSync(path).copy(sample, bytes);
   }
   return Array.from({ length: Math.ceil(bytes / pieceBytes) }, (_, piece) =>
     sample.subarray(piece * pieceBytes, Math.min((piece + 1) * pieceBytes, bytes)),
   );
+}
+
+function filesAt(path: string): string[] {
+  if (statSync(path).isFile()) return [path];
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
 function compressAll(sample: readonly Buffer[], { compression }: Flavour, sink: (bytes: Uint8Array) => void): void {
@@ -76,7 +81,7 @@ function compressAll(sample: readonly Buffer[], { compression }: Flavour, sink: 
     for (const piece of sample) sink(compressor.update(piece));
     return;
   }
-  const encoder = new ZstdEncoder(0, sink);
+  const encoder = new ZstdEncoder(1, sink);
   for (const piece of sample) void encoder.update(piece);
   void encoder.finish();
   encoder.dispose();
@@ -97,13 +102,13 @@ function timed(act: () => void): number {
   return (after.user + after.system - user - system) / 1e6;
 }
 
-function catAll(directories: readonly string[]): string {
-  return `find ${directories.map(quoted).join(' ')} -type f -print0 | xargs -0 cat > /dev/null`;
+function catAll(paths: readonly string[]): string {
+  return `find ${paths.map(quoted).join(' ')} -type f -print0 | xargs -0 cat > /dev/null`;
 }
 
 /** Not into /dev/null: tar would see that and read nothing. */
-function tarAll(directories: readonly string[]): string {
-  return `tar --create --absolute-names --file=/dev/zero ${directories.map(quoted).join(' ')}`;
+function tarAll(paths: readonly string[]): string {
+  return `tar --create --absolute-names --file=/dev/zero ${paths.map(quoted).join(' ')}`;
 }
 
 function quoted(path: string): string {

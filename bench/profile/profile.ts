@@ -47,7 +47,7 @@ async function profileBackup({ postgres, scratch }: ProfileArena, contestant: Co
   await archiveWith(postgres, 'true');
   const spent = await watch(contestant, bytes, () => contestant.backup());
   const hash = { of: 'sealed', algorithm: 'sha256' } as const;
-  const ceilings = await measureCeilings({ directories, bytes, flavour: contestant.flavour, hash, scratch });
+  const ceilings = await measureCeilings({ paths: directories, bytes, flavour: contestant.flavour, hash, scratch });
   return { work: 'base backup', flavour: contestant.flavour.name, ceilings, ...spent };
 }
 
@@ -55,11 +55,11 @@ async function profileWal({ postgres, segments, scratch }: ProfileArena, contest
   const warmUp = await backlog(postgres, segments);
   await archiveBacklog(postgres, contestant, warmUp);
   const names = await backlog(postgres, segments);
-  const spent = await watch(contestant, names.length * segmentBytes, async () => void (await archiveBacklog(postgres, contestant, names)));
-  const directories = [join(postgres.dataDirectory, 'pg_wal')];
-  const bytes = await bytesBelow(directories[0] ?? '');
+  const bytes = names.length * segmentBytes;
+  const spent = await watch(contestant, bytes, async () => void (await archiveBacklog(postgres, contestant, names)));
+  const paths = names.map((name) => join(postgres.dataDirectory, 'pg_wal', name));
   const hash = { of: 'plain', algorithm: 'sha1' } as const;
-  const ceilings = await measureCeilings({ directories, bytes, flavour: contestant.flavour, hash, scratch });
+  const ceilings = await measureCeilings({ paths, bytes, flavour: contestant.flavour, hash, scratch });
   return { work: 'archive a backlog', flavour: contestant.flavour.name, ceilings, ...spent };
 }
 
