@@ -35,6 +35,11 @@ export class SiteKeys {
     return this.#under('xlog_partial/');
   }
 
+  /** Ours: what happened when in each segment. The original never looks here. */
+  get walIndexPrefix(): string {
+    return this.#under('xlog_index/');
+  }
+
   get basebackupPrefix(): string {
     return this.#under('basebackup/');
   }
@@ -93,6 +98,11 @@ export class SiteKeys {
 
   walPartial(name: string): string {
     return this.walPartialPrefix + name;
+  }
+
+  /** Of the index of a segment or partial segment. */
+  walIndex(name: string): string {
+    return this.walIndexPrefix + name;
   }
 
   /** Of the beginning of an unfinished segment. */

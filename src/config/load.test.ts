@@ -60,6 +60,8 @@ test('a site has the defaults of the newest release', async () => {
     pg_xlog_directory: null,
     active_backup_mode: 'pg_receivexlog',
     wal_durability: 'local',
+    wal_index: true,
+    wal_index_backfill_bytes_per_hour: 2 * 1024 ** 3,
     pg_receivexlog: { disk_space_check_interval: 10, min_disk_free_bytes: null, resume_multiplier: 1.5 },
     basebackup_after_wal_gap: true,
     lease_seconds: 60,

@@ -5,6 +5,8 @@ import { type RetryPolicy, retry } from '../lib/retry.ts';
 import type { Spool } from '../transfer/spool.ts';
 import { WalArchiver, type WalArchiverDeps } from '../wal/archive.ts';
 import { WalFetcher } from '../wal/fetch.ts';
+import { WalIndexStorer } from '../wal/index/wal-index-storer.ts';
+import { WalIndexer } from '../wal/index/wal-indexer.ts';
 import { depthRange } from '../wal/prefetch-depth.ts';
 import { filesAheadMax, ReadyAhead } from '../wal/ready-ahead.ts';
 import { WalBeginnings } from '../wal/wal-beginnings.ts';
@@ -17,7 +19,7 @@ import type { Ownership } from './ownership.ts';
 import type { ProgramWatch } from './program-watch.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
 import type { SiteDiary } from './site-diary.ts';
-import { sealingKey } from './site-keys.ts';
+import { privateKeysOf, sealingKey } from './site-keys.ts';
 import type { SiteLoop } from './site-loop.ts';
 import type { SiteSources } from './site-sources.ts';
 import type { WalGaps } from './wal-gaps.ts';
@@ -54,12 +56,19 @@ export class SiteWal {
   readonly gaps: WalGaps | undefined;
   readonly #deps: SiteWalDeps;
   readonly #walArchiver: WalArchiver;
+  /** Where what happens in the WAL is noted. */
+  readonly #index: WalIndexStorer | undefined;
+  /** Where there may be WAL without that. */
+  readonly #indexer: WalIndexer | undefined;
+  readonly #indexerEnd = new AbortController();
+  #indexing: Promise<void> = Promise.resolve();
   readonly #readyAhead: ReadyAhead | undefined;
   readonly #receiverParts: ReceiverParts;
 
   constructor(deps: SiteWalDeps) {
     const { parts, sources, ownership, closing } = deps;
     this.#deps = deps;
+    this.#index = this.#openIndex();
     const archiving = this.#archiving();
     this.#walArchiver = new WalArchiver(archiving);
     this.#readyAhead = this.#openReadyAhead();
@@ -77,6 +86,7 @@ export class SiteWal {
     const rejected = () => this.receiver?.status.rejected ?? [];
     this.gaps = walGapsOf({ ...deps, archiver: this.#walArchiver, rejected });
     this.receiver = leasedReceiverOf(this.#receiverParts, ownership);
+    this.#indexer = this.#openIndexer();
   }
 
   /** A base backup is worth nothing without the WAL that is written while it is taken. */
@@ -92,6 +102,7 @@ export class SiteWal {
       if (!closing.aborted) parts.log.error({ site: site.name }, explain(error));
     };
     this.#resumeSpool().catch(tell);
+    this.#indexing = this.#indexer?.run() ?? Promise.resolve();
     if (this.receiver) this.receiver.start();
     else archiveLeftBehind(this.#receiverParts).catch(tell);
   }
@@ -99,7 +110,8 @@ export class SiteWal {
   /** No new work. */
   async stop(): Promise<void> {
     this.#readyAhead?.stop();
-    await Promise.all([this.gaps?.stop(), this.receiver?.stop()]);
+    this.#indexerEnd.abort();
+    await Promise.all([this.gaps?.stop(), this.receiver?.stop(), this.#indexing]);
   }
 
   /** Resolves once the WAL that is on its way has arrived, or was given up. */
@@ -123,6 +135,7 @@ export class SiteWal {
       host,
       cluster: () => admission.facts,
       admit: admission.admit.bind(admission),
+      index: this.#index,
       onStored: (file) => {
         this.gaps?.stored(file);
         diary.walStored(file);
@@ -132,6 +145,41 @@ export class SiteWal {
       log,
       signal,
     };
+  }
+
+  #openIndex(): WalIndexStorer | undefined {
+    const { parts, site, sources, closing: signal } = this.#deps;
+    if (!site.wal_index) return undefined;
+    const { uploads, host, log } = parts;
+    const about = { site: site.name, catalog: sources[0].catalog, uploads, host, log, encryptionKeyId: sealingKey(site)?.keyId };
+    return new WalIndexStorer({ ...about, onStored: (name) => this.#indexer?.stored(name), signal });
+  }
+
+  #openIndexer(): WalIndexer | undefined {
+    const { parts, site, sources, ownership, admission, loop, closing } = this.#deps;
+    const { pool, walPool, uploads, clock, log } = parts;
+    const [storer, gaps, bytesPerHour] = [this.#index, this.gaps, site.wal_index_backfill_bytes_per_hour];
+    if (storer === undefined || gaps === undefined || bytesPerHour === 0) return undefined;
+    const signal = AbortSignal.any([closing, this.#indexerEnd.signal]);
+    const job = { site: site.name, kind: 'wal_index', what: 'the making of an index of WAL' } as const;
+    const isQuiet = () => uploads.pending === 0 && walPool.pending === 0 && loop.backupActivity?.running !== true;
+    return new WalIndexer({
+      site: site.name,
+      catalog: sources[0].catalog,
+      storage: site.object_storage,
+      privateKeys: privateKeysOf(site),
+      publicKey: sealingKey(site)?.publicKey,
+      storer,
+      pool,
+      archive: () => gaps.view,
+      listed: () => gaps.listed,
+      mayWork: () => ownership.isHeld && admission.obstacle === undefined && isQuiet(),
+      bytesPerHour,
+      clock,
+      log,
+      watch: (work) => parts.jobs.run(job, signal, work),
+      signal,
+    });
   }
 
   /** Only what PostgreSQL asks for can be archived before it asks. */

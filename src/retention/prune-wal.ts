@@ -2,8 +2,9 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { inBatches } from '../lib/in-batches.ts';
 import { addLocked, type LockedSummary, noneLocked, summaryOfLocked } from '../storage/delete-many.ts';
 import { deleteManyMax, type ObjectInfo } from '../storage/object-store.ts';
-import { storedWal, verdictOn } from './survey-wal.ts';
+import { verdictOn, walUnder } from './survey-wal.ts';
 import type { WalNeeds } from './wal-need.ts';
+import { segmentsWithIndexes } from './with-indexes.ts';
 
 export interface WalPruneOptions {
   readonly signal: AbortSignal;
@@ -21,22 +22,38 @@ export interface PrunedWal {
   readonly locked: LockedSummary;
 }
 
-/** Deletes segments, partial segments and beginnings of segments that nothing needs, on every timeline. Can be interrupted and repeated. */
+interface Unneeded extends ObjectInfo {
+  /** Of a segment, and not WAL itself. */
+  readonly isIndex: boolean;
+}
+
+/**
+ * Deletes segments, partial segments and beginnings of segments that nothing needs, on every timeline, and with them their indexes, which are not counted. An
+ * index goes ahead of its segment, so that none is left alone. Can be interrupted and repeated.
+ */
 export async function pruneWal(catalog: Catalog, needs: WalNeeds, options: WalPruneOptions): Promise<PrunedWal> {
   const { signal, dryRun = false, onFile = () => {} } = options;
   let pruned: PrunedWal = { files: 0, bytes: 0, locked: noneLocked };
-  for await (const batch of inBatches(unneededWal(catalog, needs, signal), deleteManyMax)) {
-    for (const file of batch) onFile(file);
+  for await (const batch of inBatches(unneeded(catalog, needs, signal), deleteManyMax)) {
+    for (const file of batch) if (!file.isIndex) onFile(file);
     const keys = batch.map(({ key }) => key);
     const locked = dryRun ? [] : await catalog.store.deleteMany(keys, { signal });
     const stayed = new Set(locked.map(({ key }) => key));
-    const gone = batch.filter(({ key }) => !stayed.has(key));
+    const gone = batch.filter(({ key, isIndex }) => !isIndex && !stayed.has(key));
     const bytes = gone.reduce((sum, { size }) => sum + size, pruned.bytes);
     pruned = { files: pruned.files + gone.length, bytes, locked: addLocked(pruned.locked, summaryOfLocked(locked)) };
   }
   return pruned;
 }
 
-async function* unneededWal(catalog: Catalog, needs: WalNeeds, signal: AbortSignal): AsyncGenerator<ObjectInfo> {
-  for await (const file of storedWal(catalog, signal)) if (!verdictOn(file, needs).stays) yield file;
+async function* unneeded(catalog: Catalog, needs: WalNeeds, signal: AbortSignal): AsyncGenerator<Unneeded> {
+  for await (const { file, index } of segmentsWithIndexes(catalog, signal)) {
+    const judged = file ?? index;
+    if (judged === undefined || verdictOn(judged, needs).stays) continue;
+    if (index !== undefined) yield { ...index, isIndex: true };
+    if (file !== undefined) yield { ...file, isIndex: false };
+  }
+  for await (const file of walUnder(catalog.keys.walPartialPrefix, catalog, signal)) {
+    if (!verdictOn(file, needs).stays) yield { ...file, isIndex: false };
+  }
 }

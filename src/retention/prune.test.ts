@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import { FaultyStore } from '../../test/support/store.ts';
 import { makeStoredSite, putObject, storedKeys } from '../../test/support/stored-site.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
-import type { Catalog } from '../catalog/catalog.ts';
+import { Catalog } from '../catalog/catalog.ts';
 import { cancelPreservation, preservedUntil, requestPreservation } from '../catalog/preservation.ts';
 import { silentLog } from '../lib/log.ts';
 import { MemoryStore } from '../storage/memory/driver.ts';
+import { passOn } from '../storage/pass-on.ts';
 import type { RetentionRules } from './decide.ts';
 import { prune } from './prune.ts';
 
@@ -16,6 +17,14 @@ const rules: RetentionRules = { countMax: 2, ageDaysMax: undefined, countMin: 0,
 const signal = new AbortController().signal;
 
 const pruneNow = async (catalog: Catalog) => prune(await catalog.basebackups(), rules, now, { catalog, log: silentLog, signal });
+
+async function deleteOneAfterTheOther(store: FaultyStore, keys: readonly string[], goesOn: () => boolean): Promise<readonly []> {
+  for (const key of keys) {
+    if (key.includes('/xlog') && !goesOn()) throw new Error('the power fails');
+    await store.delete(key);
+  }
+  return [];
+}
 
 const three = {
   '2026-11-20_0': '000000010000000000000002',
@@ -58,6 +67,40 @@ test('beginnings of segments that never were stored whole go with their WAL', as
   assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-20_0'], walFiles: 5 });
   const left = (await storedKeys(catalog)).filter((key) => key.startsWith('xlog_partial'));
   assert.deepEqual(left, ['xlog_partial/000000010000000000000005.00002000.partial', 'xlog_partial/000000010000000000000006.partial']);
+});
+
+test('indexes go with their WAL, and those whose WAL is gone once nothing could need it', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const indexed = [...wal.filter((name) => !name.endsWith('.history')), '000000010000000000000002', '000000010000000000000009'];
+  for (const name of indexed) await putObject(catalog, catalog.keys.walIndex(name), {});
+  assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-20_0'], walFiles: 4 });
+  const left = (await storedKeys(catalog)).filter((key) => key.startsWith('xlog_index/'));
+  const staying = ['000000010000000000000005', '000000010000000000000006.partial', '000000010000000000000009', '000000020000000000000006'];
+  assert.deepEqual(
+    left,
+    staying.map((name) => `xlog_index/${name}`),
+  );
+});
+
+test('an interruption leaves no index without its segment', async () => {
+  for (let deletions = 0; deletions < 8; deletions++) {
+    const store = new FaultyStore(new MemoryStore());
+    const catalog = await makeStoredSite(three, wal, store);
+    const segments = wal.filter((name) => /^[0-9A-F]{24}$/.test(name));
+    for (const name of segments) await putObject(catalog, catalog.keys.walIndex(name), {});
+    let left = deletions;
+    const cut = { ...passOn(store), deleteMany: (keys: readonly string[]) => deleteOneAfterTheOther(store, keys, () => left-- > 0) };
+    await pruneNow(new Catalog(cut, catalog.keys)).catch(() => {});
+    const keys = await storedKeys(catalog);
+    const indexes = keys.filter((key) => key.startsWith('xlog_index/')).map((key) => key.replace('xlog_index/', 'xlog/'));
+    assert.deepEqual(
+      indexes.filter((key) => !keys.includes(key)),
+      [],
+      `${deletions} deletions`,
+    );
+    assert.deepEqual((await pruneNow(catalog)).postponed, undefined);
+    assert.equal((await storedKeys(catalog)).filter((key) => key.startsWith('xlog_index/')).length, 2);
+  }
 });
 
 test('a second pass finds nothing to do', async () => {

@@ -40,13 +40,17 @@ export async function surveyWal(catalog: Catalog, needs: WalNeeds | undefined, s
 }
 
 /** Segments, partial segments and beginnings of segments. What is no WAL by its name is not seen. */
-export async function* storedWal({ store, keys }: Catalog, signal: AbortSignal): AsyncGenerator<StoredWalFile> {
-  for (const prefix of [keys.walPrefix, keys.walPartialPrefix]) {
-    for await (const info of store.list(prefix, { signal })) {
-      const name = info.key.slice(prefix.length);
-      const segment = segmentOf(name);
-      if (segment !== undefined) yield { ...info, name, segment };
-    }
+export async function* storedWal(catalog: Catalog, signal: AbortSignal): AsyncGenerator<StoredWalFile> {
+  const { walPrefix, walPartialPrefix } = catalog.keys;
+  for (const prefix of [walPrefix, walPartialPrefix]) yield* walUnder(prefix, catalog, signal);
+}
+
+/** What is named as WAL under a prefix. */
+export async function* walUnder(prefix: string, { store }: Catalog, signal: AbortSignal): AsyncGenerator<StoredWalFile> {
+  for await (const info of store.list(prefix, { signal })) {
+    const name = info.key.slice(prefix.length);
+    const segment = segmentOf(name);
+    if (segment !== undefined) yield { ...info, name, segment };
   }
 }
 

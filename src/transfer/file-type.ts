@@ -3,6 +3,7 @@ export type UploadFileType =
   | 'xlog'
   | 'timeline'
   | 'xlog_partial'
+  | 'xlog_index'
   | 'basebackup'
   | 'basebackup_chunk'
   | 'basebackup_delta'

@@ -20,9 +20,10 @@ export class SealingStats {
   readonly #sites = new Map<string, Map<SealedKind, SealingCounters>>();
 
   count(site: string, fileType: UploadFileType, plainBytes: number, storedBytes: number): void {
+    const kind = kindOf(fileType);
+    if (kind === undefined) return;
     const kinds = this.#sites.get(site) ?? new Map<SealedKind, SealingCounters>();
     this.#sites.set(site, kinds);
-    const kind = kindOf(fileType);
     const { original_data, compressed_data, count } = kinds.get(kind) ?? { original_data: 0, compressed_data: 0, count: 0 };
     kinds.set(kind, { original_data: original_data + plainBytes, compressed_data: compressed_data + storedBytes, count: count + 1 });
   }
@@ -32,7 +33,8 @@ export class SealingStats {
   }
 }
 
-function kindOf(fileType: UploadFileType): SealedKind {
+function kindOf(fileType: UploadFileType): SealedKind | undefined {
+  if (fileType === 'xlog_index') return undefined;
   if (fileType === 'timeline') return fileType;
   return fileType.startsWith('xlog') ? 'xlog' : 'basebackup';
 }

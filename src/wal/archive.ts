@@ -19,11 +19,12 @@ import type { UploadFileType } from '../transfer/file-type.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import { nodeHashName } from './hash-name.ts';
+import type { WalIndexStorer } from './index/wal-index-storer.ts';
 import { hashAlgorithms } from './options.ts';
 import { requireRoom } from './require-room.ts';
 import { type HashOfOurs, sameContent } from './same-content.ts';
 import { sameUntilSwitch } from './same-until-switch.ts';
-import { hashWal, sealWal } from './seal-wal.job.ts';
+import { hashWal, type SealedWal, sealWal } from './seal-wal.job.ts';
 import { SharedRuns } from './shared-runs.ts';
 import { readSpooledWal, type SpooledWal } from './spooled-wal.ts';
 import type { WalSource } from './stored-wal.ts';
@@ -49,6 +50,8 @@ export interface WalArchiverDeps {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Where what happens in the WAL is noted beside it. */
+  readonly index?: WalIndexStorer | undefined;
   /** Told of every file that is certainly stored. */
   readonly onStored?: ((name: string) => void) | undefined;
   /** Ends everything that runs; spooled files stay for {@link WalArchiver.resume}. */
@@ -153,6 +156,7 @@ export class WalArchiver {
   async settled(): Promise<void> {
     await this.#archives.settled();
     await this.#resumes.settled();
+    await this.#deps.index?.settled();
   }
 
   #run(order: Order): Promise<ArchiveResult> {
@@ -211,10 +215,13 @@ export class WalArchiver {
   }
 
   async #sealAndUpload(order: Order, ours: HashOfOurs): Promise<ArchiveResult> {
-    const spooled = await this.#seal(order);
+    const { index, ...spooled } = await this.#seal(order);
     try {
       const hash: HashOfOurs = async (algorithm) => hashInMetadata(spooled, algorithm) ?? (await ours(algorithm));
-      return await this.#upload(spooled, order, { hash, content: order.path });
+      const result = await this.#upload(spooled, order, { hash, content: order.path });
+      // What was stored before may differ behind the end of its timeline.
+      if (index !== undefined && result === 'stored') this.#deps.index?.add(order.name, index);
+      return result;
     } catch (error) {
       // PostgreSQL still has the file; what contradicts the store must not wait in the spool to be tried again at each start.
       if (!this.#deps.signal.aborted) await this.#deps.spool.remove(spooled.path);
@@ -223,12 +230,13 @@ export class WalArchiver {
   }
 
   /** Resolves once the file is in the spool with its metadata, durably. */
-  async #seal({ name, path, urgency, signal }: Order): Promise<SpooledWal> {
+  async #seal({ name, path, urgency, signal }: Order): Promise<SpooledWal & Pick<SealedWal, 'index'>> {
     const { pool, spool, sealing, host, metrics } = this.#deps;
     const cluster = this.#deps.cluster();
     const spoolPath = this.#spoolPath(name);
     const sealedPath = spool.temporaryFor(spoolPath);
-    const input = { name, path, cluster, sealedPath, seal: sealOptionsOf(sealing) };
+    const isIndexed = this.#deps.index !== undefined && classifyWalFile(name) !== 'history';
+    const input = { name, path, cluster, sealedPath, seal: sealOptionsOf(sealing), isIndexed };
     await requireRoom(spoolPath, path);
     const result = await pool.run(sealWal, input, { signal, urgency }).catch(async (error: unknown) => {
       const isDead = isOperatorError(error, 'worker-died');
@@ -244,7 +252,8 @@ export class WalArchiver {
       await rm(sealedPath, { force: true });
       throw cannotWrite(spoolPath, error);
     }
-    return { name, path: spoolPath, size: result.sealedBytes, metadata, seen: result.seen };
+    const { seen, index, sealedBytes: size } = result;
+    return { name, path: spoolPath, size, metadata, seen, ...(index && { index }) };
   }
 
   async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: Ours): Promise<ArchiveResult> {

@@ -72,6 +72,26 @@ export const walSiteOptions = optionGroup({
         'without one. Without effect where `basebackup_interval_hours` is null.',
       since: '3.0',
     }),
+  wal_index: z
+    .boolean()
+    .default(true)
+    .meta({
+      description:
+        'Store beside each WAL segment what happened in it and when: commits, restore points, checkpoints. It says which moment can be restored before anybody ' +
+        'tries. Some kilobytes and one more request to the store for each segment.',
+      since: '3.0',
+    }),
+  wal_index_backfill_bytes_per_hour: z
+    .int()
+    .min(0)
+    .default(2 * 1024 ** 3)
+    .meta({
+      description:
+        'Of WAL that is stored without its index, such as what was archived by an older version, so many bytes are fetched in an hour at most to make up for ' +
+        'that, newest first. 0: none. Needs the private key where WAL is encrypted.',
+      defaultText: '2 GiB',
+      since: '3.0',
+    }),
   wal_durability: z
     .enum(['local', 'store'])
     .default('local')

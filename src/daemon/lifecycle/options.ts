@@ -29,6 +29,10 @@ export const stalledAfterOptions = optionGroup({
       'A receiver to which no WAL comes though the server writes some: a program that was stopped, a connection that is dead. It is started again.',
     since: '3.0',
   }),
+  wal_index: seconds.default(900).meta({
+    description: 'Making up for an index of WAL that is missing. It is begun anew once the store has answered.',
+    since: '3.0',
+  }),
   server: seconds.default(120).meta({
     description: 'A look at the data directory of the server, which may be on a disk that does not answer.',
     since: '3.0',

@@ -1,0 +1,110 @@
+import { isOperatorError } from '../../lib/errors.ts';
+import { classifyWalFile, formatWalName, historyNameOf, parseWalName } from '../../postgres/wal-name.ts';
+import type { StorageOptions } from '../../storage/options.ts';
+import { borrowStore } from '../../storage/shared-store.ts';
+import { SiteKeys } from '../keys.ts';
+import { readStoredObject } from '../stored-object.ts';
+import { WalIndexJoiner } from './join-wal-indexes.ts';
+import { parseWalIndex } from './parse-wal-index.ts';
+import type { WalIndex } from './wal-index.ts';
+
+/** Whose indexes. Plain data, so that it can be sent to a worker: reading decrypts and decompresses. */
+export interface WalIndexSource {
+  readonly storage: StorageOptions;
+  /** Of the site. */
+  readonly prefix: string;
+  /** PEM by key id. */
+  readonly privateKeys: Readonly<Record<string, string>>;
+}
+
+export interface WalIndexRange {
+  readonly timeline: number;
+  /** Names of segments, both included. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** The index before the first one, where that is of the timeline that this one was made from. */
+  readonly before?: WalIndex | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Requests at once: one segment's index after the other would mostly wait. */
+const readAheadMax = 4;
+/** The plain bytes of the largest one are some 1.5 MB. */
+const plainBytesMax = 32 * 1024 * 1024;
+
+/**
+ * The indexes of a timeline in their order, a few in memory at a time. What is in two segments is told with the one in which it ends: its offset is negative.
+ * Segments whose index is missing, or cannot be read, are left out; whoever needs them sees that from the positions. Of a partial segment only where the whole
+ * one has none. Rejects with the store's errors, `key-missing` and `key-wrong`.
+ */
+export async function* readWalIndexes(source: WalIndexSource, range: WalIndexRange): AsyncGenerator<WalIndex> {
+  const joiner = new WalIndexJoiner();
+  const { from, before } = range;
+  if (before !== undefined) joiner.add(before);
+  else if (from !== undefined) await addBefore(joiner, from, source, range.signal);
+  for await (const index of inOrder(names(source, range), (name) => readWalIndex(source, name, range.signal))) {
+    if (index !== undefined) yield joiner.add(index);
+  }
+}
+
+/** Undefined where there is none, or where it cannot be read. */
+export async function readWalIndex(source: WalIndexSource, name: string, signal: AbortSignal): Promise<WalIndex | undefined> {
+  const { storage, prefix, privateKeys } = source;
+  const key = new SiteKeys(prefix).walIndex(name);
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  const keep = (piece: Uint8Array) => {
+    bytes += piece.length;
+    if (bytes <= plainBytesMax) pieces.push(Buffer.from(piece));
+  };
+  try {
+    await readStoredObject({ storage, key, privateKeys }, keep, { signal });
+    return parseWalIndex(Buffer.concat(pieces).toString('utf8'), key);
+  } catch (error) {
+    if (isOperatorError(error, 'object-missing', 'object-incomplete', 'object-unreadable', 'object-corrupt')) return undefined;
+    throw error;
+  }
+}
+
+/** What begins before the first segment may end in it. */
+async function addBefore(joiner: WalIndexJoiner, from: string, source: WalIndexSource, signal: AbortSignal): Promise<void> {
+  const first = await readWalIndex(source, from, signal);
+  if (first === undefined) return;
+  const { timeline, number } = parseWalName(from, first.segmentBytes);
+  if (number === 0n) return;
+  const before = await readWalIndex(source, formatWalName({ timeline, number: number - 1n }, first.segmentBytes), signal);
+  if (before !== undefined) joiner.add(before);
+}
+
+async function* names({ storage, prefix }: WalIndexSource, { timeline, from, to, signal }: WalIndexRange): AsyncGenerator<string> {
+  const store = await borrowStore(storage);
+  const { walIndexPrefix } = new SiteKeys(prefix);
+  const after = from === undefined ? {} : { after: walIndexPrefix + from.slice(0, -1) };
+  let last: string | undefined;
+  try {
+    for await (const { key } of store.list(walIndexPrefix + historyNameOf(timeline).slice(0, 8), { signal, ...after })) {
+      const name = key.slice(walIndexPrefix.length);
+      const [segment, kind] = [name.slice(0, 24), classifyWalFile(name)];
+      if (to !== undefined && segment > to) return;
+      if ((kind !== 'segment' && kind !== 'partial') || segment === last || (from !== undefined && segment < from)) continue;
+      last = segment;
+      yield name;
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** Works ahead on a few of the items, and gives the results in the order of the items. */
+async function* inOrder<T, R>(items: AsyncIterable<T>, work: (item: T) => Promise<R>): AsyncGenerator<R> {
+  const underWay: Promise<R>[] = [];
+  try {
+    for await (const item of items) {
+      underWay.push(work(item));
+      if (underWay.length >= readAheadMax) yield await (underWay.shift() as Promise<R>);
+    }
+    while (underWay.length > 0) yield await (underWay.shift() as Promise<R>);
+  } finally {
+    await Promise.allSettled(underWay);
+  }
+}
