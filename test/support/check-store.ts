@@ -3,6 +3,7 @@ import type { Catalog } from '../../src/catalog/catalog.ts';
 import { basebackupNameOf, mainObjectSuffix } from '../../src/catalog/keys.ts';
 import { normaliseMetadata } from '../../src/catalog/metadata-fields.ts';
 import { readSiteIdentity } from '../../src/catalog/site-identity.ts';
+import { parseWalIndex } from '../../src/catalog/wal-index/parse-wal-index.ts';
 import type { CompressionAlgorithm } from '../../src/codec/codec-options.ts';
 import { Unsealer } from '../../src/codec/unseal.ts';
 import { classifyWalFile } from '../../src/postgres/wal-name.ts';
@@ -70,6 +71,7 @@ class StoreCheck {
     if (key.startsWith(keys.leasePrefix)) return;
     if (key === keys.identity) assert(await readSiteIdentity(this.#catalog), `${key} can be read`);
     else if (key === keys.wal(name) || key === keys.history(name)) await this.#walFile(key, name);
+    else if (key === keys.walIndex(name)) await this.#walIndex(key, name);
     else {
       assert(key.startsWith(keys.chunksPrefix), `nothing belongs at ${key}`);
       await this.#archive(key);
@@ -129,6 +131,13 @@ class StoreCheck {
     const object = await this.#read(key, (bytes) => reader.update(bytes));
     reader.finish();
     return { object, members, manifest };
+  }
+
+  async #walIndex(key: string, name: string): Promise<void> {
+    const pieces: Buffer[] = [];
+    await this.#read(key, (bytes) => void pieces.push(Buffer.from(bytes)));
+    assert.equal(parseWalIndex(Buffer.concat(pieces).toString('utf8'), key).name, name);
+    assert(await this.#catalog.findWal(name), `${key} goes with a segment`);
   }
 
   async #walFile(key: string, name: string): Promise<void> {

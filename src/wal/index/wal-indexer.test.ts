@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { commitRecord, MadeUpWal } from '../../../test/support/made-up-wal.ts';
 import { makeTemporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { mebibyte } from '../../../test/support/wal-segment.ts';
-import { TestWalSite, type TestWalSiteOptions } from '../../../test/support/wal-site.ts';
+import { TestWalSite } from '../../../test/support/wal-site.ts';
 import { readWalIndexes } from '../../catalog/wal-index/read-wal-indexes.ts';
 import type { WalIndex } from '../../catalog/wal-index/wal-index.ts';
 import { createKeyPair } from '../../codec/keys.ts';
@@ -46,7 +46,7 @@ class IndexedSite implements AsyncDisposable {
   readonly directory: string;
   readonly #stack: AsyncDisposableStack;
 
-  static async start({ isEncrypted = false, options = {} as TestWalSiteOptions, isIndexed = true } = {}): Promise<IndexedSite> {
+  static async start({ isEncrypted = false, isIndexed = true } = {}): Promise<IndexedSite> {
     const stack = new AsyncDisposableStack();
     const { path: directory } = stack.use(await makeTemporaryDirectory());
     const encryption = { keyId: 'k', publicKey: keys.publicKey };
@@ -57,9 +57,8 @@ class IndexedSite implements AsyncDisposable {
       await TestWalSite.start(pool, {
         store,
         privateKeys: { k: keys.privateKey },
-        ...options,
         sealing: isEncrypted ? { encryption } : {},
-        archiver: { ...(isIndexed && { index: lazy as unknown as WalIndexStorer }), ...options.archiver },
+        archiver: { ...(isIndexed && { index: lazy as unknown as WalIndexStorer }) },
       }),
     );
     storer = new WalIndexStorer({
@@ -136,20 +135,20 @@ class IndexedSite implements AsyncDisposable {
 
 for (const isEncrypted of [false, true]) {
   test(`archiving leaves an index beside each segment, ${isEncrypted ? 'encrypted' : 'plain'}`, async () => {
-    await using test = await IndexedSite.start({ isEncrypted });
-    const names = await test.archive(someWal());
-    await test.storer.settled();
-    assert.deepEqual(await test.indexed(), names);
-    const { metadata } = await test.site.store.head(test.site.catalog.keys.walIndex(names[0] as string));
+    await using indexed = await IndexedSite.start({ isEncrypted });
+    const names = await indexed.archive(someWal());
+    await indexed.storer.settled();
+    assert.deepEqual(await indexed.indexed(), names);
+    const { metadata } = await indexed.site.store.head(indexed.site.catalog.keys.walIndex(names[0] as string));
     assert.equal(metadata['compression-algorithm'], 'zstd');
     assert.equal(metadata['encryption-key-id'], isEncrypted ? 'k' : undefined);
-    const indexes = await test.read();
+    const indexes = await indexed.read();
     assert.deepEqual(
       indexes.map(({ transactions }) => transactions.xids),
       [[700], [701, 710], [711, 720], [721]],
     );
     assert.deepEqual(
-      (await test.read(names[2])).map(({ transactions }) => transactions.xids),
+      (await indexed.read(names[2])).map(({ transactions }) => transactions.xids),
       [[711, 720], [721]],
       'what begins before the first one is found too',
     );
@@ -157,90 +156,90 @@ for (const isEncrypted of [false, true]) {
 }
 
 test('a history has none, a partial segment has one, what is stored already gets none', async () => {
-  await using test = await IndexedSite.start();
+  await using indexed = await IndexedSite.start();
   const [[name, bytes]] = [...someWal().segments()] as [[string, Buffer]];
-  const { site } = test;
+  const { site } = indexed;
   await site.archiver.archive('00000002.history', await site.write('00000002.history'));
   await site.archiver.archive(`${name}.partial`, await site.writeBytes(`${name}.partial`, bytes));
-  await test.storer.settled();
-  assert.deepEqual(await test.indexed(), [`${name}.partial`]);
+  await indexed.storer.settled();
+  assert.deepEqual(await indexed.indexed(), [`${name}.partial`]);
   await site.store.delete(site.catalog.keys.walIndex(`${name}.partial`));
   assert.equal(await site.archiver.archive(`${name}.partial`, await site.writeBytes(`${name}.partial`, bytes)), 'already-stored');
-  await test.storer.settled();
-  assert.deepEqual(await test.indexed(), []);
+  await indexed.storer.settled();
+  assert.deepEqual(await indexed.indexed(), []);
 });
 
 test('an index that cannot be stored neither fails nor holds up the archiving, and is made up for', async () => {
-  await using test = await IndexedSite.start();
-  test.site.store.inject({
+  await using indexed = await IndexedSite.start();
+  indexed.site.store.inject({
     operation: 'put',
     key: /xlog_index/,
     how: 'refuse',
     error: new OperatorError('store-full', 'full', { retryable: true }),
   });
-  const names = await test.archive(someWal());
-  await test.storer.settled();
-  assert.deepEqual(await test.indexed(), []);
-  test.site.store.heal();
-  const indexer = test.indexer(names);
-  const indexed: string[][] = [];
+  const names = await indexed.archive(someWal());
+  await indexed.storer.settled();
+  assert.deepEqual(await indexed.indexed(), []);
+  indexed.site.store.heal();
+  const indexer = indexed.indexer(names);
+  const seen: string[][] = [];
   for (const _ of names) {
     await indexer.step();
-    indexed.push(await test.indexed());
+    seen.push(await indexed.indexed());
   }
-  assert.deepEqual(indexed[0], names.slice(-1), 'the newest first');
-  assert.deepEqual(indexed.at(-1), names);
+  assert.deepEqual(seen[0], names.slice(-1), 'the newest first');
+  assert.deepEqual(seen.at(-1), names);
   assert.deepEqual(
-    (await test.read()).map(({ transactions }) => transactions.xids),
+    (await indexed.read()).map(({ transactions }) => transactions.xids),
     [[700], [701, 710], [711, 720], [721]],
   );
 });
 
 test('what waits for its turn is left to it, and a site that is busy is left alone', async () => {
-  await using test = await IndexedSite.start({ isIndexed: false });
-  const names = await test.archive(someWal());
-  await test.indexer(names, { mayWork: () => false }).step();
-  await test.indexer(names, { archive: () => 'not listed yet' }).step();
-  assert.deepEqual(await test.indexed(), []);
+  await using indexed = await IndexedSite.start({ isIndexed: false });
+  const names = await indexed.archive(someWal());
+  await indexed.indexer(names, { mayWork: () => false }).step();
+  await indexed.indexer(names, { archive: () => 'not listed yet' }).step();
+  assert.deepEqual(await indexed.indexed(), []);
   const { promise, resolve } = Promise.withResolvers<void>();
   const newest = names.at(-1) as string;
-  test.site.store.inject({ operation: 'put', key: new RegExp(newest), how: 'wait', until: promise });
-  test.storer.add(newest, { sealed: Buffer.from('x'), plainBytes: 1 });
-  await test.indexer(names).step();
-  assert.deepEqual(await test.indexed(), names.slice(-2, -1));
+  indexed.site.store.inject({ operation: 'put', key: new RegExp(newest), how: 'wait', until: promise });
+  indexed.storer.add(newest, { sealed: Buffer.from('x'), plainBytes: 1 });
+  await indexed.indexer(names).step();
+  assert.deepEqual(await indexed.indexed(), names.slice(-2, -1));
   resolve();
-  await test.storer.settled();
+  await indexed.storer.settled();
 });
 
 test('so many bytes an hour are fetched, and no more', async () => {
-  await using test = await IndexedSite.start({ isIndexed: false });
-  const names = await test.archive(someWal());
-  const { size } = await test.site.store.head(test.site.catalog.keys.wal(names.at(-1) as string));
-  assert.equal(await test.indexer(names, { bytesPerHour: size }).step(), 3_600_000);
+  await using indexed = await IndexedSite.start({ isIndexed: false });
+  const names = await indexed.archive(someWal());
+  const { size } = await indexed.site.store.head(indexed.site.catalog.keys.wal(names.at(-1) as string));
+  assert.equal(await indexed.indexer(names, { bytesPerHour: size }).step(), 3_600_000);
 });
 
 test('segments that cannot be read, or are gone, hold up no others', async () => {
-  await using test = await IndexedSite.start({ isIndexed: false });
-  const names = await test.archive(someWal());
-  const { catalog, store } = test.site;
+  await using indexed = await IndexedSite.start({ isIndexed: false });
+  const names = await indexed.archive(someWal());
+  const { catalog, store } = indexed.site;
   await store.delete(catalog.keys.wal(names[3] as string));
   const { metadata } = await store.head(catalog.keys.wal(names[2] as string));
   await store.put(catalog.keys.wal(names[2] as string), sourceOfBytes(Buffer.from('no snappy')), { metadata });
-  const indexer = test.indexer(names);
+  const indexer = indexed.indexer(names);
   for (const _ of names) await indexer.step();
-  assert.deepEqual(await test.indexed(), names.slice(0, 2));
+  assert.deepEqual(await indexed.indexed(), names.slice(0, 2));
 });
 
 test('without the private key nothing is fetched again and again', async () => {
-  await using test = await IndexedSite.start({ isEncrypted: true, isIndexed: false });
-  const names = await test.archive(someWal());
+  await using indexed = await IndexedSite.start({ isEncrypted: true, isIndexed: false });
+  const names = await indexed.archive(someWal());
   const told: string[] = [];
   const log = { ...silentLog, info: (_: unknown, text: string) => void told.push(text) };
-  const indexer = test.indexer(names, { privateKeys: {}, log });
+  const indexer = indexed.indexer(names, { privateKeys: {}, log });
   for (const _ of names) await indexer.step();
   assert.equal(told.length, 1);
   assert.match(told[0] ?? '', /encrypted with the key 'k'/);
-  assert.deepEqual(await test.indexed(), []);
+  assert.deepEqual(await indexed.indexed(), []);
 });
 
 test('missing indexes: those of stored segments that have none, the newest first', () => {
