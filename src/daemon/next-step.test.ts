@@ -67,6 +67,20 @@ const cases: readonly [string, Partial<SiteView>, Schedule, 'idle' | 'scheduled'
   ],
   ['a host whose clock is a little ahead took one', { backups: [backup(-0.5)] }, daily, 'idle', /due at/],
   ['only backups of the future', { backups: [backup(-9000)] }, daily, 'scheduled', /no base backup yet/],
+  [
+    'a decision of the future, by a clock that has been right again since',
+    { backups: [backup(25, { decisionTime: hoursAgo(-9000), normalizedTime: '2027-12-01T11:00:00+00:00' })] },
+    dailyAtEleven,
+    'scheduled',
+    /is due/,
+  ],
+  [
+    'such a decision of an hour ago is served all the same',
+    { backups: [backup(1, { decisionTime: hoursAgo(-9000), normalizedTime: '2027-12-01T11:00:00+00:00' })] },
+    dailyAtEleven,
+    'idle',
+    /half the interval since the last scheduled base backup ends at 2026-11-23T23:00/,
+  ],
   ['a failure of the future holds up nothing', { backups: [], failures: 1, lastFailure: hoursAgo(-9000) }, daily, 'scheduled', /yet/],
   [
     'a failure backs off',

@@ -115,8 +115,11 @@ function dueOf(all: SiteView['backups'], schedule: Schedule, now: Date): Due {
     return { is: false, because: 'base backups are only taken on request (basebackup_interval_hours is null)', at: undefined };
   }
   if (all === undefined) return { is: false, because: 'the object store has not been listed yet', at: undefined };
-  // What a clock that was ahead has dated into the future must not hold up the schedule until then.
-  const backups = all.filter(({ startTime }) => startTime.getTime() <= now.getTime() + clockSkewMsMax);
+  // What a clock that was ahead has dated into the future must not hold up the schedule until then. It may be our clock that was, not that of the server.
+  const isPossible = (date: Date) => date.getTime() <= now.getTime() + clockSkewMsMax;
+  const backups = all
+    .filter(({ startTime }) => isPossible(startTime))
+    .map((backup) => (isPossible(backup.decisionTime) ? backup : { ...backup, decisionTime: backup.startTime }));
   const last = backups.at(-1);
   if (last === undefined) return { is: true, because: 'there is no base backup yet', at: now };
   const intervalMs = schedule.intervalHours * hourMs;

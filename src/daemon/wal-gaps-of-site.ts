@@ -8,6 +8,7 @@ import { namesIn } from '../wal/gaps/on-its-way.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import type { Ownership } from './ownership.ts';
+import type { ServerWatch } from './servers/server-watch.ts';
 import type { SiteLoop } from './site-loop.ts';
 import { catalogsOfOneCluster, type SiteSources } from './site-sources.ts';
 import { WalGaps } from './wal-gaps.ts';
@@ -19,6 +20,7 @@ export interface WalGapsParts {
   readonly spool: Spool;
   readonly archiver: WalArchiver;
   readonly cluster: ClusterWatch;
+  readonly servers: Pick<ServerWatch, 'leader'>;
   readonly loop: SiteLoop;
   readonly rejected: () => readonly string[];
   readonly ownership: Pick<Ownership, 'isHeld'>;
@@ -33,6 +35,7 @@ export function walGapsOf({
   spool,
   archiver,
   cluster,
+  servers,
   loop,
   rejected,
   ownership,
@@ -61,7 +64,15 @@ export function walGapsOf({
     site,
     loop,
     map,
-    watch: new ArchiveWatch({ site: site.name, map, archivingDirectory, clock, log, signal }),
+    watch: new ArchiveWatch({
+      site: site.name,
+      map,
+      archivingDirectory,
+      written: () => servers.leader?.sample,
+      clock,
+      log,
+      signal,
+    }),
     mending: { ...server, directory: spool.prefetchDirectory, archive: (name, path) => archiver.archive(name, path, signal), signal },
     here: async () => [...archiver.underWay, ...(await namesIn([spool.walDirectory, spool.historyDirectory, spool.walIncomingDirectory]))],
     rejected,

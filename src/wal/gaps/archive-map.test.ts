@@ -179,3 +179,21 @@ test('of histories as few are read as possible, each once, and again where that 
   assert.deepEqual(asked, [4, 2, 2]);
   assert.deepEqual(known(), ['2: unread', '3: 1', '4: 2']);
 });
+
+test('what another daemon has stored behind all that is known is found without listing the rest', async () => {
+  const catalog = catalogOf();
+  await put(catalog, [segment(1), segment(2)]);
+  const map = mapOf([catalog]);
+  await map.survey();
+  const before = map.version;
+  assert.equal(map.isBehind({ timeline: 1, lsn: parseLsn('0/3FFFFF') }), false, 'the segment that is being written is not missing');
+  assert.equal(map.isBehind({ timeline: 1, lsn: parseLsn('0/400000') }), true);
+  await map.lookAhead(1);
+  assert.equal(map.version, before, 'nothing is there that was not known');
+  await put(catalog, [segment(3), segment(4), segment(5, 2), '00000002.history']);
+  await map.lookAhead(1);
+  assert.deepEqual(rangesIn(map), ['1:1-4', '2:5-5']);
+  assert.equal(map.isBehind({ timeline: 1, lsn: parseLsn('0/5FFFFF') }), false);
+  await map.lookAhead(2);
+  assert.deepEqual([...viewOf(map).histories.keys()], [2], 'the way to a timeline that was not known before');
+});

@@ -1,4 +1,5 @@
 import type { Catalog, WalFilesOptions } from '../../catalog/catalog.ts';
+import type { Lsn } from '../../postgres/lsn.ts';
 import { classifyWalFile, formatWalName, parseWalName, type WalSegment } from '../../postgres/wal-name.ts';
 import type { Hole, Reached, StoredHistory, WalArchiveView } from './gaps.ts';
 import { type HistoryReader, readHistories } from './histories.ts';
@@ -12,6 +13,12 @@ export interface ArchiveMapDeps {
   readonly segmentBytes: () => number | undefined;
   readonly readHistory: HistoryReader;
   readonly signal: AbortSignal;
+}
+
+/** Up to where a server has written WAL. */
+export interface WalPosition {
+  readonly timeline: number;
+  readonly lsn: Lsn;
 }
 
 interface Surveyed {
@@ -108,6 +115,20 @@ export class ArchiveMap {
     this.#version++;
   }
 
+  /** Whether a server has finished WAL of its timeline from behind all that is known to be stored. */
+  isBehind({ timeline, lsn }: WalPosition): boolean {
+    return this.#surveyed !== undefined && lsn >= (nextOf(this.#surveyed, timeline) + 1n) * BigInt(this.#surveyed.segmentBytes);
+  }
+
+  /** Lists what has been stored behind all that is known of a timeline: it may be another daemon's work. */
+  async lookAhead(timeline: number): Promise<void> {
+    const surveyed = this.#surveyed;
+    if (surveyed === undefined) return;
+    if (timeline > 1 && !surveyed.histories.has(timeline)) await this.#listHistories(surveyed);
+    const from = formatWalName({ timeline, number: nextOf(surveyed, timeline) }, surveyed.segmentBytes);
+    if (await this.#listSegments(surveyed, { from })) this.#version++;
+  }
+
   /** Reads the histories whose content is not known yet. */
   async readHistories(): Promise<void> {
     const histories = this.#surveyed?.histories;
@@ -134,14 +155,19 @@ export class ArchiveMap {
     this.#version++;
   }
 
-  async #listSegments({ catalogs, segmentBytes, ranges }: Surveyed, between: WalFilesOptions = {}): Promise<void> {
+  /** Resolves to whether there is any. */
+  async #listSegments({ catalogs, segmentBytes, ranges }: Surveyed, between: WalFilesOptions = {}): Promise<boolean> {
     const { signal } = this.#deps;
+    let isAny = false;
     for (const catalog of catalogs) {
       for await (const { name, lastModified } of catalog.walFiles('segment', { ...between, signal })) {
         const segment = parse(name, segmentBytes);
-        if (segment !== undefined) ranges.add(segment, lastModified);
+        if (segment === undefined) continue;
+        ranges.add(segment, lastModified);
+        isAny = true;
       }
     }
+    return isAny;
   }
 
   async #listHistories(surveyed: Surveyed): Promise<void> {
@@ -177,6 +203,11 @@ function parse(name: string, segmentBytes: number): WalSegment | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The first segment behind all that are known of a timeline. */
+function nextOf({ ranges }: Surveyed, timeline: number): bigint {
+  return (ranges.of(timeline).at(-1)?.last ?? -1n) + 1n;
 }
 
 function newestName({ ranges, segmentBytes }: Surveyed): string | undefined {

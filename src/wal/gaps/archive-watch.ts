@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { explain, isOperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import type { ArchiveMap } from './archive-map.ts';
+import type { ArchiveMap, WalPosition } from './archive-map.ts';
 import { archivedUpTo } from './local-wal.ts';
 
 export interface ArchiveWatchDeps {
@@ -9,6 +9,8 @@ export interface ArchiveWatchDeps {
   readonly map: ArchiveMap;
   /** Of a server on this host that archives to the site with archive_command: it knows what it has handed over. */
   readonly archivingDirectory: string | undefined;
+  /** Up to where the primary has written, as it said last. */
+  readonly written: () => WalPosition | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -21,6 +23,8 @@ const surveyRetryMs = 5_000;
 const surveyRetryMsMax = 3_600_000;
 const historiesMs = 60_000;
 const localMs = 60_000;
+/** WAL that another daemon stores is not to be taken for missing until the next survey. */
+const aheadMs = 60_000;
 
 /** Keeps an {@link ArchiveMap} current. */
 export class ArchiveWatch {
@@ -28,6 +32,7 @@ export class ArchiveWatch {
   #surveyAtMs = Number.NEGATIVE_INFINITY;
   #historiesAtMs = Number.NEGATIVE_INFINITY;
   #localAtMs = Number.NEGATIVE_INFINITY;
+  #aheadAtMs = Number.NEGATIVE_INFINITY;
   #surveyed: Date | undefined;
   /** Surveys in a row that told nothing. */
   #failures = 0;
@@ -55,6 +60,7 @@ export class ArchiveWatch {
       this.#surveyAtMs = now + (hasSucceeded ? surveyMs : Math.min(surveyRetryMs * 2 ** (this.#failures - 1), surveyRetryMsMax));
     }
     if (typeof map.view === 'string') return;
+    await this.#lookAhead(now);
     if (map.hasNewHistory || now >= this.#historiesAtMs) {
       await this.#attempt(() => map.readHistories());
       this.#historiesAtMs = now + historiesMs;
@@ -63,6 +69,14 @@ export class ArchiveWatch {
       await this.#attempt(() => this.#lookAtServer());
       this.#localAtMs = now + localMs;
     }
+  }
+
+  async #lookAhead(now: number): Promise<void> {
+    const { map, written } = this.#deps;
+    const position = written();
+    if (position === undefined || now < this.#aheadAtMs || !map.isBehind(position)) return;
+    await this.#attempt(() => map.lookAhead(position.timeline));
+    this.#aheadAtMs = now + aheadMs;
   }
 
   async survey(): Promise<void> {
