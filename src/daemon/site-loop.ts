@@ -16,6 +16,7 @@ import { nextStep } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
 import type { RequestedBasebackup } from './requested-basebackup.ts';
 import { type Schedule, scheduleOf } from './schedule.ts';
+import { ScheduleClock } from './schedule-clock.ts';
 import { serversForBasebackup } from './servers/basebackup-servers.ts';
 import type { BasebackupChoice } from './servers/choose-for-basebackup.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
@@ -48,6 +49,7 @@ export interface SiteLoopDeps {
 export class SiteLoop {
   readonly #deps: SiteLoopDeps;
   readonly #listing: SiteListing;
+  readonly #clock: ScheduleClock;
   readonly #backups: SiteBackups;
   readonly #retention: SiteRetention;
   readonly #lastWal: LastWal;
@@ -60,6 +62,7 @@ export class SiteLoop {
   constructor(deps: SiteLoopDeps) {
     this.#deps = deps;
     this.#listing = new SiteListing({ ...deps, clock: deps.parts.clock });
+    this.#clock = new ScheduleClock(deps.parts.clock);
     this.#retention = new SiteRetention(deps);
     this.#lastWal = new LastWal({ ...deps, ...deps.parts });
     const onTaken = () => {
@@ -221,14 +224,16 @@ export class SiteLoop {
       return this.#listing.refresh(signal);
     });
     progress();
-    if (fresh) await this.#deps.requested.lookFor(this.#listing.current?.entries ?? []);
-    if (this.#mayPrune()) this.#lastWal.look(this.#listing.current?.entries ?? []);
+    const entries = this.#listing.current?.entries ?? [];
+    if (fresh) this.#clock.note(entries);
+    if (fresh) await this.#deps.requested.lookFor(entries);
+    if (this.#mayPrune()) this.#lastWal.look(entries);
     const pruning = fresh && this.#mayPrune() ? await this.#prune(fresh).catch((error: unknown) => ({ error })) : undefined;
     progress();
     if (!site.active || this.#deps.ownership.standing === 'elsewhere') await this.#retention.standDown();
-    const now = parts.clock.now();
+    const now = this.#clock.now();
     const source = await serversForBasebackup(site, this.#deps.servers, this.#backups.failures.failures);
-    const step = nextStep(await this.#view(source), scheduleOf(site), now);
+    const step = nextStep(await this.#view(source, now), scheduleOf(site), now);
     if (step.because !== this.#because) parts.log.debug({ site: site.name }, step.because);
     this.#because = step.because;
     this.#dueAt = step.do === 'idle' ? step.dueAt : undefined;
@@ -237,8 +242,10 @@ export class SiteLoop {
     if (pruning) throw pruning.error;
   }
 
-  async #view(source: BasebackupChoice) {
+  async #view(source: BasebackupChoice, now: Date) {
     const { site, parts } = this.#deps;
+    const { failures, lastFailure } = this.#backups.failures;
+    const aheadMs = now.getTime() - parts.clock.now().getTime();
     return {
       active: site.active,
       maintenance: await exists(parts.config.maintenance_mode_file),
@@ -247,7 +254,9 @@ export class SiteLoop {
       running: this.#backups.isRunning,
       requested: this.#deps.requested.isWanted,
       backups: this.listing && backupViews(this.listing.entries, scheduleOf(site)),
-      ...this.#backups.failures,
+      failures,
+      // Told by the clock on the wall.
+      lastFailure: lastFailure && new Date(lastFailure.getTime() + aheadMs),
       retriesMax: site.basebackup_mode === 'delta' ? site.basebackup_delta_mode_max_retries : undefined,
     };
   }
