@@ -4,6 +4,7 @@
 #   scripts/install-debian-side.sh pgbackrest-2.
 # npm run bench:scale [-- --file 1000,10000 --segment 1000 --GiB 1,5 --json FILE]
 # npm run bench:soak [-- --minutes 60 --json]
+# npm run bench:memory [-- --share 0.1]
 # The first argument is the compiled program below dist/bench/.
 set -eu
 cd "$(dirname -- "$0")/.."

@@ -7,6 +7,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #pairs: { readonly client: Socket; readonly server: Socket }[] = [];
   #bytesLeft = Number.POSITIVE_INFINITY;
+  #bytesPerSecond = Number.POSITIVE_INFINITY;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -23,6 +24,11 @@ export class TcpProxy implements AsyncDisposable {
   /** Forwards nothing any more, though the connections stay. */
   stall(): void {
     for (const socket of this.#sockets()) socket.removeAllListeners('data').pause();
+  }
+
+  /** From now on each connection takes so much from its client. */
+  slowDown(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
   }
 
   /** Resets the connections. */
@@ -47,7 +53,12 @@ export class TcpProxy implements AsyncDisposable {
 
   #join(client: Socket, server: Socket): void {
     this.#pairs.push({ client, server });
-    client.on('data', (chunk) => server.write(chunk));
+    client.on('data', (chunk) => {
+      server.write(chunk);
+      if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) return;
+      client.pause();
+      setTimeout(() => client.resume(), (1000 * chunk.length) / this.#bytesPerSecond);
+    });
     server.on('data', (chunk) => this.#forward(client, chunk));
     for (const [one, other] of [
       [client, server],
