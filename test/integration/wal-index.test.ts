@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { readWalIndex } from '../../src/catalog/wal-index/read-wal-indexes.ts';
+import { TestDaemon } from '../support/daemon.ts';
 import { asDumped, indexDirectory, indexOf } from '../support/indexed-wal.ts';
 import { TestPostgres } from '../support/postgres.ts';
 import type { PostgresVersion } from '../support/postgres-binaries.ts';
 import { clientProgram } from '../support/postgres-programs.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { variedWal, variedWalSettings } from '../support/varied-wal.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { dumpWal } from '../support/waldump.ts';
 
 /** A server that has written WAL of every sort, and was promoted. */
@@ -72,3 +76,32 @@ async function expectHarmless(directory: string): Promise<void> {
     }
   }
 }
+
+test('a daemon notes what happens in the WAL, and makes up for what is missing', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  const settings = { archive_mode: 'on', archive_command: '/bin/true', wal_keep_size: '1GB' };
+  await using postgres = await TestPostgres.start({ initdb: ['--wal-segsize=1'], settings });
+  await using daemon = await TestDaemon.start({ directory: join(scratch.path, 'pghoard'), postgres });
+  await postgres.query(`ALTER SYSTEM SET archive_command = '${daemon.archiveCommand}'`);
+  await postgres.query('SELECT pg_reload_conf()');
+  await daemon.basebackups(1);
+  await postgres.query("SELECT pg_create_restore_point('in an index')");
+  const name = await postgres.switchWal();
+  await daemon.archived(name);
+  const catalog = await daemon.catalog();
+  const { signal } = new AbortController();
+  const source = {
+    storage: { storage_type: 'local' as const, directory: daemon.storeDirectory, prefix: null, statsd_info: null, notifier: null },
+    prefix: catalog.keys.prefix,
+    privateKeys: {},
+  };
+  const restorePoints = async () => (await readWalIndex(source, name, signal))?.restorePoints.map((point) => point.name);
+  const isThere = async () => (await restorePoints()) !== undefined;
+  await waitFor(isThere, { withinMs: 60_000, what: () => `${name} has an index:\n${daemon.log}` });
+  assert.deepEqual(await restorePoints(), ['in an index']);
+  await daemon.stop();
+  await catalog.store.delete(catalog.keys.walIndex(name));
+  await daemon.launch();
+  await waitFor(isThere, { withinMs: 120_000, what: () => `${name} has an index again:\n${daemon.log}` });
+  assert.deepEqual(await restorePoints(), ['in an index']);
+});
