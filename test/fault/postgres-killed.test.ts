@@ -19,16 +19,18 @@ async function killDuringBasebackup(site: FaultSite): Promise<void> {
   assert.deepEqual(await site.spooled(), []);
 }
 
-test('PostgreSQL killed -9 under a local-tar backup: that one fails and is taken again by itself', async () => {
-  await using site = await FaultSite.start({ site: chunked });
-  await killDuringBasebackup(site);
-  await site.postgres.launch();
-  await site.settle();
-  assert.deepEqual((await site.check()).basebackups, []);
-  await site.daemon.basebackups(1);
-  assert.deepEqual((await site.check()).orphanChunks, []);
-  await site.restoreAndCompare();
-});
+for (const mode of ['local-tar', 'stream']) {
+  test(`PostgreSQL killed -9 under a ${mode} backup: that one fails and is taken again by itself`, async () => {
+    await using site = await FaultSite.start({ site: { ...chunked, basebackup_mode: mode } });
+    await killDuringBasebackup(site);
+    await site.postgres.launch();
+    await site.settle();
+    assert.deepEqual((await site.check()).basebackups, []);
+    await site.daemon.basebackups(1);
+    assert.deepEqual((await site.check()).orphanChunks, []);
+    await site.restoreAndCompare();
+  });
+}
 
 test('PostgreSQL killed -9 under pg_basebackup: that backup fails, and is taken again although pghoard was restarted meanwhile', async () => {
   await using site = await FaultSite.start({ site: { basebackup_mode: 'pipe' }, encrypted: true });

@@ -8,9 +8,16 @@ import { tableChecksums } from '../support/table-checksums.ts';
 import { TestSite } from '../support/test-site.ts';
 
 const modes = ['local-tar', 'basic', 'pipe'] as const;
-const backups = ['plain', 'encrypted'].flatMap((sealing) => modes.map((mode) => ({ sealing, mode, title: `${mode}, ${sealing}` })));
+/** Which of its backups is taken of which version. */
+const streamed = { '15': 'encrypted', embedded: 'plain' } as const;
+const withManifest: readonly string[] = ['pipe', 'stream'];
 
 for (const version of ['15', 'embedded'] as const satisfies PostgresVersion[]) {
+  const kinds = ['plain', 'encrypted'].flatMap((sealing) => modes.map((mode) => ({ sealing, mode })));
+  const backups = [...kinds, { sealing: streamed[version], mode: 'stream' as const }].map((kind) => ({
+    ...kind,
+    title: `${kind.mode}, ${kind.sealing}`,
+  }));
   describe(`PostgreSQL ${version}, under load`, () => {
     let site: TestSite;
     /** Name of the backup and what the ledger had when it began, by title. */
@@ -52,8 +59,8 @@ for (const version of ['15', 'embedded'] as const satisfies PostgresVersion[]) {
 
         const target = site.place(title);
         await site.daemon.restore(target, ['--basebackup', name, '--restore-to-primary']);
-        assert.equal(existsSync(`${target}/backup_manifest`), mode === 'pipe');
-        if (mode === 'pipe') await runClientProgram('pg_verifybackup', version, ['--no-parse-wal', '--quiet', target]);
+        assert.equal(existsSync(`${target}/backup_manifest`), withManifest.includes(mode));
+        if (withManifest.includes(mode)) await runClientProgram('pg_verifybackup', version, ['--no-parse-wal', '--quiet', target]);
         await using restored = await site.startOn(target);
         await restored.promoted();
         assert.deepEqual(await tableChecksums(restored), checksums);

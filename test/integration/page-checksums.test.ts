@@ -21,6 +21,7 @@ test('a page with a wrong checksum, whatever the mode: the base backup is comple
   const alert = join(daemon.directory, 'alerts', 'page_checksum_errors');
   const ways = [
     { basebackup_mode: 'pipe' },
+    { basebackup_mode: 'stream' },
     { basebackup_mode: 'local-tar' },
     { basebackup_mode: 'local-tar', basebackup_format: 'pghoard-bb-v1' },
     // As an object of its own, and in a bundle.

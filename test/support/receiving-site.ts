@@ -24,6 +24,8 @@ export interface ReceivingSiteOptions {
   readonly dsn?: (postgres: TestPostgres) => string;
   readonly site?: Readonly<Record<string, unknown>>;
   readonly hba?: readonly string[];
+  /** SQL, such as for the role of the node. */
+  readonly sql?: string;
   /** Does something to the daemon's directory before the daemon is started; disposed of after the daemon has ended. */
   readonly prepare?: (directory: string) => Promise<AsyncDisposable>;
 }
@@ -67,6 +69,7 @@ export class ReceivingSite implements AsyncDisposable {
       }),
     );
     await postgres.query('CREATE TABLE ledger (id int PRIMARY KEY, entry text NOT NULL)');
+    if (options.sql) await postgres.query(options.sql);
     const node = slot === null ? dsn(postgres) : { connection_string: dsn(postgres), slot };
     const receiving = { active_backup_mode: mode, basebackup_interval_hours: null, nodes: [node], ...site };
     if (slot !== null && mode === 'pg_receivexlog') await postgres.query(`SELECT pg_create_physical_replication_slot('${slot}', true)`);
@@ -156,9 +159,9 @@ export class ReceivingSite implements AsyncDisposable {
   }
 
   /** Restores the newest base backup and all WAL, and starts it as a server of its own. */
-  async restored(name: string): Promise<TestPostgres> {
+  async restored(name: string, flags: readonly string[] = []): Promise<TestPostgres> {
     const target = join(this.directory, name);
-    await this.daemon.restore(target, ['--restore-to-primary']);
+    await this.daemon.restore(target, ['--restore-to-primary', ...flags]);
     const server = await TestPostgres.startOn(target, { archive_mode: 'off' });
     try {
       await server.promoted();

@@ -30,7 +30,7 @@ export async function takeStreamed(backup: RunningBackup): Promise<MainObject> {
   const begunAt = deps.clock.now();
   const serverManifest = join(directory, 'backup_manifest');
   await using manifest = await ManifestWriter.create(join(directory, 'manifest.json'));
-  const streamed = await receiveChunks(backup, { source, tablespaceNames: names.tablespaces, manifest, serverManifest, progress });
+  const streamed = await receiveChunks(backup, { source, names, manifest, serverManifest, progress });
   // By our own clock, a little after the end: a recovery target before it could lie within the backup.
   const endTime = deps.clock.now();
   progress.enter('finishing');

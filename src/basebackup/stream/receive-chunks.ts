@@ -13,6 +13,7 @@ import type { ReplicationSource } from '../replication-source.ts';
 import { sealOptionsOf } from '../seal-options.ts';
 import { connectionLost } from '../session.ts';
 import { storeSealedChunk } from '../stored-chunk.ts';
+import type { ClusterNames } from './cluster-names.ts';
 import { ComingChunks } from './coming-chunks.ts';
 import { type ChunkGrant, readStream, type StreamedBackup, type StreamInput, type StreamReport } from './read-stream.job.ts';
 import { sealPieces } from './seal-pieces.job.ts';
@@ -21,8 +22,7 @@ const label = 'pghoard_base_backup';
 
 export interface ReceiveOptions {
   readonly source: ReplicationSource;
-  /** By OID. */
-  readonly tablespaceNames: ReadonlyMap<number, string>;
+  readonly names: ClusterNames;
   readonly manifest: ManifestWriter;
   /** Where the server's own manifest is put. */
   readonly serverManifest: string;
@@ -58,7 +58,7 @@ export async function receiveChunks(backup: RunningBackup, options: ReceiveOptio
 
 async function read(
   { job, deps, signal }: RunningBackup,
-  { source, tablespaceNames, serverManifest, progress }: ReceiveOptions,
+  { source, names, serverManifest, progress }: ReceiveOptions,
   { coming, granted, threads }: { readonly coming: ComingChunks; readonly granted: MessagePort; readonly threads: number },
 ): Promise<StreamedBackup> {
   let isBegun = false;
@@ -88,8 +88,8 @@ async function read(
   const input: StreamInput = {
     node: source.node,
     systemIdentifier: source.cluster.systemIdentifier,
-    request: { label, bytesPerSecondMax: job.bytesPerSecondMax },
-    tablespaceNames,
+    request: { label, bytesPerSecondMax: job.bytesPerSecondMax, tablespaceMap: names.hasLongLocation },
+    tablespaceNames: names.tablespaces,
     chunkBytesMax: job.chunkBytesMax,
     threads,
     grants: granted,

@@ -1,4 +1,5 @@
 import type { SiteConfig } from '../../../config/load.ts';
+import { isOperatorError } from '../../../lib/errors.ts';
 import { connect } from '../../../postgres/client.ts';
 import { type ConnInfo, resolveConninfo } from '../../../postgres/conninfo.ts';
 import { describeTarget } from '../../../postgres/login.ts';
@@ -15,7 +16,7 @@ import { judgeLogin, judgeLoginFailure, type LoginFacts } from './judge-login.ts
 import { judgeReceiving, judgeSenders, receiverName } from './judge-receiving.ts';
 import { judgeRole, judgeVersion } from './judge-role.ts';
 import { judgeSettings } from './judge-settings.ts';
-import { type Needs, needsOf, needsReplication } from './needs.ts';
+import { type Needs, needsOf, needsOnlyReplication, needsReplication } from './needs.ts';
 import { checkPrograms } from './programs.ts';
 import { lookForReadyWal } from './ready-wal.ts';
 import { readServerFacts, type ServerFacts } from './server-facts.ts';
@@ -44,12 +45,17 @@ export async function checkNode(
   if ('id' in login) return { target: node.conninfo['host'] ?? 'its socket', findings: [login], facts: undefined };
   const target = describeTarget(login.info);
   const facts = await askServer(node.conninfo, deps).catch((error: unknown) => ({ error }));
+  const needs = needsOf(site);
   if ('error' in facts) {
     deps.signal.throwIfAborted();
-    const unreadable = local !== undefined && !('why' in local) ? [] : judgeDataDirectory(local, {}, undefined, needsOf(site));
-    return { target, findings: [...whyNoLogin(facts.error, login, undefined), ...unreadable], facts: undefined };
+    const unreadable = local !== undefined && !('why' in local) ? [] : judgeDataDirectory(local, {}, undefined, needs);
+    const why = whyNoLogin(facts.error, login, undefined);
+    const findings =
+      needsOnlyReplication(needs) && !isOperatorError(facts.error, 'postgres-unreachable')
+        ? await replicationInstead(node, why, needs, deps)
+        : why;
+    return { target, findings: [...findings, ...unreadable], facts: undefined };
   }
-  const needs = needsOf(site);
   const findings = [
     judgeVersion(facts.version),
     ...judgeLogin({ ...login, user: facts.role.name, database: login.info['dbname'] ?? '', method: facts.role.method }),
@@ -104,8 +110,21 @@ async function checkReceiving(site: SiteConfig, node: PostgresNode, facts: Serve
   ];
 }
 
+/** A role that may only replicate is all that such a site needs; what would be asked by SQL stays unknown then. */
+async function replicationInstead(node: PostgresNode, why: readonly Finding[], needs: Needs, deps: CheckDeps): Promise<Finding[]> {
+  const unasked = why.map(
+    (finding): Finding => ({ ...finding, result: 'note', because: `the settings of the server cannot be looked at: ${finding.because}` }),
+  );
+  return [...unasked, ...(await checkReplicationLogin(node.conninfo, undefined, deps, needs))];
+}
+
 /** Tries it: whether a line of pg_hba.conf lets us in is nothing to be guessed. */
-async function checkReplicationLogin(conninfo: ConnInfo, facts: ServerFacts, deps: CheckDeps, needs: Needs): Promise<Finding[]> {
+async function checkReplicationLogin(
+  conninfo: ConnInfo,
+  facts: ServerFacts | undefined,
+  deps: CheckDeps,
+  needs: Needs,
+): Promise<Finding[]> {
   const { signal, env } = deps;
   try {
     await within(checkMsMax, signal, async (limited) => {
@@ -122,7 +141,7 @@ async function checkReplicationLogin(conninfo: ConnInfo, facts: ServerFacts, dep
   } catch (error) {
     signal.throwIfAborted();
     const login = await prepareLogin(conninfo, deps, true);
-    const findings = whyNoLogin(error, login, facts);
+    const findings = whyNoLogin(error, login, facts, true);
     if (needsReplication(needs)) return findings;
     return findings.map((finding) => ({
       ...finding,
@@ -132,10 +151,15 @@ async function checkReplicationLogin(conninfo: ConnInfo, facts: ServerFacts, dep
   }
 }
 
-function whyNoLogin(error: unknown, { info, passwordFrom, notes }: Login, facts: ServerFacts | undefined): Finding[] {
-  const database = facts === undefined ? (info['dbname'] ?? '') : 'replication';
+function whyNoLogin(
+  error: unknown,
+  { info, passwordFrom, notes }: Login,
+  facts: ServerFacts | undefined,
+  isReplication = false,
+): Finding[] {
+  const database = isReplication ? 'replication' : (info['dbname'] ?? '');
   const request = { user: info['user'] ?? '', database, address: facts?.role.address ?? null, hbaFile: facts?.settings.get('hba_file') };
-  return judgeLoginFailure(error, request, passwordFrom, facts === undefined ? notes : []);
+  return judgeLoginFailure(error, request, passwordFrom, isReplication ? [] : notes);
 }
 
 function nameOf({ receiving }: Needs, info: ConnInfo): string {

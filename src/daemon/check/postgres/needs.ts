@@ -36,3 +36,8 @@ export function needsOf(site: SiteConfig): Needs {
 export function needsReplication({ receiving, backupByReplication }: Needs): boolean {
   return receiving !== undefined || backupByReplication;
 }
+
+/** Nothing is asked of the servers by SQL, and none has to send WAL by itself. */
+export function needsOnlyReplication(needs: Needs): boolean {
+  return needsReplication(needs) && !needs.backupBySql && !needs.archiveCommand;
+}
