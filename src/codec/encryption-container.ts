@@ -15,8 +15,9 @@ import {
 import { OperatorError } from '../lib/errors.ts';
 import type { ByteSink } from './codec-options.ts';
 import { checkPrivateKey, checkPublicKey } from './keys.ts';
+import { LentBuffer, lentBytes } from './lent-buffer.ts';
 import { objectCorrupt } from './object-corrupt.ts';
-import { handOver, type Stage } from './stage.ts';
+import { free, handOver, type Stage } from './stage.ts';
 import { timed } from './step-times.ts';
 
 /*
@@ -33,12 +34,15 @@ const sessionBytes = 64;
 const tagBytes = 32;
 /** RSA with 16384 bits. */
 const wrappedBytesMax = 2048;
+/** Encrypted at once. */
+const pieceBytes = 64 * 1024;
 const padding = constants.RSA_PKCS1_OAEP_PADDING;
 
 /** Payload in, container out. */
 export class Encrypter implements Stage {
   readonly #publicKey: KeyObject;
   readonly #sink: ByteSink;
+  readonly #lent = new LentBuffer();
   #session: { readonly cipher: Cipheriv; readonly hmac: Hmac } | undefined;
 
   constructor(publicKey: string, sink: ByteSink) {
@@ -59,12 +63,25 @@ export class Encrypter implements Stage {
     return this.#session && this.#sink(this.#session.hmac.digest());
   }
 
-  dispose(): void {}
+  dispose(): void {
+    this.#lent[Symbol.dispose]();
+  }
 
-  #encrypt({ cipher, hmac }: { readonly cipher: Cipheriv; readonly hmac: Hmac }, bytes: Uint8Array): void | Promise<void> {
-    const encrypted = timed('encrypt', () => cipher.update(bytes));
-    timed('hash', () => hmac.update(encrypted));
-    return handOver(encrypted, this.#sink);
+  /** In small pieces into one buffer that is used again: node:crypto makes a new one each time, and the kernel has to find the pages of a large one. */
+  #encrypt(session: { readonly cipher: Cipheriv; readonly hmac: Hmac }, bytes: Uint8Array): void | Promise<void> {
+    const encrypted = this.#lent.bytes.subarray(0, Math.min(bytes.length, lentBytes));
+    timed('encrypt', () => {
+      for (let at = 0; at < encrypted.length; at += pieceBytes) {
+        const piece = session.cipher.update(bytes.subarray(at, Math.min(at + pieceBytes, encrypted.length)));
+        encrypted.set(piece, at);
+        free(piece);
+      }
+    });
+    timed('hash', () => session.hmac.update(encrypted));
+    const rest = bytes.subarray(encrypted.length);
+    const pending = this.#sink(encrypted);
+    if (rest.length === 0) return pending;
+    return pending ? pending.then(() => this.#encrypt(session, rest)) : this.#encrypt(session, rest);
   }
 }
 
