@@ -1,3 +1,4 @@
+import { takeBasebackup } from '../basebackup/basebackup.ts';
 import { CodecPool } from '../codec/pool.ts';
 import type { StepTimes } from '../codec/step-times.ts';
 import type { DaemonConfig } from '../config/load.ts';
@@ -6,6 +7,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { Random } from '../lib/random.ts';
+import { openStoreOrLater } from '../storage/drivers.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
 import { Alerts } from './alerts/alerts.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -55,6 +57,8 @@ export function buildParts(deps: BuildPartsDeps): SharedParts {
     spoolReserve: () => config().spool_reserve_bytes,
     servedFiles: new ServedFiles(clock),
     openServerProbe,
+    openStore: openStoreOrLater,
+    takeBasebackup,
     sampleBooks: new SampleBooks(clock, previousState),
     previouslyFlushed: (site) => previousFlushed(previousState, site),
     log,

@@ -1,9 +1,11 @@
+import type { takeBasebackup } from '../basebackup/basebackup.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import type { DaemonConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { Random } from '../lib/random.ts';
+import type { openStoreOrLater } from '../storage/drivers.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Alerts } from './alerts/alerts.ts';
@@ -43,6 +45,8 @@ export interface DaemonParts {
   readonly servedFiles: ServedFiles;
   /** For one site. */
   readonly openServerProbe: () => ServerProbe;
+  readonly openStore: typeof openStoreOrLater;
+  readonly takeBasebackup: typeof takeBasebackup;
   /** Where the servers were and when. */
   readonly sampleBooks: SampleBooks;
   /** What the state file of an earlier life tells of a site. */

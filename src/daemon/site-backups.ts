@@ -1,4 +1,3 @@
-import { takeBasebackup } from '../basebackup/basebackup.ts';
 import type { BasebackupDeps, BasebackupProgress } from '../basebackup/job.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Applicant } from '../catalog/identity-keeper.ts';
@@ -156,7 +155,7 @@ export class SiteBackups {
         onDamagedPage: (page: string) => void damaged.push(page),
       };
       const end = AbortSignal.any([this.#end.signal, ownership.lost, stall.signal]);
-      const { name } = await takeBasebackup(await this.#job(step, decisionTime, source), deps, end);
+      const { name } = await parts.takeBasebackup(await this.#job(step, decisionTime, source), deps, end);
       this.#failures = 0;
       this.#failedBecause = undefined;
       measured.completed();

@@ -4,7 +4,6 @@ import { readSiteIdentity } from '../catalog/site-identity.ts';
 import type { SiteConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError } from '../lib/errors.ts';
-import { openStoreOrLater } from '../storage/drivers.ts';
 import type { RequestObserver } from '../storage/request-observer.ts';
 import { type SourceCluster, sourcesOfOneCluster, type WalSource } from '../wal/stored-wal.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -14,7 +13,7 @@ import { privateKeyFinder, relatedSites } from './site-keys.ts';
 /** The site itself first, then the sites that it was moved from. */
 export type SiteSources = readonly [WalSource, ...WalSource[]];
 
-type SourceParts = Pick<DaemonParts, 'config' | 'log' | 'metrics'>;
+type SourceParts = Pick<DaemonParts, 'config' | 'log' | 'metrics' | 'openStore'>;
 type Signal = AbortSignal | undefined;
 type ClusterOf = (source: WalSource, signal: Signal) => Promise<SourceCluster | undefined>;
 
@@ -74,7 +73,11 @@ function remembering(find: (signal: Signal) => Promise<SourceCluster | undefined
   };
 }
 
-async function openSource(site: SiteConfig, { log, metrics }: SourceParts, others: readonly RequestObserver[]): Promise<WalSource> {
-  const store = await openStoreOrLater(site.object_storage, log.child({ site: site.name }), [storeMetrics(metrics, site), ...others]);
+async function openSource(
+  site: SiteConfig,
+  { log, metrics, openStore }: SourceParts,
+  others: readonly RequestObserver[],
+): Promise<WalSource> {
+  const store = await openStore(site.object_storage, log.child({ site: site.name }), [storeMetrics(metrics, site), ...others]);
   return { site: site.name, catalog: new Catalog(store, new SiteKeys(site.prefix)), privateKeyOf: privateKeyFinder(site) };
 }

@@ -27,6 +27,8 @@ interface StoredObject {
 export class MemoryStore implements ObjectStore {
   readonly name = 'memory';
   readonly #objects = new Map<string, StoredObject>();
+  /** In their order, as a listing gives them. */
+  readonly #keys: string[] = [];
   readonly #clock: Clock;
 
   constructor(clock: Clock = systemClock) {
@@ -43,6 +45,7 @@ export class MemoryStore implements ObjectStore {
     if (options.createOnly && this.#objects.has(key)) throw objectExists(key, this.name);
     const digest = createHash('md5').update(bytes).digest('hex');
     const entry = { key, size: bytes.length, lastModified: this.#clock.now(), metadata: { ...options.metadata }, digest };
+    if (!this.#objects.has(key)) this.#keys.splice(this.#placeOf(key), 0, key);
     this.#objects.set(key, { bytes, entry });
     return entry;
   }
@@ -59,19 +62,20 @@ export class MemoryStore implements ObjectStore {
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {
     checkPrefix(prefix);
     const { after, signal } = options;
-    for (const key of [...this.#objects.keys()].toSorted(compareKeys)) {
-      signal?.throwIfAborted();
-      const found = this.#objects.get(key);
-      if (!found || !key.startsWith(prefix) || (after !== undefined && compareKeys(key, after) <= 0)) continue;
-      const { size, lastModified } = found.entry;
+    const first = after === undefined || compareKeys(after, prefix) < 0 ? this.#placeOf(prefix) : this.#placeBehind(after);
+    for (let place = first; ; ) {
+      const key = this.#keys[place];
+      if (key?.startsWith(prefix) !== true) return;
+      const { size, lastModified } = this.#find(key, signal).entry;
       yield { key, size, lastModified };
+      place = this.#placeBehind(key);
     }
   }
 
   async delete(key: string, options: RequestOptions = {}): Promise<void> {
     checkKey(key);
     options.signal?.throwIfAborted();
-    this.#objects.delete(key);
+    if (this.#objects.delete(key)) this.#keys.splice(this.#placeOf(key), 1);
   }
 
   async deleteMany(keys: readonly string[], options: RequestOptions = {}): Promise<readonly LockedObject[]> {
@@ -86,6 +90,23 @@ export class MemoryStore implements ObjectStore {
   async create(): Promise<void> {}
 
   async close(): Promise<void> {}
+
+  /** Where the key stands, or would. */
+  #placeOf(key: string): number {
+    let [low, high] = [0, this.#keys.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareKeys(this.#keys[middle] ?? '', key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Where the first one after it stands; others may have come and gone meanwhile. */
+  #placeBehind(key: string): number {
+    const place = this.#placeOf(key);
+    return this.#keys[place] === key ? place + 1 : place;
+  }
 
   #find(key: string, signal: AbortSignal | undefined): StoredObject {
     checkKey(key);
