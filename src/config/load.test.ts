@@ -86,6 +86,7 @@ test('a site has the defaults of the newest release', async () => {
     basebackup_delta_mode_max_retries: 10,
     basebackup_delta_mode_min_delta_file_size: 10_485_760,
     basebackup_delta_mode_chunk_size: 524_288_000,
+    basebackup_verify_checksums: true,
     stream_compression: null,
     basebackup_count: 2,
     basebackup_count_min: 2,
