@@ -19,6 +19,8 @@ const linesShown = 40;
 doFilesAtOnce();
 const days = Number(process.argv[2] ?? 365);
 const random = new SeededRandom();
+/** What happens is drawn apart from what daemons and stores draw, so that it stays the same whoever is first at a thing. */
+const others = new SeededRandom(random.seed ^ 0x5eed);
 const isLoud = process.env['PGHOARD_TEST_LOG'] !== undefined;
 const directory = await mkdtemp(join(tmpdir(), 'pghoard-year-'));
 const year = new YearClock(new Date('2026-01-01T00:00:00Z'), coarseMs);
@@ -49,7 +51,7 @@ const sites = ['a', 'b'].map(
   (name, index) =>
     new SimulatedSite(name, index, drawRules(random), {
       year,
-      random,
+      random: others,
       onDelete: (site, caller, key) => judge.deleting(site, caller, key),
     }),
 );
@@ -59,7 +61,7 @@ const daemons = ['one', 'two'].map(
       host,
       directory: join(directory, host),
       year,
-      random,
+      random: others,
       sites,
       log: (from, level, fields, message) => {
         const isNoise = message.startsWith('a pass over the site failed');
