@@ -51,7 +51,8 @@ class Target implements AsyncDisposable {
 
   get stored(): string[] {
     const files = snapshotOf(this.root, 'pghoard').filter((line) => line.includes('/store/') && !/\/ \d+$/.test(line));
-    return files.filter((line) => !line.includes(`/${siteName}/site_identity`));
+    // The index of a segment may follow it at any time.
+    return files.filter((line) => !line.includes(`/${siteName}/site_identity`) && !line.includes(`/${siteName}/xlog_index/`));
   }
 
   /** A fresh segment in the WAL directory. */

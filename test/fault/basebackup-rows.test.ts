@@ -21,7 +21,7 @@ const rows: FaultRows = {
   60: {
     fault: 'PostgreSQL crashes in the middle',
     tried: [
-      ['test/fault/postgres-killed.test.ts', 'PostgreSQL killed -9 under a local-tar backup'],
+      ['test/fault/postgres-killed.test.ts', 'backup: that one fails and is taken again by itself'],
       ['test/fault/postgres-killed.test.ts', 'PostgreSQL killed -9 under pg_basebackup'],
     ],
   },

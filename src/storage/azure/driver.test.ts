@@ -235,7 +235,7 @@ describe('azure', () => {
     await assert.rejects(open({ connection_string: 'AccountKey=c2VjcmV0' }), (error: Error & { code: string }) => {
       return error.code === 'config-invalid' && !error.message.includes('c2VjcmV0');
     });
-    await assert.rejects(open({ cert_path: '/not/there.pem' }), { code: 'config-invalid', message: /cert_path/ });
+    await assert.rejects(open({ cert_path: '/not/there.pem' }), { code: 'store-denied', message: /cert_path/ });
   });
 
   test('tier, tags and digest are kept', async () => {

@@ -100,5 +100,5 @@ test('hosts that cannot be found, and ports where nothing listens, are told apar
 
 test('a file of certificates that cannot be read is named', async () => {
   const options = testOptions(secure, { cert_path: '/no/such/file.pem' });
-  await assert.rejects(GoogleStore.open(options), { code: 'config-invalid', message: /\/no\/such\/file\.pem/ });
+  await assert.rejects(GoogleStore.open(options), { code: 'store-denied', message: /\/no\/such\/file\.pem/ });
 });

@@ -61,7 +61,7 @@ test('a certificate that is not trusted, or for another host, is refused and sai
 
 test('a file of certificates that cannot be read is named', async () => {
   const options = server.s3Options({ is_secure: true, cert_path: '/no/such/file.pem' });
-  await assert.rejects(openS3Store(options), { code: 'config-invalid', message: /\/no\/such\/file\.pem/ });
+  await assert.rejects(openS3Store(options), { code: 'store-denied', message: /\/no\/such\/file\.pem/ });
 });
 
 test('an HTTP proxy with a password, and one that refuses it', async () => {

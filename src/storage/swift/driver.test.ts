@@ -252,5 +252,5 @@ test('a certificate of an authority that is not named is refused, with the optio
   await withStore({ cert_path: null }, (other) =>
     assert.rejects(other.head('one'), { code: 'store-unreachable', retryable: true, hint: /cert_path/ }),
   );
-  await assert.rejects(openSwiftStore(storeOptions({ cert_path: '/no/such/file' })), { code: 'config-invalid' });
+  await assert.rejects(openSwiftStore(storeOptions({ cert_path: '/no/such/file' })), { code: 'store-denied' });
 });
