@@ -165,7 +165,7 @@ export class Daemon {
     await this.#metrics.configure(config);
     this.#log.info({ address, port: this.#http.port, sites: [...this.#sites.byName.keys()].join(',') }, 'pghoard is up');
     this.#parts.jobs.start();
-    for (const site of this.#sites.all) site.start();
+    this.#sites.start();
     await this.#watches.start(config);
     this.#state.start();
     await this.#beat.start();

@@ -1,5 +1,7 @@
 import { IdentityKeeper } from '../catalog/identity-keeper.ts';
 import type { SiteConfig } from '../config/load.ts';
+import { isOperatorError, type OperatorError } from '../lib/errors.ts';
+import { silentLog } from '../lib/log.ts';
 import { Spool } from '../transfer/spool.ts';
 import { clusterOfStoredWal } from '../wal/stored-cluster.ts';
 import type { WalSource } from '../wal/stored-wal.ts';
@@ -15,6 +17,8 @@ export interface SiteBelongings {
   readonly storeWatch: StoreWatch;
   readonly throttling: ThrottleWatch;
   readonly spool: Spool;
+  /** Why nothing can be kept in the spool, nor read there. */
+  readonly spoolTrouble: OperatorError | undefined;
   readonly keeper: IdentityKeeper;
   readonly requested: RequestedBasebackup;
 }
@@ -25,9 +29,10 @@ export async function openBelongings(parts: DaemonParts, site: SiteConfig, closi
   const throttling = new ThrottleWatch(parts.clock);
   const sources = await openSources(site, parts, [storeWatch, throttling]);
   const spool = new Spool(parts.config.backup_location, site.prefix, parts.random);
-  await spool.ensure();
-  await spool.removeDebris();
-  const { walPool: pool, clock, log } = parts;
+  const spoolTrouble = await troubleOf(spool);
+  const { walPool: pool, clock } = parts;
+  // What cannot be read there now is read once it can be.
+  const log = spoolTrouble === undefined ? parts.log : silentLog;
   const clusterOfStored = (source: WalSource, signal = closing) =>
     clusterOfStoredWal(source, { pool, directory: spool.prefetchDirectory, hashAlgorithm: 'sha1', signal, log });
   const [own] = sources;
@@ -41,5 +46,17 @@ export async function openBelongings(parts: DaemonParts, site: SiteConfig, closi
   });
   const requested = await RequestedBasebackup.open({ site: site.name, file: spool.requestedBasebackupFile, clock, log });
   const known = withClusters(sources, () => keeper.identity, clusterOfStored, clock);
-  return { sources: known, storeWatch, throttling, spool, keeper, requested };
+  return { sources: known, storeWatch, throttling, spool, spoolTrouble, keeper, requested };
+}
+
+/** Makes the spool ready for a new life. Resolves to why that cannot be done. */
+export async function troubleOf(spool: Spool): Promise<OperatorError | undefined> {
+  try {
+    await spool.ensure();
+    await spool.removeDebris();
+    return undefined;
+  } catch (error) {
+    if (isOperatorError(error, 'spool-unusable')) return error;
+    throw error;
+  }
 }

@@ -43,6 +43,8 @@ export interface SiteLoopDeps {
   readonly programs: SiteBackupsDeps['programs'];
   /** Why the WAL of a base backup would not arrive. */
   readonly walObstacle: () => string | undefined;
+  /** Why it is not going to be started. */
+  readonly because?: string | undefined;
 }
 
 /** What a site does by itself, again and again: observe, decide the next step, act. Nothing that goes wrong in a pass ends it, or touches another site. */
@@ -56,11 +58,12 @@ export class SiteLoop {
   readonly #end = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #wake = new AbortController();
-  #because = 'just started';
+  #because: string;
   #dueAt: Date | undefined;
 
   constructor(deps: SiteLoopDeps) {
     this.#deps = deps;
+    this.#because = deps.because ?? 'just started';
     this.#listing = new SiteListing({ ...deps, clock: deps.parts.clock });
     this.#clock = new ScheduleClock(deps.parts.clock);
     this.#retention = new SiteRetention(deps);

@@ -1,6 +1,8 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
+import { explain, type OperatorError } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
+import type { Spool } from '../transfer/spool.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
 import { Admission } from './admission.ts';
 import type { ThrottleWatch } from './alerts/throttle-watch.ts';
@@ -17,7 +19,7 @@ import type { ProgramWatch } from './program-watch.ts';
 import { programWatchOf } from './program-watch-of-site.ts';
 import { openServerWatch } from './servers/open-server-watch.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
-import { openBelongings, type SiteBelongings } from './site-belongings.ts';
+import { openBelongings, type SiteBelongings, troubleOf } from './site-belongings.ts';
 import { SiteDiary } from './site-diary.ts';
 import { SiteLoop } from './site-loop.ts';
 import { catalogsOfOneCluster, type SiteSources } from './site-sources.ts';
@@ -38,6 +40,9 @@ export class Site implements SiteServices {
   readonly ownership: Ownership | undefined;
   /** Whether its store asks for fewer requests. */
   readonly throttling: ThrottleWatch;
+  /** Why it does nothing: its spool cannot be used. It stays so; another site takes its place once that is mended. */
+  readonly trouble: OperatorError | undefined;
+  readonly #spool: Spool;
   readonly #sources: SiteSources;
   readonly #wal: SiteWal;
   readonly #diary: SiteDiary;
@@ -51,11 +56,13 @@ export class Site implements SiteServices {
   }
 
   private constructor(parts: DaemonParts, site: SiteConfig, belongings: SiteBelongings, stop: AbortController) {
-    const { sources, storeWatch, throttling, spool, keeper, requested } = belongings;
+    const { sources, storeWatch, throttling, spool, spoolTrouble, keeper, requested } = belongings;
     const { alerts, clock, log } = parts;
     const [{ catalog }] = sources;
     this.config = site;
     this.throttling = throttling;
+    this.trouble = spoolTrouble;
+    this.#spool = spool;
     this.#sources = sources;
     this.#stop = stop;
     this.#diary = new SiteDiary({
@@ -87,7 +94,12 @@ export class Site implements SiteServices {
     this.ownership = site.active ? ownership : undefined;
     const relatives = this.relatives.bind(this);
     const common = { parts, site, catalog, relatives, spool, cluster, admission, ownership, servers, programs: this.#programs };
-    this.loop = new SiteLoop({ ...common, requested, walObstacle: () => this.#wal.obstacle });
+    this.loop = new SiteLoop({
+      ...common,
+      requested,
+      walObstacle: () => this.#wal.obstacle,
+      because: spoolTrouble && explain(spoolTrouble),
+    });
     const { loop } = this;
     this.#wal = new SiteWal({ ...common, sources, loop, diary: this.#diary, closing: stop.signal });
     this.healthWatch = new HealthWatch({
@@ -112,12 +124,14 @@ export class Site implements SiteServices {
     return this.#sources.map(({ catalog }) => catalog);
   }
 
-  get archiver(): SiteWal['archiver'] {
-    return this.#wal.archiver;
+  get archiver(): SiteServices['archiver'] {
+    const { trouble } = this;
+    return trouble === undefined ? this.#wal.archiver : { archive: () => Promise.reject(trouble) };
   }
 
-  get fetcher(): SiteWal['fetcher'] {
-    return this.#wal.fetcher;
+  get fetcher(): SiteServices['fetcher'] {
+    const { trouble } = this;
+    return trouble === undefined ? this.#wal.fetcher : { fetch: () => Promise.reject(trouble) };
   }
 
   get receiver(): LeasedReceiver | undefined {
@@ -139,12 +153,18 @@ export class Site implements SiteServices {
   /** Begins what the site does by itself. */
   start(): void {
     this.servers.start();
+    this.healthWatch.start();
+    if (this.trouble !== undefined) return;
     this.ownership?.start();
     if (this.config.active) this.#programs.start();
     this.loop.start();
-    this.healthWatch.start();
     this.#diary.start();
     this.#wal.start();
+  }
+
+  /** Whether what is the trouble has been mended. */
+  async isMended(): Promise<boolean> {
+    return (await troubleOf(this.#spool)) === undefined;
   }
 
   async requestBasebackup(): Promise<void> {
@@ -175,7 +195,7 @@ export class Site implements SiteServices {
     this.#stop.abort(shuttingDown(`site ${this.name}`));
     this.#diary.close();
     await Promise.all([this.drain(), this.healthWatch.stop()]);
-    await this.fetcher.close();
+    await this.#wal.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
   }
 }

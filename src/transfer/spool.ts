@@ -97,15 +97,13 @@ export class Spool {
     return `${path}.${this.#random.hex(6)}.tmp`;
   }
 
+  /** Makes its directories. Rejects with `spool-unusable`. */
   async ensure(): Promise<void> {
     for (const directory of this.#directories()) {
       try {
         await mkdir(directory, { recursive: true, mode: 0o700 });
       } catch (cause) {
-        throw new OperatorError('spool-unusable', `cannot make the spool directory ${directory}`, {
-          cause,
-          hint: 'Check "backup_location": it must be on a disk with room, and belong to the user who runs pghoard.',
-        });
+        throw unusable(`cannot make the spool directory ${directory}`, cause);
       }
     }
   }
@@ -147,19 +145,30 @@ export class Spool {
   /**
    * Removes what a dead process has left unfinished: temporary files, metadata without a file, fetched WAL, parts of base backups.
    * Call it once at start, before anything writes here. Sealed files without metadata stay: they may be the only copy. So do the directories of
-   * unfinished base backups, emptied: they are the only sign of the chunks that the store already has of them.
+   * unfinished base backups, emptied: they are the only sign of the chunks that the store already has of them. Rejects with `spool-unusable`.
    */
   async removeDebris(): Promise<void> {
-    for (const directory of [this.directory, this.walDirectory, this.historyDirectory, this.basebackupsDirectory])
-      await removeUnfinished(directory);
-    await removeContents(this.prefetchDirectory);
-    await emptyDirectories(this.basebackupsIncomingDirectory);
+    try {
+      for (const directory of [this.directory, this.walDirectory, this.historyDirectory, this.basebackupsDirectory])
+        await removeUnfinished(directory);
+      await removeContents(this.prefetchDirectory);
+      await emptyDirectories(this.basebackupsIncomingDirectory);
+    } catch (cause) {
+      throw unusable(`cannot clear the spool directory ${this.directory}`, cause);
+    }
   }
 
   #directories(): readonly string[] {
     const ours = [this.walDirectory, this.historyDirectory, this.prefetchDirectory, this.walIncomingDirectory];
     return [...ours, this.basebackupsDirectory, this.basebackupsIncomingDirectory];
   }
+}
+
+function unusable(message: string, cause: unknown): OperatorError {
+  return new OperatorError('spool-unusable', message, {
+    cause,
+    hint: 'Check "backup_location": it must be on a disk with room, and belong to the user who runs pghoard.',
+  });
 }
 
 function metadataFileOf(path: string): string {

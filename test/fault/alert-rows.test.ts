@@ -81,6 +81,7 @@ const causes: Readonly<Record<AlertName, Tried>> = {
   page_checksum_errors: [['test/integration/page-checksums.test.ts', 'a page with a wrong checksum']],
   restorable_window_stalled: [[alerts, 'a store that is throttled to a standstill']],
   retention_confirmation: [['src/daemon/site-retention.test.ts', 'retention_confirmation']],
+  spool_unusable: [['test/integration/unusable-spool.test.ts', 'it is mended by who makes room for it']],
   store_denied: [
     [outage, 'does not take the key any more'],
     ['test/integration/unusable-store.test.ts', 'each is mended by its file'],

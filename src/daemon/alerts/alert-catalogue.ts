@@ -53,6 +53,10 @@ const catalogue = {
     severity: 'warning',
     hint: 'See what would go with "pghoard retention --dry-run". Mend the setting or the clock, or say that it is meant: "pghoard retention --confirm" (guide, section 4).',
   },
+  spool_unusable: {
+    severity: 'critical',
+    hint: 'Remove what is in the way below backup_location, or correct owner and mode. WAL waits in pg_wal, and everything goes on without a restart.',
+  },
   store_denied: {
     severity: 'critical',
     hint: 'Renew the credentials in object_storage, or mend the file that it names, or their rights. WAL waits, and everything goes on without a restart.',
