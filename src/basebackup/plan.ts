@@ -4,8 +4,11 @@ export const chunkBytesMin = 16 * 1024 * 1024;
 const chunkBytesUnknownTotal = 256 * 1024 * 1024;
 /** So many chunks per worker keep all of them busy to the end although chunks take unequal time. */
 const chunksPerThread = 4;
-/** Members of a chunk are held in memory while it is made, some 300 bytes each. */
-export const chunkMembersMax = 20_000;
+/**
+ * The members of all chunks in progress, and of the one that is being filled, are in memory: up to a KiB each here, and as much in the worker. So many files of
+ * one page are 32 MiB.
+ */
+export const chunkMembersMax = 4_000;
 
 /** `2026-11-23_01-57_0`: UTC minute, and a number for the second and later ones of that minute. */
 export function basebackupName(now: Date, n: number): string {
