@@ -116,6 +116,7 @@ export class MadeUpCluster {
 
 /** What a PostgreSQL 15 answers to the statements of a backup. */
 const answers: readonly [said: RegExp, row: object][] = [
+  [/pg_backup_start/, { lsn: '0/3000028' }],
   [/pg_backup_stop/, { labelfile: backupLabel }],
   [/pg_is_in_recovery/, { time: '2026-11-22T10:00:00.000Z', standby: false }],
   [/txid_current/, { time: '2026-11-22T10:00:05.000Z' }],
