@@ -266,9 +266,11 @@ for (const version of ['15', 'embedded'] as const) {
 
     test('a server that shuts down sends all there is, waits until it is confirmed, and says goodbye', async () => {
       await using last = await stream();
+      // A server ends at once what does not send yet.
+      let message = await last.next();
       const stopped = postgres.stop();
       let received = startLsn;
-      for (let message = await last.next(); message !== undefined; message = await last.next()) {
+      for (; message !== undefined; message = await last.next()) {
         if (message.kind === 'wal') received = message.startLsn + BigInt(message.bytes.length);
         last.sendStatus({ written: received, flushed: received, applied: 0n });
       }
