@@ -57,11 +57,13 @@ describe('WAL received with pg_receivewal through a slot', () => {
       return /WAL is not being received: the receiving of WAL has made no progress for 4 s/.test(site.daemon.log.slice(logged));
     };
     await waitFor(isNoticed, { withinMs: 60_000, everyMs: 1_000, what: () => `it is noticed:\n${site.daemon.log.slice(logged)}` });
+    // A new one may take its time to start.
+    await site.daemon.reconfigure({ global: { stalled_after_seconds: {} } });
     await site.logged(/receiving WAL from/, logged);
     await site.addSegment();
     await site.assertNoHole();
     assert.equal(isRunning(pid as number), false);
-    await site.daemon.reconfigure({ global: { stalled_after_seconds: {} } });
+    assert.equal(site.daemon.log.slice(logged).match(/has made no progress/g)?.length, 1, 'the new one is well');
   });
 
   test('it comes back after the server does', async () => {
