@@ -64,6 +64,16 @@ export class SiteKeys {
     return this.#under('basebackup_delta_index/');
   }
 
+  /** Ours: what `verify` has found out. The original never looks here. */
+  get verifyEvidencePrefix(): string {
+    return this.#under('evidence/verify/');
+  }
+
+  /** Ours: what restore drills have shown. The original never looks here. */
+  get drillEvidencePrefix(): string {
+    return this.#under('evidence/drill/');
+  }
+
   get preservationPrefix(): string {
     return this.#under('preservation_request/');
   }
@@ -149,6 +159,20 @@ export class SiteKeys {
 
   deltaIndex(name: string): string {
     return this.deltaIndexPrefix + name;
+  }
+
+  verifyEvidenceOfBasebackup(name: string): string {
+    return `${this.verifyEvidencePrefix}basebackup/${name}`;
+  }
+
+  /** Of the segments of a timeline, and of its history. */
+  verifyEvidenceOfTimeline(timeline: number): string {
+    return `${this.verifyEvidencePrefix}wal/${timeline.toString(16).toUpperCase().padStart(8, '0')}`;
+  }
+
+  /** `begun`: of the drill, which makes them sort by time. */
+  drillEvidence(begun: Date): string {
+    return this.drillEvidencePrefix + begun.toISOString().replaceAll(/[-:]|\.\d+/g, '');
   }
 
   #under(rest: string): string {

@@ -4,7 +4,7 @@ import { formatSiteIdentity, type SiteIdentity } from '../catalog/site-identity.
 import { parseTimestamp } from '../catalog/timestamp.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { systemErrorCode } from '../lib/errors.ts';
-import { formatJson } from '../lib/json.ts';
+import { type AsJson, formatJson } from '../lib/json.ts';
 import type { SealingState } from '../transfer/sealing-stats.ts';
 import type { TransferState } from '../transfer/transfer-stats.ts';
 import type { ReceiverStatus, WalReceiver } from '../wal/receive/receiver.ts';
@@ -55,7 +55,7 @@ export interface DaemonState {
 }
 
 /** The state in the shape that the original's state file has; what is only ours is under `pghoard`. */
-export function describeState(state: DaemonState): Record<string, unknown> {
+export function describeState(state: DaemonState) {
   const perSite = <T>(value: (loop: DaemonState['sites'][number]['loop']) => T | undefined) =>
     Object.fromEntries(state.sites.map(({ name, loop }) => [name, value(loop)] as const).filter(([, found]) => found !== undefined));
   const receivers = (value: (status: ReceiverStatus) => unknown) =>
@@ -90,6 +90,9 @@ export function describeState(state: DaemonState): Record<string, unknown> {
   };
 }
 
+/** The state file, and so `GET /status`. */
+export type StatusDocument = AsJson<ReturnType<typeof describeState>>;
+
 /** Replaces the state file; readers see the old one or the new one. */
 export async function writeStateFile(path: string, state: DaemonState): Promise<void> {
   await writeFileAtomic(path, formatJson(describeState(state)), { mode: stateFileMode });
@@ -116,18 +119,11 @@ export function previousTransfers(previous: Record<string, unknown> | undefined)
   return previous?.['transfer_agent_state'] ?? (Array.isArray(copies) ? copies[0] : undefined);
 }
 
-function describeProcess({ pid, memoryBytes, heapBytes, openFiles, threads, resources }: OwnProcess): Record<string, unknown> {
+function describeProcess({ pid, memoryBytes, heapBytes, openFiles, threads, resources }: OwnProcess) {
   return { pid, memory_bytes: memoryBytes, heap_bytes: heapBytes, open_files: openFiles ?? null, threads: threads ?? null, resources };
 }
 
-function describeSite({
-  loop,
-  gaps,
-  admission,
-  ownership,
-  throttling,
-  healthWatch,
-}: DaemonState['sites'][number]): Record<string, unknown> {
+function describeSite({ loop, gaps, admission, ownership, throttling, healthWatch }: DaemonState['sites'][number]) {
   return {
     identity: describeIdentity(admission?.identity),
     lease: ownership?.view ?? null,
@@ -144,7 +140,7 @@ function describeSite({
   };
 }
 
-function describeActivity({ latestActivity, running }: ReceiverStatus): Record<string, unknown> {
+function describeActivity({ latestActivity, running }: ReceiverStatus) {
   return { latest_activity: latestActivity, running };
 }
 

@@ -7,12 +7,7 @@ import type { WalGaps } from './wal-gaps.ts';
 const shownMax = 100;
 
 /** What the state file tells of the WAL that is stored. */
-export function describeWal({
-  gaps,
-  troubles,
-  view,
-  listed,
-}: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'>): Record<string, unknown> {
+export function describeWal({ gaps, troubles, view, listed }: Pick<WalGaps, 'gaps' | 'troubles' | 'view' | 'listed'>) {
   const segmentBytes = typeof view === 'string' ? undefined : view.segmentBytes;
   const describe = (ranges: readonly TimelineRange[] = []) =>
     segmentBytes === undefined ? [] : ranges.slice(-shownMax).map((range) => describeRange(range, segmentBytes));
@@ -28,12 +23,12 @@ export function describeWal({
   };
 }
 
-function describeRange({ first, last, timeline }: TimelineRange, segmentBytes: number): Record<string, unknown> {
+function describeRange({ first, last, timeline }: TimelineRange, segmentBytes: number) {
   const nameOf = (number: bigint) => formatWalName({ timeline, number }, segmentBytes);
   return { timeline, from: nameOf(first), to: nameOf(last), segments: Number(last - first + 1n) };
 }
 
-function describeTrouble({ trouble, noticed, sought }: KnownTrouble): Record<string, unknown> {
+function describeTrouble({ trouble, noticed, sought }: KnownTrouble) {
   const { kind, isOpen, words, details } = trouble;
   return { kind, ...details, status: isOpen ? 'open' : 'past', noticed, because: words, mending: sought?.because ?? null };
 }
