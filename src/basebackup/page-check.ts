@@ -1,16 +1,13 @@
 import { readSync } from 'node:fs';
 import type { Lsn } from '../postgres/lsn.ts';
-import { pageBytes, pageChecksum, pageHeader } from '../postgres/page-checksum.ts';
+import { pageBytes } from '../postgres/page-checksum.ts';
+import { firstBlockOf, isPageSound } from '../postgres/relation-pages.ts';
 
 export interface PageCheck {
   /** Where the backup began: of a page that was written since, the WAL has a whole copy. */
   readonly startLsn: Lsn;
 }
 
-/** `16384`, `16384_vm.3` (isRelFileName, basebackup.c), in `global`, a database, or a tablespace. */
-const relationFile = /(?:^|\/)(?:global|base\/\d+|PG_[^/]+\/\d+)\/\d+(?:_(?:fsm|vm|init))?(?:\.(\d+))?$/;
-/** Of a file of a relation but the last (RELSEG_SIZE). */
-const blocksPerFile = 131_072;
 /** A file that is damaged all over is told of as briefly as PostgreSQL does. */
 const toldPerFileMax = 5;
 
@@ -24,8 +21,10 @@ export class PageChecker {
 
   /** Undefined where nothing is to be checked: the file holds no pages. `path`: with `pgdata/` or `tablespaces/NAME/` before it, or below PGDATA. */
   static of(path: string, fd: number, check: PageCheck | undefined): PageChecker | undefined {
-    const found = check && relationFile.exec(path);
-    return found ? new PageChecker(path.replace(/^pgdata\//, ''), fd, check.startLsn, Number(found[1] ?? 0) * blocksPerFile) : undefined;
+    const firstBlock = firstBlockOf(path);
+    return check === undefined || firstBlock === undefined
+      ? undefined
+      : new PageChecker(path.replace(/^pgdata\//, ''), fd, check.startLsn, firstBlock);
   }
 
   private constructor(path: string, fd: number, startLsn: Lsn, firstBlock: number) {
@@ -41,21 +40,15 @@ export class PageChecker {
     const whole = bytes.length - (bytes.length % pageBytes);
     for (let at = 0; at < whole && this.damaged.length < toldPerFileMax; at += pageBytes) {
       const block = this.#firstBlock + (position + at) / pageBytes;
-      if (!this.#isSound(bytes, at, block) && !this.#isSoundByNow(position + at, block)) this.damaged.push(`${this.#path}, block ${block}`);
+      if (!isPageSound(bytes, at, block, this.#startLsn) && !this.#isSoundByNow(position + at, block))
+        this.damaged.push(`${this.#path}, block ${block}`);
     }
-  }
-
-  #isSound(bytes: Buffer, at: number, block: number): boolean {
-    const { lsn, checksum, isNew } = pageHeader(bytes, at);
-    if (isNew || lsn >= this.#startLsn) return true;
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, pageBytes / 4);
-    return pageChecksum(words, 0, block) === checksum;
   }
 
   /** The server may have been writing it when it was read. */
   #isSoundByNow(position: number, block: number): boolean {
     const page = Buffer.allocUnsafeSlow(pageBytes);
     const got = readSync(this.#fd, page, 0, pageBytes, position);
-    return got < pageBytes || this.#isSound(page, 0, block);
+    return got < pageBytes || isPageSound(page, 0, block, this.#startLsn);
   }
 }

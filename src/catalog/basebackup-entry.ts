@@ -54,6 +54,16 @@ export function parseBasebackupEntry(entry: ObjectEntry): BasebackupEntry {
   };
 }
 
+/** A base backup that can be restored without any stored WAL. */
+export function holdsItsWal({ metadata }: Pick<BasebackupEntry, 'metadata'>): boolean {
+  return metadata['active-backup-mode'] === 'standalone_hot_backup';
+}
+
+/** Where pghoard archives no WAL (`basic`), it is kept elsewhere. */
+export function needsStoredWal(entry: Pick<BasebackupEntry, 'metadata'>): boolean {
+  return !holdsItsWal(entry) && entry.metadata['active-backup-mode'] !== 'basic';
+}
+
 function optionalFields(key: string, metadata: Metadata): Partial<BasebackupEntry> {
   const fields: Partial<BasebackupEntry> = {
     endTime: parseTimestamp(metadata['end-time'] ?? ''),

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { ByteSink, UnsealOptions, UnsealResult } from '../codec/codec-options.ts';
 import { Unsealer } from '../codec/unseal.ts';
 import { OperatorError } from '../lib/errors.ts';
-import type { Metadata, ObjectBody } from '../storage/object-store.ts';
+import type { Metadata, ObjectBody, ObjectEntry } from '../storage/object-store.ts';
 import type { StorageOptions } from '../storage/options.ts';
 import { borrowStore } from '../storage/shared-store.ts';
 import { parseWalMetadata } from './wal-entry.ts';
@@ -26,6 +26,8 @@ export interface ReadingOptions {
   readonly signal: AbortSignal;
   /** Stored bytes since the last call. */
   readonly onStoredBytes?: (bytes: number) => void;
+  /** Told before its bytes what the store says of the object. */
+  readonly onEntry?: (entry: ObjectEntry) => void;
 }
 
 /**
@@ -36,6 +38,7 @@ export async function readStoredObject(object: StoredObject, sink: ByteSink, opt
   const store = await borrowStore(object.storage);
   try {
     const body = await store.get(object.key, { signal: options.signal });
+    options.onEntry?.(body.entry);
     checkSize('stored', body.entry.size, object.storedBytes);
     const unsealing = unsealOptionsOf(body.entry.metadata, object);
     // A plain snappy stream from which a piece was taken has nothing else that tells.

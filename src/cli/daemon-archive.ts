@@ -1,6 +1,6 @@
 import type { OperatorError } from '../lib/errors.ts';
+import { nodeHashName } from '../lib/hash-algorithms.ts';
 import { type RetryPolicy, retry } from '../lib/retry.ts';
-import { nodeHashName } from '../wal/hash-name.ts';
 import type { WalArchive } from '../wal/sync.ts';
 import type { ArchivedWal } from '../wal/sync-decision.ts';
 import type { DaemonAnswer, DaemonClient } from './daemon-client.ts';

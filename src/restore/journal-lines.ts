@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { confined } from '../catalog/member-place.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
-import { confined } from './layout.ts';
 
 const count = z.int().nonnegative();
 const headSchema = z.strictObject({

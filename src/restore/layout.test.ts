@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { BackupFormat } from '../catalog/backup-format.ts';
 import { isOperatorError } from '../lib/errors.ts';
-import { type BackupFormat, type Layout, placeOf } from './layout.ts';
+import { type Layout, placeOf } from './layout.ts';
 
 const tablespaces = [
   { name: 'fast', oid: 16385, directory: '/ts/fast' },

@@ -1,8 +1,5 @@
-import { manifestMember } from '../catalog/manifest-stream.ts';
-import { OperatorError } from '../lib/errors.ts';
-
-/** `raw`: the tar that pg_basebackup wrote, stored without a `format` in its metadata. The others as in docs/FORMAT.md. */
-export type BackupFormat = 'raw' | 'pghoard-bb-v1' | 'pghoard-bb-v2' | 'pghoard-delta';
+import type { BackupFormat } from '../catalog/backup-format.ts';
+import { memberPlace, tarUnsafe } from '../catalog/member-place.ts';
 
 export interface RestoreTablespace {
   readonly name: string;
@@ -46,55 +43,16 @@ const reserved = new Set([incompleteMarker, heldControlFile, deltaList, restoreJ
 
 /** Where a member goes; undefined: nowhere, on purpose. Throws `tar-unsafe` for names that lead out of the directories of the layout. */
 export function placeOf(path: string, layout: Layout): Place | undefined {
-  if (path.includes('\0')) throw tarUnsafe(path, 'it contains a NUL byte');
-  const place = layout.format === 'raw' ? { root: layout.dataDirectory, relative: path } : placeOfPrefixed(path, layout);
+  const { format, dataDirectory, tablespaces } = layout;
+  const place = memberPlace(path, { format, tablespaces: tablespaces.map(({ name }) => name) });
   if (place === undefined) return undefined;
-  const relative = confined(place.relative, path);
+  const { tablespace, relative } = place;
   if (reserved.has(relative) || reserved.has(firstOf(relative))) throw tarUnsafe(path, 'that name is kept for unfinished restores');
-  if (place.root !== layout.dataDirectory) return { root: place.root, relative };
-  return dropped.has(relative) ? undefined : { root: place.root, relative };
-}
-
-/** An archive that would write, or make PostgreSQL write, where it must not. */
-export function tarUnsafe(member: string, why: string): OperatorError {
-  return new OperatorError('tar-unsafe', `the archive holds a member '${printable(member)}' that is not safe to unpack: ${why}`, {
-    hint: 'No base backup contains such a member: the object was tampered with or is none. Restore another base backup.',
-  });
-}
-
-function placeOfPrefixed(path: string, layout: Layout): Place | undefined {
-  if (path === manifestMember) return undefined;
-  const inData = below('pgdata', path);
-  if (inData !== undefined) return { root: layout.dataDirectory, relative: inData };
-  if (path === 'tablespaces') return undefined;
-  // Names of tablespaces may contain slashes: the longest that fits is meant.
-  const byLength = layout.tablespaces.toSorted((a, b) => b.name.length - a.name.length);
-  for (const { name, directory } of byLength) {
-    const relative = below(`tablespaces/${name}`, path);
-    if (relative !== undefined) return { root: directory, relative };
-  }
-  // Members of bundles are named as they are below the data directory.
-  if (layout.format === 'pghoard-delta') return { root: layout.dataDirectory, relative: path };
-  throw tarUnsafe(path, 'it belongs neither to the data directory nor to a tablespace of the backup');
-}
-
-function below(folder: string, path: string): string | undefined {
-  if (path === folder) return '';
-  return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : undefined;
+  if (tablespace === undefined) return dropped.has(relative) ? undefined : { root: dataDirectory, relative };
+  const root = tablespaces.find(({ name }) => name === tablespace)?.directory;
+  return root === undefined ? undefined : { root, relative };
 }
 
 function firstOf(relative: string): string {
   return relative.split('/', 1)[0] ?? '';
-}
-
-/** Without `.` and doubled slashes. Throws `tar-unsafe` for what leads out. */
-export function confined(relative: string, path: string): string {
-  if (relative.startsWith('/')) throw tarUnsafe(path, 'its path is absolute');
-  const parts = relative.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw tarUnsafe(path, "its path contains '..'");
-  return parts.join('/');
-}
-
-function printable(member: string): string {
-  return member.slice(0, 200).replace(/[^\x20-\x7e]/gu, '?');
 }

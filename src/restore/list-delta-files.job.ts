@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Attributes } from '../catalog/manifest.ts';
 import { ManifestLists } from '../catalog/manifest-lists.ts';
 import { manifestInvalid, streamManifest } from '../catalog/manifest-stream.ts';
 import type { StoredObject } from '../catalog/stored-object.ts';
@@ -6,7 +7,6 @@ import { defineJob } from '../codec/job.ts';
 import type { DeltaFile } from './delta-file.ts';
 import { FileWriter } from './file-writer.ts';
 import type { Layout } from './layout.ts';
-import type { Attributes } from './manifest.ts';
 import { Unpacker } from './unpacker.ts';
 import { writing } from './write-error.ts';
 

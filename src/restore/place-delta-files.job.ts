@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import type { Attributes } from '../catalog/manifest.ts';
 import { readStoredObject, type StoredObject } from '../catalog/stored-object.ts';
 import { defineJob, type JobContext } from '../codec/job.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { TarMember } from '../tar/header.ts';
 import type { DeltaFile } from './delta-file.ts';
 import type { Layout } from './layout.ts';
-import type { Attributes } from './manifest.ts';
 import type { UnpackOutput, UnpackReport } from './unpack-object.job.ts';
 import { Unpacker } from './unpacker.ts';
 

@@ -1,7 +1,8 @@
 import { lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { tarUnsafe } from '../catalog/member-place.ts';
 import { systemErrorCode } from '../lib/errors.ts';
-import { type Layout, tarUnsafe } from './layout.ts';
+import type { Layout } from './layout.ts';
 import type { PendingLink } from './unpacker.ts';
 import { writing } from './write-error.ts';
 

@@ -1,22 +1,16 @@
 import { stat } from 'node:fs/promises';
+import { type BackupFormat, formatOf, hasManifest } from '../catalog/backup-format.ts';
+import { type BackupTablespace, tablespacesOfManifest, tablespacesOfMetadata } from '../catalog/backup-tablespaces.ts';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import { fileCount, type Manifest } from '../catalog/manifest.ts';
 import { manifestInvalid } from '../catalog/manifest-stream.ts';
 import type { StoredObject } from '../catalog/stored-object.ts';
 import type { CodecPool } from '../codec/pool.ts';
-import { OperatorError } from '../lib/errors.ts';
 import type { StorageOptions } from '../storage/options.ts';
-import type { BackupFormat, Layout } from './layout.ts';
-import type { Manifest } from './manifest.ts';
+import type { Layout } from './layout.ts';
 import { readManifest } from './read-manifest.job.ts';
-import {
-  type BackupTablespace,
-  placeTablespaces,
-  type TablespaceWishes,
-  tablespacesMappedByOid,
-  tablespacesOfManifest,
-  tablespacesOfMetadata,
-} from './tablespaces.ts';
+import { placeTablespaces, type TablespaceWishes, tablespacesMappedByOid } from './tablespaces.ts';
 
 /** A site whose base backups may be restored. */
 export interface RestoreSource {
@@ -78,23 +72,9 @@ export async function planRestore(
     parts: parts.toSorted((a, b) => (b.storedBytes ?? 0) - (a.storedBytes ?? 0)),
     storedBytes: delta ? entry.size + delta.upload_result.total_stored_size : parts.reduce((sum, part) => sum + (part.storedBytes ?? 0), 0),
     plainBytes: entry.plainSize,
-    fileCount: delta ? delta.snapshot_result.files : manifest?.chunks.reduce((sum, chunk) => sum + chunk.files, 0),
+    fileCount: delta ? delta.snapshot_result.files : manifest?.chunks.reduce((sum, chunk) => sum + fileCount(chunk), 0),
     delta: delta && { main, attributes: manifest?.attributes },
   };
-}
-
-/** Whether the backup is in several objects, of which the main one lists the others. */
-function hasManifest(format: BackupFormat): boolean {
-  return format === 'pghoard-bb-v2' || format === 'pghoard-delta';
-}
-
-function formatOf({ key, format }: BasebackupEntry): BackupFormat {
-  if (format === undefined) return 'raw';
-  if (format === 'pghoard-bb-v1' || format === 'pghoard-bb-v2') return format;
-  if (format === 'pghoard-delta-v1' || format === 'pghoard-delta-v2') return 'pghoard-delta';
-  throw new OperatorError('basebackup-format-unsupported', `${key} has the format '${format}', which this version cannot restore`, {
-    hint: 'Choose another base backup with --basebackup, or restore this one with the version of pghoard that wrote it.',
-  });
 }
 
 function mainObjectOf({ storage, privateKeys }: RestoreSource, entry: BasebackupEntry, format: BackupFormat): StoredObject {

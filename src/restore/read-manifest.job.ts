@@ -1,8 +1,8 @@
+import { type Manifest, parseManifest } from '../catalog/manifest.ts';
+import { ManifestCondenser } from '../catalog/manifest-condenser.ts';
 import { streamManifest } from '../catalog/manifest-stream.ts';
 import type { StoredObject } from '../catalog/stored-object.ts';
 import { defineJob } from '../codec/job.ts';
-import { type Manifest, parseManifest } from './manifest.ts';
-import { ManifestCondenser } from './manifest-condenser.ts';
 
 /** Reads the manifest out of the main object of a base backup in several objects. */
 export const readManifest = defineJob(import.meta.url, 'readManifest', async (object: StoredObject, { signal }): Promise<Manifest> => {

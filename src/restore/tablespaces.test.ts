@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { tablespacesOfMetadata } from '../catalog/backup-tablespaces.ts';
 import { isOperatorError } from '../lib/errors.ts';
-import { placeTablespaces, type TablespaceWishes, tablespacesOfMetadata } from './tablespaces.ts';
+import { placeTablespaces, type TablespaceWishes } from './tablespaces.ts';
 
 const backup = [
   { name: 'fast', oid: 16_385, path: '/srv/fast' },

@@ -1,34 +1,13 @@
 import { resolve } from 'node:path';
+import type { BackupTablespace } from '../catalog/backup-tablespaces.ts';
 import { OperatorError } from '../lib/errors.ts';
-import type { Metadata } from '../storage/object-store.ts';
 import type { RestoreTablespace } from './layout.ts';
-import type { Manifest } from './manifest.ts';
-
-/** A tablespace as the backup names it. */
-export interface BackupTablespace {
-  readonly name: string;
-  readonly oid: number;
-  /** Of its directory at the source. */
-  readonly path: string;
-}
 
 export interface TablespaceWishes {
   /** Directory by tablespace name, or by OID. */
   readonly directories: ReadonlyMap<string, string>;
   /** Where tablespaces go whose original directory does not exist: `<base>/<oid>`. */
   readonly baseDirectory?: string | undefined;
-}
-
-/** From the pairs `tablespace-name-<oid>`, `tablespace-path-<oid>` that `pghoard-bb-v1` keeps in its metadata. */
-export function tablespacesOfMetadata(metadata: Metadata): BackupTablespace[] {
-  return Object.entries(metadata).flatMap(([key, name]) => {
-    const oid = /^tablespace-name-(\d+)$/.exec(key)?.[1];
-    return oid === undefined ? [] : [{ name, oid: Number(oid), path: metadata[`tablespace-path-${oid}`] ?? '' }];
-  });
-}
-
-export function tablespacesOfManifest(manifest: Manifest): BackupTablespace[] {
-  return Object.entries(manifest.tablespaces).map(([name, { oid, path }]) => ({ name, oid, path }));
 }
 
 /** What pg_basebackup's tar says of tablespaces comes too late to plan with: those mapped by OID are taken to be in it. */

@@ -1,10 +1,11 @@
 import { chmodSync, chownSync, constants, copyFileSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { tarUnsafe } from '../catalog/member-place.ts';
 import { isOperatorError, OperatorError, systemErrorCode } from '../lib/errors.ts';
 import type { TarMember } from '../tar/header.ts';
 import type { TarHandler } from '../tar/reader.ts';
 import { type FileAttributes, FileWriter } from './file-writer.ts';
-import { controlFile, heldControlFile, type Layout, type Place, placeOf, tablespaceMap, tarUnsafe } from './layout.ts';
+import { controlFile, heldControlFile, type Layout, type Place, placeOf, tablespaceMap } from './layout.ts';
 import { SetAside } from './set-aside.ts';
 import { parseTablespaceMap } from './tablespace-map.ts';
 import { writing } from './write-error.ts';

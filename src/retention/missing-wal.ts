@@ -1,4 +1,4 @@
-import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { type BasebackupEntry, needsStoredWal } from '../catalog/basebackup-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { segmentBytesIn } from '../catalog/wal-entry.ts';
 import { nextWalName } from '../postgres/wal-name.ts';
@@ -24,16 +24,6 @@ export async function walDoubtOf(
   if (end === undefined) return { kind: 'end-unknown' };
   const segment = await firstMissing(entry.startWalSegment, end, catalog, signal);
   return segment === undefined ? undefined : { kind: 'missing', segment };
-}
-
-/** A base backup that can be restored without any stored WAL. */
-export function holdsItsWal({ metadata }: Pick<BasebackupEntry, 'metadata'>): boolean {
-  return metadata['active-backup-mode'] === 'standalone_hot_backup';
-}
-
-/** Where pghoard archives no WAL (`basic`), it is kept elsewhere. */
-export function needsStoredWal(entry: Pick<BasebackupEntry, 'metadata'>): boolean {
-  return !holdsItsWal(entry) && entry.metadata['active-backup-mode'] !== 'basic';
 }
 
 /**

@@ -1,8 +1,8 @@
-import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { type BasebackupEntry, holdsItsWal } from '../catalog/basebackup-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import type { RetainableBackup } from './decide.ts';
-import { holdsItsWal, type WalDoubt, walDoubtOf } from './missing-wal.ts';
+import { type WalDoubt, walDoubtOf } from './missing-wal.ts';
 
 /** Each costs a listing of the WAL that it needs. */
 const looksMax = 4;

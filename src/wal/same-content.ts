@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { nodeHashName } from '../lib/hash-algorithms.ts';
 import type { ObjectEntry } from '../storage/object-store.ts';
-import { nodeHashName } from './hash-name.ts';
 import { openStoredWal, type ReceiveDeps, receiveWal, type WalSource } from './stored-wal.ts';
 
 /** Digest of the content that is to be archived, by an algorithm of node:crypto. */

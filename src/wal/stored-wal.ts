@@ -5,11 +5,11 @@ import { parseWalMetadata } from '../catalog/wal-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import { cannotWrite } from '../codec/sink-file.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
+import { nodeHashName } from '../lib/hash-algorithms.ts';
 import { systemRandom } from '../lib/random.ts';
 import type { Urgency } from '../lib/urgency.ts';
 import { differenceOf, type SeenCluster } from '../postgres/seen-cluster.ts';
 import type { ObjectBody } from '../storage/object-store.ts';
-import { nodeHashName } from './hash-name.ts';
 import { type PlainWal, temporaryPlainOf, type UnsealWalInput, unsealWal } from './unseal-wal.job.ts';
 
 /** Of which cluster the WAL of a source is. */

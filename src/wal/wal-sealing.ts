@@ -1,7 +1,7 @@
 import { walMetadata } from '../catalog/wal-entry.ts';
 import type { CompressionChoice, SealOptions, SealResult } from '../codec/codec-options.ts';
+import { type HashAlgorithm, hashAlgorithms } from '../lib/hash-algorithms.ts';
 import type { Metadata } from '../storage/object-store.ts';
-import { type HashAlgorithm, hashAlgorithms } from './options.ts';
 
 /** How WAL of a site is stored. */
 export interface WalSealing {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { OperatorError } from '../../lib/errors.ts';
 import type { BaseBackupArchive, BaseBackupHandler, WalPosition } from '../../postgres/base-backup.ts';
+import { FileLedger } from '../../postgres/file-ledger.ts';
 import type { TarMember } from '../../tar/header.ts';
 import type { FileOwner } from '../seal-control.job.ts';
 import type { Tablespace } from '../walk.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
-import { FileLedger } from './file-ledger.ts';
 import { archivePlace } from './member-places.ts';
 import { type HeldMember, ServerArchive } from './server-archive.ts';
 import { type BackupExtent, ServerManifest } from './server-manifest.ts';

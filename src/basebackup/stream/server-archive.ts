@@ -1,9 +1,9 @@
 import { crc32c } from '@node-rs/crc32';
 import { OperatorError } from '../../lib/errors.ts';
+import type { FileLedger } from '../../postgres/file-ledger.ts';
 import type { TarMember } from '../../tar/header.ts';
 import { type TarHandler, TarReader } from '../../tar/reader.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
-import type { FileLedger } from './file-ledger.ts';
 import { type ArchivePlace, type MemberPlace, memberPlace } from './member-places.ts';
 
 /** What goes into the main object is held in memory. PostgreSQL's control file has 8 KiB, its label less than 1 KiB. */

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { ManifestLists } from '../../catalog/manifest-lists.ts';
 import { isOperatorError, OperatorError } from '../../lib/errors.ts';
 import type { WalPosition } from '../../postgres/base-backup.ts';
+import type { FileLedger } from '../../postgres/file-ledger.ts';
 import { formatLsn } from '../../postgres/lsn.ts';
-import type { FileLedger } from './file-ledger.ts';
 
 /** Longer than its last line, which is the checksum of what stands before it. */
 const tailBytes = 256;

@@ -1,4 +1,5 @@
 import { isOperatorError } from '../../lib/errors.ts';
+import { inOrder } from '../../lib/in-order.ts';
 import { classifyWalFile, formatWalName, historyNameOf, parseWalName } from '../../postgres/wal-name.ts';
 import type { StorageOptions } from '../../storage/options.ts';
 import { borrowStore } from '../../storage/shared-store.ts';
@@ -42,7 +43,7 @@ export async function* readWalIndexes(source: WalIndexSource, range: WalIndexRan
   const { from, before } = range;
   if (before !== undefined) joiner.add(before);
   else if (from !== undefined) await addBefore(joiner, from, source, range.signal);
-  for await (const index of inOrder(names(source, range), (name) => readWalIndex(source, name, range.signal))) {
+  for await (const index of inOrder(names(source, range), (name) => readWalIndex(source, name, range.signal), readAheadMax)) {
     if (index !== undefined) yield joiner.add(index);
   }
 }
@@ -92,19 +93,5 @@ async function* names({ storage, prefix }: WalIndexSource, { timeline, from, to,
     }
   } finally {
     await store.close();
-  }
-}
-
-/** Works ahead on a few of the items, and gives the results in the order of the items. */
-async function* inOrder<T, R>(items: AsyncIterable<T>, work: (item: T) => Promise<R>): AsyncGenerator<R> {
-  const underWay: Promise<R>[] = [];
-  try {
-    for await (const item of items) {
-      underWay.push(work(item));
-      if (underWay.length >= readAheadMax) yield await (underWay.shift() as Promise<R>);
-    }
-    while (underWay.length > 0) yield await (underWay.shift() as Promise<R>);
-  } finally {
-    await Promise.allSettled(underWay);
   }
 }

@@ -1,6 +1,6 @@
 import type { BasebackupEntry } from '../../catalog/basebackup-entry.ts';
+import { needsStoredWal } from '../../catalog/basebackup-entry.ts';
 import { walNameOf } from '../../postgres/wal-name.ts';
-import { needsStoredWal } from '../../retention/missing-wal.ts';
 import type { UsableNode } from './troubles.ts';
 
 /** A segment that a base backup needs last, and that is still being written as far as is known: nobody archives it before it is finished. */

@@ -5,11 +5,11 @@ import type { Catalog } from '../../catalog/catalog.ts';
 import { parseWalMetadata } from '../../catalog/wal-entry.ts';
 import { writeFileAtomic } from '../../lib/atomic-file.ts';
 import { isOperatorError, messageOf, OperatorError, systemErrorCode } from '../../lib/errors.ts';
+import { nodeHashName } from '../../lib/hash-algorithms.ts';
 import type { Log } from '../../lib/log.ts';
 import type { PgConnection } from '../../postgres/client.ts';
 import { readTimelineHistoryFile } from '../../postgres/replication.ts';
 import { historyNameOf } from '../../postgres/wal-name.ts';
-import { nodeHashName } from '../hash-name.ts';
 
 export interface KeepHistoriesDeps {
   readonly site: string;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { manifestInvalid } from '../catalog/manifest-stream.ts';
+import { manifestInvalid } from './manifest-stream.ts';
 
 const attributesSchema = z.object({
   mode: z.int().min(0).max(0o7777),
@@ -23,8 +23,8 @@ const manifestSchema = z.object({
         result_size: z.int().nonnegative(),
         /** Of the stored bytes. The original has none. */
         result_sha256: z.string().optional(),
-        /** How many. */
-        files: z.int().default(0),
+        /** How many; or which, in brief. */
+        files: z.union([z.int(), z.object({ count: z.int(), sum: z.string() })]).default(0),
       }),
     )
     .default([]),
@@ -40,6 +40,11 @@ const manifestSchema = z.object({
 });
 
 export type Manifest = z.output<typeof manifestSchema>;
+
+/** Of a chunk. */
+export function fileCount({ files }: Pick<Manifest['chunks'][number], 'files'>): number {
+  return typeof files === 'number' ? files : files.count;
+}
 
 /** Reads a condensed manifest. Throws `manifest-invalid`. */
 export function parseManifest(text: string): Manifest {
