@@ -68,3 +68,19 @@ test('a file that has another name too, a link and a file that is not there are 
   assert.equal(writer.keep(path, attributes), false);
   assert.equal(readFileSync(other, 'utf8'), 'precious');
 });
+
+test('each file has the mode that is given, under any umask', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  const before = process.umask(0o277);
+  try {
+    using writer = new FileWriter();
+    for (const [at, mode] of [0o600, 0o640, 0o400, 0o600, 0o777].entries()) {
+      const path = join(scratch.path, `file${at}`);
+      writer.open(path);
+      writer.close({ ...attributes, mode });
+      assert.equal(statSync(path).mode & 0o7777, mode);
+    }
+  } finally {
+    process.umask(before);
+  }
+});

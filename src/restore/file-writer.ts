@@ -41,6 +41,10 @@ export class FileWriter implements Disposable {
   #path = '';
   #position = 0;
   #isKept = false;
+  /** Of the open file, where it is known. */
+  #mode: number | undefined;
+  /** What files get that are created, as the umask makes it. */
+  #createdMode: number | undefined;
   /** What the kept file has in the place of what is to be written. */
   readonly #there = Buffer.allocUnsafeSlow(comparedBytes);
 
@@ -50,7 +54,9 @@ export class FileWriter implements Disposable {
   }
 
   open(path: string): void {
-    this.#begin(path, createAnew(path));
+    const fd = createAnew(path);
+    this.#begin(path, fd);
+    this.#mode = this.#createdMode ??= fstatSync(fd).mode & 0o7777;
   }
 
   /** As {@link open}; but a file that is there, belongs to this user and has no other name is kept, and only what differs is written. */
@@ -86,7 +92,7 @@ export class FileWriter implements Disposable {
     if (this.#isKept && fstatSync(fd).size > this.#position) ftruncateSync(fd, this.#position);
     const owner = attributes.owner ?? (this.#isKept ? ourselves() : undefined);
     if (owner) fchownSync(fd, owner.uid, owner.gid);
-    fchmodSync(fd, attributes.mode);
+    if (attributes.mode !== this.#mode) fchmodSync(fd, attributes.mode);
     // Node takes a number below zero for "now".
     const time = attributes.mtime < 0 ? new Date(attributes.mtime * 1000) : attributes.mtime;
     futimesSync(fd, time, time);
@@ -106,6 +112,7 @@ export class FileWriter implements Disposable {
     this.#filled = 0;
     this.#position = 0;
     this.#isKept = false;
+    this.#mode = undefined;
   }
 
   #flush(): void {
