@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { needyBackups } from '../../src/catalog/needy-backups.ts';
 import { CodecPool } from '../../src/codec/pool.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { OperatorError } from '../../src/lib/errors.ts';
@@ -9,7 +10,6 @@ import { prune } from '../../src/retention/prune.ts';
 import { WalFetcher } from '../../src/wal/fetch.ts';
 import { ArchiveMap } from '../../src/wal/gaps/archive-map.ts';
 import { findGaps } from '../../src/wal/gaps/gaps.ts';
-import { needyBackups } from '../../src/wal/gaps/needy-backups.ts';
 import { mebibyte } from '../../test/support/wal-segment.ts';
 import { openCatalog, segmentName, siteName } from './made-store.ts';
 

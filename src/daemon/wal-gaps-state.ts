@@ -1,5 +1,5 @@
+import type { TimelineRange } from '../catalog/line-runs.ts';
 import { formatWalName } from '../postgres/wal-name.ts';
-import type { TimelineRange } from '../wal/gaps/line-runs.ts';
 import type { KnownTrouble } from '../wal/gaps/trouble-book.ts';
 import type { WalGaps } from './wal-gaps.ts';
 

@@ -1,12 +1,13 @@
 import type { BasebackupListing } from '../catalog/catalog.ts';
+import { needyBackups } from '../catalog/needy-backups.ts';
+import { type WalArchiveView } from '../catalog/wal-archive-view.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, isOperatorError } from '../lib/errors.ts';
 import type { ArchiveMap } from '../wal/gaps/archive-map.ts';
 import type { ArchiveWatch } from '../wal/gaps/archive-watch.ts';
-import { findGaps, type Gaps, type WalArchiveView } from '../wal/gaps/gaps.ts';
+import { findGaps, type Gaps } from '../wal/gaps/gaps.ts';
 import type { MendDeps } from '../wal/gaps/mend.ts';
 import { Mender } from '../wal/gaps/mender.ts';
-import { needyBackups } from '../wal/gaps/needy-backups.ts';
 import { type Trouble, troublesOf } from '../wal/gaps/trouble.ts';
 import { type KnownTrouble, TroubleBook } from '../wal/gaps/trouble-book.ts';
 import type { WalHole } from '../wal/receive/receiver.ts';

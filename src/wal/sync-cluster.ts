@@ -4,8 +4,8 @@ import { connectToFirst } from '../postgres/connect-to-first.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
 import { readControlFile } from '../postgres/control-file.ts';
 import { identifySystem, readTimelineHistory } from '../postgres/replication.ts';
+import { TimelineLine } from '../postgres/timeline-line.ts';
 import { finishedUpTo } from './sync-plan.ts';
-import { TimelineLine } from './timeline-line.ts';
 import { findWalDirectory } from './wal-directory.ts';
 import type { ClusterFacts } from './wal-source.ts';
 

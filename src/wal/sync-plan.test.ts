@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseLsn } from '../postgres/lsn.ts';
+import { TimelineLine } from '../postgres/timeline-line.ts';
 import { finishedUpTo, localWalToSync, requiredBackup, walToVerify } from './sync-plan.ts';
-import { TimelineLine } from './timeline-line.ts';
 
 const segmentBytes = 1024 * 1024;
 const segment = (timeline: number, number: number) =>

@@ -1,9 +1,10 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { leadsTo } from '../catalog/needy-backups.ts';
+import { historiesBetween } from '../catalog/wal-archive-view.ts';
 import type { ControlFile } from '../postgres/control-file.ts';
 import type { Lsn } from '../postgres/lsn.ts';
+import type { TimelineLine } from '../postgres/timeline-line.ts';
 import { classifyWalFile, historyNameOf, type WalSegment } from '../postgres/wal-name.ts';
-import { historiesBetween, leadsTo } from './gaps/gaps.ts';
-import type { TimelineLine } from './timeline-line.ts';
 
 /** What is known before the archive is asked. */
 export interface SyncView {

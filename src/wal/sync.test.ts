@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import { makeTemporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { makeHistory, makeWalSegment, mebibyte, testSystemIdentifier } from '../../test/support/wal-segment.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { TimelineLine } from '../postgres/timeline-line.ts';
 import { findMissingWal, syncWal, type WalArchive } from './sync.ts';
 import type { SyncCluster } from './sync-cluster.ts';
 import type { ArchivedWal } from './sync-decision.ts';
-import { TimelineLine } from './timeline-line.ts';
 
 const segment = (number: number) => `0000000100000000${number.toString(16).toUpperCase().padStart(8, '0')}`;
 const sha1 = (bytes: Buffer) => createHash('sha1').update(bytes).digest('hex');

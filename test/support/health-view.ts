@@ -1,11 +1,12 @@
 import { parseBasebackupEntry } from '../../src/catalog/basebackup-entry.ts';
+import { needyBackups } from '../../src/catalog/needy-backups.ts';
+import type { ServerSample } from '../../src/catalog/recoverability/server-samples.ts';
+import { type WalArchiveView } from '../../src/catalog/wal-archive-view.ts';
+import { WalRanges } from '../../src/catalog/wal-ranges.ts';
 import type { SiteHealthView, WalView } from '../../src/daemon/health/health-view.ts';
-import type { ServerSample } from '../../src/daemon/health/server-samples.ts';
 import { formatWalName } from '../../src/postgres/wal-name.ts';
-import { findGaps, type WalArchiveView } from '../../src/wal/gaps/gaps.ts';
-import { needyBackups } from '../../src/wal/gaps/needy-backups.ts';
+import { findGaps } from '../../src/wal/gaps/gaps.ts';
 import { troublesOf } from '../../src/wal/gaps/trouble.ts';
-import { WalRanges } from '../../src/wal/gaps/wal-ranges.ts';
 
 export const segmentBytes = 1024 * 1024;
 export const today = '2026-11-30';

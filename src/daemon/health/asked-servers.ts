@@ -1,6 +1,6 @@
+import type { ServerSample } from '../../catalog/recoverability/server-samples.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
 import type { SampledPrimary } from './sample-book.ts';
-import type { ServerSample } from './server-samples.ts';
 
 /** A server of the site, as it was asked last. */
 export interface AskedServer {

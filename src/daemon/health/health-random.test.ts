@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import { segmentBytes, viewOf } from '../../../test/support/health-view.ts';
 import { SeededRandom } from '../../../test/support/seeded-random.ts';
 import { parseBasebackupEntry } from '../../catalog/basebackup-entry.ts';
+import { needyBackups } from '../../catalog/needy-backups.ts';
+import { type StoredHistory } from '../../catalog/wal-archive-view.ts';
+import { WalRanges } from '../../catalog/wal-ranges.ts';
 import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
 import { formatWalName } from '../../postgres/wal-name.ts';
-import { findGaps, type StoredHistory } from '../../wal/gaps/gaps.ts';
-import { needyBackups } from '../../wal/gaps/needy-backups.ts';
-import { WalRanges } from '../../wal/gaps/wal-ranges.ts';
+import { findGaps } from '../../wal/gaps/gaps.ts';
 import { SampleBook } from './sample-book.ts';
 import { type SiteHealth, siteHealth } from './site-health.ts';
 

@@ -1,10 +1,11 @@
 import type { BasebackupProgress } from '../../basebackup/job.ts';
 import type { BasebackupListing } from '../../catalog/catalog.ts';
-import type { Gaps, WalArchiveView } from '../../wal/gaps/gaps.ts';
+import type { ClockSetBack, ServerSample, WalPosition } from '../../catalog/recoverability/server-samples.ts';
+import type { WalArchiveView } from '../../catalog/wal-archive-view.ts';
+import type { Gaps } from '../../wal/gaps/gaps.ts';
 import type { KnownTrouble } from '../../wal/gaps/trouble-book.ts';
 import type { ReceiverStatus } from '../../wal/receive/receiver.ts';
 import type { NextAction } from './next-action.ts';
-import type { ClockSetBack, ServerSample, WalPosition } from './server-samples.ts';
 
 /** Everything about a site that its health depends on. What is not known is undefined, or says why. */
 export interface SiteHealthView {

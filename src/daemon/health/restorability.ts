@@ -1,7 +1,7 @@
 import type { BasebackupEntry } from '../../catalog/basebackup-entry.ts';
-import type { NeedyBackup } from '../../wal/gaps/gaps.ts';
-import { needyBackups } from '../../wal/gaps/needy-backups.ts';
-import { type ClockSetBack, clockMsMax, type ServerSample } from './server-samples.ts';
+import type { NeedyBackup } from '../../catalog/needy-backups.ts';
+import { needyBackups } from '../../catalog/needy-backups.ts';
+import { type ClockSetBack, clockMsMax, type ServerSample } from '../../catalog/recoverability/server-samples.ts';
 import type { StoredLine, Stretch } from './stored-line.ts';
 
 /** Moments that can be restored to, from the first to the last without a gap. */

@@ -1,6 +1,6 @@
+import { type ClockSetBack, clockSetBackTo, type ServerSample, withSample } from '../../catalog/recoverability/server-samples.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { knowledgeOf, memoryOf, type SampleKnowledge, type SampleMemory } from './sample-memory.ts';
-import { type ClockSetBack, clockSetBackTo, type ServerSample, withSample } from './server-samples.ts';
 
 /** A primary as it was asked. */
 export interface SampledPrimary extends ServerSample {

@@ -1,5 +1,5 @@
+import { type ClockSetBack, type ServerSample, samplesMax, withSample } from '../../catalog/recoverability/server-samples.ts';
 import { formatLsn, parseLsn } from '../../postgres/lsn.ts';
-import { type ClockSetBack, type ServerSample, samplesMax, withSample } from './server-samples.ts';
 
 /** What the samples of a site's primary tell. */
 export interface SampleKnowledge {

@@ -1,7 +1,9 @@
+import { leadsTo, type NeedyBackup } from '../../catalog/needy-backups.ts';
+import type { ServerSample, WalPosition } from '../../catalog/recoverability/server-samples.ts';
+import { historiesBetween, type WalArchiveView } from '../../catalog/wal-archive-view.ts';
 import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
-import { type Gaps, historiesBetween, leadsTo, type NeedyBackup, type WalArchiveView } from '../../wal/gaps/gaps.ts';
-import { TimelineLine } from '../../wal/timeline-line.ts';
-import type { ServerSample, WalPosition } from './server-samples.ts';
+import { TimelineLine } from '../../postgres/timeline-line.ts';
+import { type Gaps } from '../../wal/gaps/gaps.ts';
 
 export interface StoredWal {
   readonly archive: WalArchiveView;

@@ -1,5 +1,5 @@
+import type { ServerSample } from '../../catalog/recoverability/server-samples.ts';
 import type { Findings } from './findings.ts';
-import type { ServerSample } from './server-samples.ts';
 import type { Stretch } from './stored-line.ts';
 
 /** How far what can be restored is behind the server. */

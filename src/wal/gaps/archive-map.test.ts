@@ -4,14 +4,14 @@ import { FaultyStore } from '../../../test/support/store.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { Catalog } from '../../catalog/catalog.ts';
 import { SiteKeys } from '../../catalog/keys.ts';
+import type { WalArchiveView } from '../../catalog/wal-archive-view.ts';
 import { walMetadata } from '../../catalog/wal-entry.ts';
 import { parseLsn } from '../../postgres/lsn.ts';
+import { TimelineLine } from '../../postgres/timeline-line.ts';
 import { formatWalName } from '../../postgres/wal-name.ts';
 import { MemoryStore } from '../../storage/memory/driver.ts';
 import { sourceOfBytes } from '../../storage/object-source.ts';
-import { TimelineLine } from '../timeline-line.ts';
 import { ArchiveMap, type ArchiveMapDeps } from './archive-map.ts';
-import type { WalArchiveView } from './gaps.ts';
 
 const mebibyte = 1024 * 1024;
 const now = new Date('2026-11-23T12:00:00Z');

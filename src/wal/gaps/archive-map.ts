@@ -1,10 +1,11 @@
 import type { Catalog, WalFilesOptions } from '../../catalog/catalog.ts';
+import type { Reached, StoredHistory, WalArchiveView } from '../../catalog/wal-archive-view.ts';
+import { WalRanges } from '../../catalog/wal-ranges.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
 import { classifyWalFile, formatWalName, parseWalName, type WalSegment } from '../../postgres/wal-name.ts';
-import type { Hole, Reached, StoredHistory, WalArchiveView } from './gaps.ts';
+import type { Hole } from './gaps.ts';
 import { type HistoryReader, readHistories } from './histories.ts';
 import { sizeOf, sizeOfFirst } from './stored-size.ts';
-import { WalRanges } from './wal-ranges.ts';
 
 export interface ArchiveMapDeps {
   /** Of the site itself, then of the sites of the same cluster that it was moved from. */

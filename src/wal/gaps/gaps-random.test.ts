@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SeededRandom } from '../../../test/support/seeded-random.ts';
+import { type NeedyBackup } from '../../catalog/needy-backups.ts';
+import { type StoredHistory } from '../../catalog/wal-archive-view.ts';
+import { WalRanges } from '../../catalog/wal-ranges.ts';
 import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
-import { findGaps, type NeedyBackup, type StoredHistory } from './gaps.ts';
-import { WalRanges } from './wal-ranges.ts';
+import { findGaps } from './gaps.ts';
 
 const segmentBytes = 1024 * 1024;
 const time = new Date('2026-11-23T08:00:00Z');

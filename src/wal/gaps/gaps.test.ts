@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TimelineRange } from '../../catalog/line-runs.ts';
+import { type NeedyBackup } from '../../catalog/needy-backups.ts';
+import { type StoredHistory, type WalArchiveView } from '../../catalog/wal-archive-view.ts';
+import { WalRanges } from '../../catalog/wal-ranges.ts';
 import { parseLsn } from '../../postgres/lsn.ts';
 import { formatWalName, type WalSegment } from '../../postgres/wal-name.ts';
-import { findGaps, type Gaps, type NeedyBackup, type StoredHistory, type WalArchiveView } from './gaps.ts';
-import type { TimelineRange } from './line-runs.ts';
-import { WalRanges } from './wal-ranges.ts';
+import { findGaps, type Gaps } from './gaps.ts';
 
 const mebibyte = 1024 * 1024;
 const early = new Date('2026-11-23T08:00:00Z');

@@ -1,44 +1,7 @@
-import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
-import type { WalSegment } from '../../postgres/wal-name.ts';
-import { TimelineLine } from '../timeline-line.ts';
-import { clipped, runsOn, type TimelineRange, unusedBy } from './line-runs.ts';
-import type { WalRanges } from './wal-ranges.ts';
-
-/** A timeline history that is stored. */
-export interface StoredHistory {
-  /** Ancestors, oldest first; undefined where nobody here can read it. */
-  readonly switches: readonly TimelineSwitch[] | undefined;
-  readonly since: Date;
-}
-
-/** Up to where WAL is known to have been finished, from elsewhere than the store. */
-export interface Reached {
-  /** The first segment of which that is not known. */
-  readonly end: bigint;
-  readonly since: Date;
-}
-
-/** What a site's archive holds of the WAL. */
-export interface WalArchiveView {
-  readonly segmentBytes: number;
-  readonly ranges: WalRanges;
-  /** By timeline. */
-  readonly histories: ReadonlyMap<number, StoredHistory>;
-  /** By timeline. */
-  readonly reached: ReadonlyMap<number, Reached>;
-}
-
-/** A complete base backup that needs WAL of the archive. */
-export interface NeedyBackup {
-  readonly name: string;
-  readonly start: WalSegment;
-  /** Unknown for what old versions took on a standby or by pg_basebackup. */
-  readonly end: WalSegment | undefined;
-  readonly startTime: Date;
-  readonly completed: Date;
-  /** It is only kept to be restored to the moment it ended: WAL behind it is not missed. */
-  readonly isAlone?: boolean;
-}
+import { clipped, runsOn, type TimelineRange, unusedBy } from '../../catalog/line-runs.ts';
+import { leadsTo, type NeedyBackup } from '../../catalog/needy-backups.ts';
+import { historiesBetween, type WalArchiveView } from '../../catalog/wal-archive-view.ts';
+import { TimelineLine } from '../../postgres/timeline-line.ts';
 
 /** WAL that a base backup needs to be restored to the end of its line of timelines, and that is not stored. */
 export interface Hole {
@@ -133,16 +96,6 @@ export function findGaps(archive: WalArchiveView, backups: readonly NeedyBackup[
     runs: clipped(runsOn(main.line, archive.ranges), oldest),
     apart: clipped(unusedBy(main.line, archive.ranges), oldest),
   };
-}
-
-/** Whether recovery from this base backup can follow the line. */
-export function leadsTo(line: TimelineLine, { start, end }: Pick<NeedyBackup, 'start' | 'end'>): boolean {
-  return line.touches(start) && (end === undefined || line.touches(end));
-}
-
-/** The timelines whose histories a recovery reads from a base backup on one timeline to another: PostgreSQL tries each number in turn, up to the first that is missing. */
-export function* historiesBetween(from: number, to: number): Generator<number> {
-  for (let timeline = from + 1; timeline <= to; timeline++) yield timeline;
 }
 
 function timelinesOf({ ranges, histories, reached }: WalArchiveView, backups: readonly NeedyBackup[]): number[] {

@@ -6,8 +6,8 @@ import { makeTemporaryDirectory } from '../../../test/support/temporary-director
 import { controlFileBytes } from '../../../test/support/test-backups.ts';
 import { makeHistory, makeWalSegment, mebibyte } from '../../../test/support/wal-segment.ts';
 import { isOperatorError, OperatorError } from '../../lib/errors.ts';
+import { TimelineLine } from '../../postgres/timeline-line.ts';
 import { formatWalName } from '../../postgres/wal-name.ts';
-import { TimelineLine } from '../timeline-line.ts';
 import type { Hole } from './gaps.ts';
 import { archivedUpTo, findLocalWal } from './local-wal.ts';
 import { type MendDeps, mendFromDirectory, mendFromNodes } from './mend.ts';

@@ -1,10 +1,10 @@
 import { access, opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Reached } from '../../catalog/wal-archive-view.ts';
 import { isOperatorError, systemErrorCode } from '../../lib/errors.ts';
 import { readControlFile } from '../../postgres/control-file.ts';
 import { classifyWalFile, nextWalName, startLsnOf } from '../../postgres/wal-name.ts';
 import { findWalDirectory } from '../wal-directory.ts';
-import type { Reached } from './gaps.ts';
 import { isWanted, type WantedWal } from './wanted.ts';
 
 /** A file of a server's WAL directory that the server has finished. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TimelineLine } from '../timeline-line.ts';
+import { TimelineLine } from '../../postgres/timeline-line.ts';
 import type { Gaps, Hole } from './gaps.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
 import { TroubleBook } from './trouble-book.ts';

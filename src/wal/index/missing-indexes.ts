@@ -1,5 +1,5 @@
+import type { WalRanges } from '../../catalog/wal-ranges.ts';
 import { formatWalName } from '../../postgres/wal-name.ts';
-import type { WalRanges } from '../gaps/wal-ranges.ts';
 
 /** Names of the segments that are stored, but not indexed: newest timeline first, and of each the newest first. */
 export function* missingIndexes(stored: WalRanges, indexed: WalRanges, segmentBytes: number): Generator<string> {

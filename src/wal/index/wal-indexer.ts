@@ -1,12 +1,12 @@
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { WalArchiveView } from '../../catalog/wal-archive-view.ts';
+import { WalRanges } from '../../catalog/wal-ranges.ts';
 import type { CodecPool } from '../../codec/pool.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { explain, isOperatorError, messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { classifyWalFile, parseWalName } from '../../postgres/wal-name.ts';
 import type { StorageOptions } from '../../storage/options.ts';
-import type { WalArchiveView } from '../gaps/gaps.ts';
-import { WalRanges } from '../gaps/wal-ranges.ts';
 import { indexStoredWal } from './index-stored-wal.job.ts';
 import { missingIndexes } from './missing-indexes.ts';
 import type { WalIndexStorer } from './wal-index-storer.ts';

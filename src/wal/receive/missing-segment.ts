@@ -1,10 +1,10 @@
 import type { Catalog } from '../../catalog/catalog.ts';
+import { runsOn } from '../../catalog/line-runs.ts';
+import { WalRanges } from '../../catalog/wal-ranges.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
+import { TimelineLine, type WalPlace } from '../../postgres/timeline-line.ts';
 import { classifyWalFile } from '../../postgres/wal-name.ts';
 import { sortedNames } from '../../storage/local/sorted-names.ts';
-import { runsOn } from '../gaps/line-runs.ts';
-import { WalRanges } from '../gaps/wal-ranges.ts';
-import { TimelineLine, type WalPlace } from '../timeline-line.ts';
 
 export interface HeldWal extends WalPlace {
   /** From here on the server keeps WAL for us. */

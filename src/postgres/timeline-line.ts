@@ -1,6 +1,6 @@
-import type { Lsn } from '../postgres/lsn.ts';
-import type { TimelineSwitch } from '../postgres/timeline-history.ts';
-import { classifyWalFile, formatWalName, parseWalName, type WalSegment } from '../postgres/wal-name.ts';
+import type { Lsn } from './lsn.ts';
+import type { TimelineSwitch } from './timeline-history.ts';
+import { classifyWalFile, formatWalName, parseWalName, type WalSegment } from './wal-name.ts';
 
 /** Where a server is in its WAL, and how it came there. */
 export interface WalPlace {

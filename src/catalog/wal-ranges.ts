@@ -1,4 +1,4 @@
-import type { WalSegment } from '../../postgres/wal-name.ts';
+import type { WalSegment } from '../postgres/wal-name.ts';
 
 /** Consecutive segments of one timeline, both ends included. */
 export interface WalRange {

@@ -1,4 +1,4 @@
-import type { TimelineLine } from '../timeline-line.ts';
+import type { TimelineLine } from '../postgres/timeline-line.ts';
 import type { WalRange, WalRanges } from './wal-ranges.ts';
 
 export interface TimelineRange extends WalRange {

@@ -1,6 +1,18 @@
-import type { BasebackupEntry } from '../../catalog/basebackup-entry.ts';
-import { parseWalName, type WalSegment } from '../../postgres/wal-name.ts';
-import type { NeedyBackup } from './gaps.ts';
+import type { TimelineLine } from '../postgres/timeline-line.ts';
+import { parseWalName, type WalSegment } from '../postgres/wal-name.ts';
+import type { BasebackupEntry } from './basebackup-entry.ts';
+
+/** A complete base backup that needs WAL of the archive. */
+export interface NeedyBackup {
+  readonly name: string;
+  readonly start: WalSegment;
+  /** Unknown for what old versions took on a standby or by pg_basebackup. */
+  readonly end: WalSegment | undefined;
+  readonly startTime: Date;
+  readonly completed: Date;
+  /** It is only kept to be restored to the moment it ended: WAL behind it is not missed. */
+  readonly isAlone?: boolean;
+}
 
 /**
  * The base backups that need WAL of the archive; one that carries its own needs none, and of one with other segments nothing is known.
@@ -23,4 +35,9 @@ export function needyBackups(
     if (start === undefined || metadata['active-backup-mode'] === 'standalone_hot_backup') return [];
     return [{ name, start, end: parse(endWalSegment), startTime, completed, isAlone: alone.has(name) }];
   });
+}
+
+/** Whether recovery from this base backup can follow the line. */
+export function leadsTo(line: TimelineLine, { start, end }: Pick<NeedyBackup, 'start' | 'end'>): boolean {
+  return line.touches(start) && (end === undefined || line.touches(end));
 }

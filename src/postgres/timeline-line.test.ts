@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseLsn } from '../postgres/lsn.ts';
+import { parseLsn } from './lsn.ts';
 import { TimelineLine, type WalPlace } from './timeline-line.ts';
 
 const mebibyte = 1024 * 1024;
