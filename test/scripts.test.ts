@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -26,4 +27,18 @@ test('install-npm.sh installs what is missing, but not into a directory that nod
   await rm(at('checkout/node_modules'));
   assert.equal((await install()).code, 0);
   assert.deepEqual(await readdir(at('checkout/node_modules')), ['.package-lock.json']);
+});
+
+test('with-test-directory.sh runs a program with a TMPDIR that is gone afterwards, and ends as that does', async () => {
+  const { TMPDIR: _, ...env } = process.env;
+  const run = (script: string, more: NodeJS.ProcessEnv = {}) =>
+    runProgram('sh', [join(packageRoot, 'scripts/with-test-directory.sh'), 'sh', '-c', script], { env: { ...env, ...more } });
+
+  const { code, stdout } = await run('echo "${TMPDIR:-none}"; if [ "${TMPDIR:-}" ]; then touch "$TMPDIR/left"; fi; exit 7');
+  assert.equal(code, 7);
+  const directory = stdout.trim();
+  assert.match(directory, /^(none|\/dev\/shm\/pghoard-test\.\d+)$/);
+  assert.equal(existsSync(directory), false);
+
+  assert.equal((await run('echo "$TMPDIR"', { TMPDIR: '/var/tmp' })).stdout, '/var/tmp\n', 'one that is set stays');
 });
