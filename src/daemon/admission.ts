@@ -3,6 +3,7 @@ import type { SiteIdentity } from '../catalog/site-identity.ts';
 import type { Clock } from '../lib/clock.ts';
 import { explain, isOperatorError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { TimeLimit } from '../lib/time-limit.ts';
 import { differenceOf } from '../postgres/seen-cluster.ts';
 import { majorOf } from '../postgres/versions.ts';
 import { untilAborted } from '../wal/until-aborted.ts';
@@ -85,13 +86,13 @@ export class Admission {
    * Then the applicant is compared with what is known.
    */
   async receive(applicant: Applicant, signal: AbortSignal): Promise<void> {
-    const limit = AbortSignal.timeout(answerMsMax);
+    using limit = new TimeLimit(answerMsMax, this.#deps.clock);
     try {
-      const within = AbortSignal.any([signal, limit]);
+      const within = AbortSignal.any([signal, limit.signal]);
       await untilAborted(this.admit(applicant, within), within);
     } catch (error) {
       signal.throwIfAborted();
-      if (!limit.aborted && (!isOperatorError(error) || verdicts.includes(error.code))) throw error;
+      if (!limit.signal.aborted && (!isOperatorError(error) || verdicts.includes(error.code))) throw error;
       const difference = this.identity && differenceOf(this.identity, applicant);
       if (difference !== undefined) throw otherCluster(this.#deps.site, applicant.what, difference);
     }

@@ -7,8 +7,10 @@ import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { Random } from '../lib/random.ts';
+import { findProgram } from '../postgres/programs.ts';
 import { openStoreOrLater } from '../storage/drivers.ts';
 import { UploadQueue } from '../transfer/upload-queue.ts';
+import { postgresNodes } from '../wal/gaps/wal-nodes.ts';
 import { Alerts } from './alerts/alerts.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { SampleBooks } from './health/sample-books.ts';
@@ -16,6 +18,7 @@ import { JobWatch } from './lifecycle/job-watch.ts';
 import { WorkerDeaths } from './lifecycle/worker-deaths.ts';
 import { countSteps } from './metrics/count-steps.ts';
 import { ServedFiles } from './served-files.ts';
+import { endSegmentOfNode } from './servers/end-segment-of-node.ts';
 import type { ServerProbe } from './servers/server-probe.ts';
 import { previousFlushed, previousTransfers } from './state-file.ts';
 
@@ -57,6 +60,9 @@ export function buildParts(deps: BuildPartsDeps): SharedParts {
     spoolReserve: () => config().spool_reserve_bytes,
     servedFiles: new ServedFiles(clock),
     openServerProbe,
+    endSegment: endSegmentOfNode,
+    walNodes: postgresNodes,
+    findProgram,
     openStore: openStoreOrLater,
     takeBasebackup,
     sampleBooks: new SampleBooks(clock, previousState),
@@ -66,6 +72,7 @@ export function buildParts(deps: BuildPartsDeps): SharedParts {
     random,
     place,
     host,
+    pid: process.pid,
     version,
   };
 }

@@ -5,13 +5,16 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { Random } from '../lib/random.ts';
+import type { findProgram } from '../postgres/programs.ts';
 import type { openStoreOrLater } from '../storage/drivers.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
+import type { WalNodes } from '../wal/gaps/wal-nodes.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Alerts } from './alerts/alerts.ts';
 import type { SampleBooks } from './health/sample-books.ts';
 import type { JobWatch } from './lifecycle/job-watch.ts';
 import type { ServedFiles } from './served-files.ts';
+import type { endSegmentOfNode } from './servers/end-segment-of-node.ts';
 import type { ServerProbe } from './servers/server-probe.ts';
 
 /** Settings above the sites that a site is made of: one that changes makes all sites anew. */
@@ -45,6 +48,9 @@ export interface DaemonParts {
   readonly servedFiles: ServedFiles;
   /** For one site. */
   readonly openServerProbe: () => ServerProbe;
+  readonly endSegment: typeof endSegmentOfNode;
+  readonly walNodes: WalNodes;
+  readonly findProgram: typeof findProgram;
   readonly openStore: typeof openStoreOrLater;
   readonly takeBasebackup: typeof takeBasebackup;
   /** Where the servers were and when. */
@@ -58,6 +64,8 @@ export interface DaemonParts {
   readonly place: () => string | undefined;
   /** Name of this host, for metadata. */
   readonly host: string;
+  /** Of this process. */
+  readonly pid: number;
   /** Of this package. */
   readonly version: string;
 }

@@ -4,11 +4,8 @@ import type { SiteConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { connect, type PgConnection } from '../postgres/client.ts';
-import type { ConnInfo } from '../postgres/conninfo.ts';
-import { endSegmentIfCurrent, endSegmentIfCurrentByReplication } from '../postgres/end-segment.ts';
-import type { PostgresNode } from '../postgres/node.ts';
 import { type AwaitedSegment, awaitedSegment } from './servers/awaited-segment.ts';
+import type { endSegmentOfNode } from './servers/end-segment-of-node.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
 import type { UsableNode } from './servers/troubles.ts';
 
@@ -16,6 +13,7 @@ export interface LastWalDeps {
   readonly site: Pick<SiteConfig, 'name' | 'nodes'>;
   readonly catalog: Pick<Catalog, 'findWal'>;
   readonly servers: Pick<ServerWatch, 'asked' | 'leader' | 'usable'>;
+  readonly endSegment: typeof endSegmentOfNode;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -23,8 +21,6 @@ export interface LastWalDeps {
 const retryMs = 60_000;
 /** Somebody has to grant something first. */
 const refusedMs = 60 * 60_000;
-/** Where a checkpoint has to be made for it. */
-const answerMsMax = 10 * 60_000;
 
 /**
  * Sees to it that the last WAL segment of a base backup from a standby is finished, so that it gets archived: the standby cannot do that, and on an idle primary nothing
@@ -71,10 +67,10 @@ export class LastWal {
   }
 
   async #finish({ segment, basebackup }: AwaitedSegment, { index, label, sample: { segmentBytes } }: UsableNode): Promise<void> {
-    const { site, clock, log } = this.#deps;
+    const { site, endSegment, clock, log } = this.#deps;
     const node = site.nodes[index];
     if (node === undefined || clock.monotonicMs() < this.#notBeforeMs) return;
-    const hasEnded = await this.#endSegment(node, segment, segmentBytes).catch((error: unknown) => {
+    const hasEnded = await endSegment(node, { name: segment, segmentBytes }, this.#end.signal).catch((error: unknown) => {
       this.#notBeforeMs = clock.monotonicMs() + (isOperatorError(error) && error.retryable ? retryMs : refusedMs);
       throw error;
     });
@@ -83,31 +79,6 @@ export class LastWal {
         { site: site.name, basebackup },
         `the primary ${label} has finished ${segment}, the last WAL segment that base backup ${basebackup} needs`,
       );
-  }
-
-  /** By SQL, or as a role that may only replicate. */
-  async #endSegment({ conninfo }: PostgresNode, segment: string, segmentBytes: number): Promise<boolean> {
-    try {
-      return await this.#over(conninfo, false, (connection) => endSegmentIfCurrent(connection, segment, segmentBytes));
-    } catch (error) {
-      if (isOperatorError(error) && error.retryable) throw error;
-      const { signal } = this.#end;
-      return this.#over(conninfo, true, (connection) => endSegmentIfCurrentByReplication(connection, segment, signal)).catch(() => {
-        throw error;
-      });
-    }
-  }
-
-  async #over<T>(conninfo: ConnInfo, replication: boolean, work: (connection: PgConnection) => Promise<T>): Promise<T> {
-    const { signal } = this.#end;
-    await using connection = await connect(conninfo, { applicationName: 'pghoard', replication, answerMsMax, signal });
-    const leave = () => void connection.close();
-    signal.addEventListener('abort', leave, { once: true });
-    try {
-      return await work(connection);
-    } finally {
-      signal.removeEventListener('abort', leave);
-    }
   }
 
   /** One that has just been started has not been asked yet, and what is finished may be stored. */

@@ -17,10 +17,10 @@ export interface OwnershipParts {
 
 /** Where several daemons may work on a site none takes its lease without a look at whether the store is the right one. */
 export function ownershipOf({ parts, site, catalog, admission, cluster, onChange }: OwnershipParts): Ownership {
-  const { host, version, place, clock, random, log } = parts;
+  const { host, pid, version, place, clock, random, log } = parts;
   const ttlMs = (site.lease_seconds ?? 60) * 1000;
   const beforeTaking = admission.confirmStore.bind(admission);
-  const about = { host, pid: process.pid, version, place: place() };
+  const about = { host, pid, version, place: place() };
   const lease = site.lease_seconds === null ? undefined : new SiteLease({ catalog, ttlMs, ...about, beforeTaking, clock, random });
   return new Ownership({ site: site.name, lease, ttlMs, admission, cluster, onChange, clock, log });
 }

@@ -3,6 +3,7 @@ import type { LeaseStanding, SiteLease } from '../catalog/site-lease.ts';
 import type { Clock } from '../lib/clock.ts';
 import { explain, isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { TimeLimit } from '../lib/time-limit.ts';
 import type { Admission } from './admission.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 
@@ -195,10 +196,10 @@ export class Ownership {
   }
 
   async #release(): Promise<void> {
-    const { site, lease, log } = this.#deps;
-    const limit = AbortSignal.timeout(releaseMsMax);
+    const { site, lease, clock, log } = this.#deps;
+    using limit = new TimeLimit(releaseMsMax, clock);
     await lease
-      ?.release(limit)
+      ?.release(limit.signal)
       .catch((error: unknown) => log.warn({ site }, `another daemon has to wait for the lease to run out: ${messageOf(error)}`));
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { findProgram, type ProgramSearch } from '../postgres/programs.ts';
+import type { findProgram, ProgramSearch } from '../postgres/programs.ts';
 import { majorOf } from '../postgres/versions.ts';
 import type { Alerts } from './alerts/alerts.ts';
 import type { SiteProgram } from './site-programs.ts';
@@ -13,7 +13,7 @@ export interface ProgramWatchDeps {
   /** Of the server, as far as it is known. */
   readonly pgVersion: () => number | undefined;
   readonly alerts: Pick<Alerts, 'raise' | 'clear'>;
-  readonly find?: typeof findProgram;
+  readonly find: typeof findProgram;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -84,9 +84,8 @@ export class ProgramWatch {
 
   /** One that is missing altogether is told of where it is needed. */
   async #tooOld(name: SiteProgram, where: ProgramSearch): Promise<string | undefined> {
-    const { find = findProgram } = this.#deps;
     try {
-      await find(name, where);
+      await this.#deps.find(name, where);
       return undefined;
     } catch (error) {
       if (isOperatorError(error, 'program-too-old')) return messageOf(error);

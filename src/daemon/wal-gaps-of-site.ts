@@ -42,11 +42,11 @@ export function walGapsOf({
   closing,
 }: WalGapsParts): WalGaps | undefined {
   if (!site.active || ['basic', 'standalone_hot_backup'].includes(site.active_backup_mode)) return undefined;
-  const { clock, log, walPool: pool } = parts;
+  const { clock, log, walNodes, walPool: pool } = parts;
   const end = new AbortController();
   const signal = AbortSignal.any([closing, end.signal]);
   const { pg_data_directory: dataDirectory, nodes } = site;
-  const server = { dataDirectory, nodes, cluster: () => cluster.facts };
+  const server = { dataDirectory, nodes, walNodes, cluster: () => cluster.facts };
   const map = new ArchiveMap({
     relatives: (asking) => catalogsOfOneCluster(sources, asking),
     segmentBytes: () => cluster.facts.segmentBytes,

@@ -6,6 +6,7 @@ import { takeBasebackup } from '../../src/basebackup/basebackup.ts';
 import type { BasebackupJob } from '../../src/basebackup/job.ts';
 import type { BasebackupEntry } from '../../src/catalog/basebackup-entry.ts';
 import { LastWal } from '../../src/daemon/last-wal.ts';
+import { endSegmentOfNode } from '../../src/daemon/servers/end-segment-of-node.ts';
 import { PostgresProbe } from '../../src/daemon/servers/postgres-probe.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -159,6 +160,7 @@ describe('the end segment of a base backup', () => {
         site: { name: 'site', nodes: [nodeOf(user)] },
         catalog: bench.deps.catalog,
         servers: { leader: node, usable: [node], asked: async () => {} },
+        endSegment: endSegmentOfNode,
         clock: { ...systemClock, monotonicMs: () => said.length * 3_600_000 },
         log: { ...silentLog, info: (_, message) => void said.push(message) },
       });

@@ -217,8 +217,7 @@ export class Judge {
         if (name === 'wal_gap') return !isLacking;
         // Somebody comes by and confirms.
         if (name === 'retention_confirmation') return this.#deps.year.now.getTime() - since.getTime() > confirmedMs;
-        // The programs of this machine are no part of the year.
-        return name !== 'lease_lost' && name !== 'version_mismatch_error';
+        return name !== 'lease_lost';
       });
       if (left.length > 0)
         this.#violated(

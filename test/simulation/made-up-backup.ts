@@ -81,7 +81,7 @@ export async function takeMadeUpBackup(
     backup.endedMs = world.year.ms;
     await deps.admit(applicant, signal);
     // Only pg_basebackup leaves it to us to look at a clock.
-    const endTime = job.site === 'a' ? deps.clock.now() : world.year.now;
+    const endTime = job.mode === 'basic' ? deps.clock.now() : world.year.now;
     const metadata = metadataOf(job, backup, { endTime, isPrimary, isEndTold });
     const entry = await store(deps, backup.mainKey, metadata, signal);
     backup.completedMs = world.year.ms;
@@ -152,7 +152,7 @@ function metadataOf(job: BasebackupJob, backup: TrueBackup, { endTime, isPrimary
     host,
     site: job.site,
     activeBackupMode: activeMode,
-    basebackupMode: job.site === 'a' ? 'basic' : 'local-tar',
+    basebackupMode: job.mode,
     decisionTime,
     reason,
     normalizedTime,

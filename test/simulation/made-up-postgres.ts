@@ -1,6 +1,4 @@
-import type { ServerProbe } from '../../src/daemon/servers/server-probe.ts';
 import type { ServerAnswer } from '../../src/daemon/servers/server-sample.ts';
-import { OperatorError } from '../../src/lib/errors.ts';
 import { formatLsn, type Lsn } from '../../src/postgres/lsn.ts';
 import type { TimelineSwitch } from '../../src/postgres/timeline-history.ts';
 import { formatWalName, historyNameOf } from '../../src/postgres/wal-name.ts';
@@ -186,21 +184,4 @@ export class MadeUpCluster {
     const number = BigInt(`0x${name.slice(8, 16)}`) * (0x1_0000_0000n / segment) + BigInt(`0x${name.slice(16, 24)}`);
     return number < left.switchLsn / segment;
   }
-}
-
-/** Asks made-up servers, which are known by the host of their connection string. */
-export function probeOf(
-  find: (host: string) => { cluster: MadeUpCluster; server: MadeUpServer } | undefined,
-  now: () => Date,
-): ServerProbe {
-  return {
-    async ask({ conninfo }, signal) {
-      const found = find(conninfo['host'] ?? '');
-      if (found?.server.isHanging === true)
-        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
-      if (found?.server.isUp !== true) throw new OperatorError('postgres-unreachable', 'connection refused', { retryable: true });
-      return found.cluster.answerOf(found.server, now());
-    },
-    close: async () => {},
-  };
 }

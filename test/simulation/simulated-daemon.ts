@@ -13,10 +13,13 @@ import { formatJson } from '../../src/lib/json.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { noMetrics } from '../../src/lib/metrics.ts';
 import type { Random } from '../../src/lib/random.ts';
+import { objectMissing } from '../../src/storage/store-errors.ts';
 import { withObservers } from '../../src/storage/with-observers.ts';
+import type { IndexedStoredWal, IndexStoredWalInput } from '../../src/wal/index/index-stored-wal.job.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { takeMadeUpBackup } from './made-up-backup.ts';
-import { probeOf } from './made-up-postgres.ts';
+import { pgVersion, segmentBytes } from './made-up-postgres.ts';
+import { MadeUpServers } from './made-up-servers.ts';
 import type { SimulatedSite } from './simulated-site.ts';
 import { HostClock, type YearClock } from './year-clock.ts';
 
@@ -35,6 +38,7 @@ export class SimulatedDaemon {
   readonly #deps: SimulatedDaemonDeps;
   #life: Life | undefined;
   #state: Record<string, unknown> | undefined;
+  #pid = 100;
   wrongByMs = 0;
 
   constructor(deps: SimulatedDaemonDeps) {
@@ -60,8 +64,8 @@ export class SimulatedDaemon {
   }
 
   async start(): Promise<void> {
-    const life = await Life.begin(this.#deps, this.#config(), this.#state, this.wrongByMs);
-    this.#life = life;
+    const process = { pid: ++this.#pid, state: this.#state, wrongByMs: this.wrongByMs };
+    this.#life = await Life.begin(this.#deps, this.#config(), process);
   }
 
   /** Drains and closes. */
@@ -112,7 +116,8 @@ export class SimulatedDaemon {
           name,
           {
             ...rules,
-            basebackup_mode: 'basic',
+            // What one reads is a data directory, and there is none.
+            basebackup_mode: name === 'a' ? 'basic' : 'stream',
             active_backup_mode: 'archive_command',
             lease_seconds: 3600,
             pg_data_directory: `/nonexistent/${name}`,
@@ -126,6 +131,14 @@ export class SimulatedDaemon {
   }
 }
 
+interface NewProcess {
+  readonly pid: number;
+  /** What the state file of an earlier life tells. */
+  readonly state: Life['state'] | undefined;
+  /** How far its host's clock is ahead of the truth. */
+  readonly wrongByMs: number;
+}
+
 /** From one start to the end of the process. */
 export class Life {
   readonly clock: HostClock;
@@ -136,9 +149,9 @@ export class Life {
   readonly #view: DaemonView;
   #config: DaemonConfig;
 
-  static async begin(deps: SimulatedDaemonDeps, config: DaemonConfig, state: Life['state'] | undefined, wrongByMs: number): Promise<Life> {
+  static async begin(deps: SimulatedDaemonDeps, config: DaemonConfig, process: NewProcess): Promise<Life> {
     await mkdir(config.backup_location, { recursive: true });
-    const life = new Life(deps, config, state, wrongByMs);
+    const life = new Life(deps, config, process);
     await life.parts.alerts.begin(config);
     await life.sites.open(config);
     life.parts.jobs.start();
@@ -147,7 +160,7 @@ export class Life {
     return life;
   }
 
-  private constructor(deps: SimulatedDaemonDeps, config: DaemonConfig, state: Life['state'] | undefined, wrongByMs: number) {
+  private constructor(deps: SimulatedDaemonDeps, config: DaemonConfig, { pid, state, wrongByMs }: NewProcess) {
     const { year, host, sites } = deps;
     const clock = new HostClock(year);
     clock.wrongByMs = wrongByMs;
@@ -158,15 +171,13 @@ export class Life {
     const random = randomOf(deps.random);
     const current = () => this.#config;
     const version = '3.0';
-    const findServer = (wanted: string) => {
-      for (const { cluster } of sites) for (const server of cluster.servers) if (server.host === wanted) return { cluster, server };
-      return undefined;
-    };
+    const onStored = (site: string, name: string) => this.site(site)?.gaps?.stored(name);
+    const servers = new MadeUpServers({ sites, clock, now: () => year.now, onStored });
     const named = (name: string) => sites.find((site) => site.name === name) ?? fail(`no site ${name}`);
     const built = buildParts({
       config: current,
       previousState: state,
-      openServerProbe: () => probeOf(findServer, () => year.now),
+      openServerProbe: () => servers.probe,
       place: () => `the place of ${host}`,
       metrics: noMetrics,
       host,
@@ -175,11 +186,15 @@ export class Life {
       clock,
       random,
     });
-    const pool = new HerePool(sites);
+    const pool = new HerePool(sites, year);
     this.parts = {
       ...built,
+      pid,
       pool,
       walPool: pool,
+      endSegment: servers.endSegment,
+      walNodes: servers.walNodes,
+      findProgram: async (program) => ({ path: `/nonexistent/${program}`, version: pgVersion }),
       openStore: async (options, _, observers) => {
         const name = options.storage_type === 'local' ? options.directory.slice('/nonexistent/'.length) : '';
         return withObservers(named(name).store.for({ host, isDead: () => clock.isDead }), observers, clock);
@@ -222,20 +237,39 @@ export class Life {
   }
 }
 
-/** What runs in worker threads else, where nobody can tell when it has ended. Only histories are read. */
+/** What runs in worker threads else, where nobody can tell when it has ended. */
 class HerePool extends CodecPool {
   readonly #sites: readonly SimulatedSite[];
+  readonly #year: YearClock;
 
-  constructor(sites: readonly SimulatedSite[]) {
+  constructor(sites: readonly SimulatedSite[], year: YearClock) {
     super(1);
     this.#sites = sites;
+    this.#year = year;
   }
 
-  override async run<I, R>(...[job, input, options]: Parameters<typeof runHere<I, R>>): Promise<R> {
-    if (job.name !== 'readAncestors') return runHere(job, input, options);
-    const [name = '', , file = ''] = (input as { key: string }).key.split('/');
-    const histories = this.#sites.find((site) => site.name === name)?.cluster.histories;
-    return (histories?.get(Number.parseInt(file, 16)) ?? []).map(({ timeline }) => timeline) as R;
+  override run<I, R>(...[job, input, options]: Parameters<typeof runHere<I, R>>): Promise<R> {
+    return this.#year.atOnce(async () => (this.#answer(job.name, input) as R | undefined) ?? runHere(job, input, options));
+  }
+
+  /** Of those that open the store themselves. */
+  #answer(job: string, input: unknown): unknown {
+    if (job === 'readAncestors') return this.#ancestorsOf((input as { key: string }).key);
+    return job === 'indexStoredWal' ? this.#indexOf((input as IndexStoredWalInput).object.key) : undefined;
+  }
+
+  #ancestorsOf(key: string): readonly number[] {
+    const histories = this.#siteOf(key)?.cluster.histories;
+    return (histories?.get(Number.parseInt(key.split('/')[2] ?? '', 16)) ?? []).map(({ timeline }) => timeline);
+  }
+
+  #indexOf(key: string): IndexedStoredWal {
+    if (this.#siteOf(key)?.store.keys.has(key) !== true) throw objectMissing(key, 'the made-up store');
+    return { index: { sealed: Buffer.from('what was committed'), plainBytes: 100 }, storedBytes: segmentBytes };
+  }
+
+  #siteOf(key: string): SimulatedSite | undefined {
+    return this.#sites.find(({ name }) => key.startsWith(`${name}/`));
   }
 }
 

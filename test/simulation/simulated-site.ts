@@ -142,13 +142,14 @@ export class SimulatedSite {
     for (const server of this.cluster.servers) {
       if (!server.isUp || server.isForeign || server.role !== 'primary') continue;
       for (const name of server.ready.splice(0)) {
-        await this.#store(name);
+        await this.keep(name);
         onStored(name);
       }
     }
   }
 
-  async #store(name: string): Promise<void> {
+  /** Has a file in the store, as archiving it does. */
+  async keep(name: string): Promise<void> {
     const isHistory = classifyWalFile(name) === 'history';
     const body = Buffer.from(isHistory ? this.cluster.historyText(Number.parseInt(name.slice(0, 8), 16)) : 'sixteen bytes...');
     const {

@@ -7,9 +7,6 @@ interface Sleeper {
   isGone: boolean;
 }
 
-/** What Node works on outside of JavaScript: as long as there is any, something may go on without time passing. */
-const workOutside = /^(FSReq|CloseReq|ConnectWrap|GetAddrInfo)/;
-
 /** Half of what lets a lease of an hour run out. */
 const longMs = 10 * 60_000;
 const longStepMs = 20 * 60_000;
@@ -22,6 +19,7 @@ export class YearClock {
   #ms = 0;
   /** The next one last. */
   readonly #sleepers: Sleeper[] = [];
+  #busy = 0;
   turns = 0;
 
   constructor(beganAt: Date, stepMs: number) {
@@ -53,9 +51,19 @@ export class YearClock {
     return sleeper;
   }
 
+  /** Does something that takes no time, in however many turns of the event loop: time stands still until it has ended. */
+  async atOnce<T>(work: () => Promise<T>): Promise<T> {
+    this.#busy++;
+    try {
+      return await work();
+    } finally {
+      this.#busy--;
+    }
+  }
+
   /** Lets time pass, with all that happens in it. `onTurn`: called each time that it has moved, before anybody is woken. */
   async passUntil(untilMs: number, onTurn: () => Promise<void> | void): Promise<void> {
-    await settle();
+    await this.#settle();
     for (;;) {
       const next = this.#sleepers.at(-1);
       if (next === undefined || next.atMs > untilMs) break;
@@ -66,7 +74,15 @@ export class YearClock {
     }
     this.#ms = Math.max(this.#ms, untilMs);
     await onTurn();
-    await settle();
+    await this.#settle();
+  }
+
+  /** Resolves once nothing goes on any more without time passing: nothing here waits for anything outside of JavaScript, and little for the next turn of the event loop. */
+  async #settle(): Promise<void> {
+    for (let quiet = 0; quiet < 2; ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = this.#busy > 0 ? 0 : quiet + 1;
+    }
   }
 
   async #wakeAll(): Promise<void> {
@@ -77,7 +93,7 @@ export class YearClock {
     }
     for (let turn = 0; turn < turns; turn++) {
       for (const sleeper of due) if (sleeper.turn === turn && !sleeper.isGone) sleeper.wake();
-      await settle();
+      await this.#settle();
     }
   }
 }
@@ -87,14 +103,6 @@ const turns = 3;
 /** What is known of servers counts as fresh for a minute: who asks them goes first, who notes what they said second. */
 function turnOf(ms: number): number {
   return ms === 3_000 ? 0 : ms === 1_000 ? 1 : 2;
-}
-
-/** Resolves once nothing goes on any more without time passing. */
-export async function settle(): Promise<void> {
-  for (let quiet = 0; quiet < 2; ) {
-    await new Promise((resolve) => setImmediate(resolve));
-    quiet = process.getActiveResourcesInfo().some((kind) => workOutside.test(kind)) ? 0 : quiet + 1;
-  }
 }
 
 /** The clock of a host: it may be wrong, and the process on it may be stopped or killed. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,9 +28,14 @@ const year = new YearClock(new Date('2026-01-01T00:00:00Z'), coarseMs);
 /** What has happened, and what the daemons say. */
 const story: string[] = [];
 const log: string[] = [];
+/** Of all that has happened and been said: the same for each life of a seed. */
+const digest = createHash('sha256');
 
-function tell(text: string, where = story): void {
-  const line = `${year.now.toISOString()} ${text}`;
+/** What is said of how things go is shown where somebody asks for it. */
+function tell(text: string, where = story, isShown = true): void {
+  const line = `${year.now.toISOString()} ${text.replaceAll(directory, '')}`;
+  digest.update(`${line}\n`);
+  if (!isShown && !isLoud) return;
   where.push(line);
   if (where.length > 2 * linesShown) where.splice(0, linesShown);
   if (isLoud) process.stderr.write(`${line}\n`);
@@ -65,7 +71,7 @@ const daemons = ['one', 'two'].map(
       sites,
       log: (from, level, fields, message) => {
         const isNoise = message.startsWith('a pass over the site failed');
-        if (isLoud || (level !== 'info' && !isNoise)) tell(`  ${from} ${level}: ${message} ${JSON.stringify(fields)}`, log);
+        tell(`  ${from} ${level}: ${message} ${JSON.stringify(fields)}`, log, level !== 'info' && !isNoise);
       },
     }),
 );
@@ -151,7 +157,7 @@ for (let hour = 0; year.ms < days * 24 * hourMs; ) {
   if (Math.floor(year.ms / (6 * hourMs)) === hour) continue;
   hour = Math.floor(year.ms / (6 * hourMs));
   confirmDeletions();
-  process.stdout.write(`day ${hour / 4}, ${Math.round(process.cpuUsage().user / 1e6)} s, ${year.turns} turns\n`);
+  process.stdout.write(`day ${hour / 4}, ${year.turns} turns, story ${digest.copy().digest('hex').slice(0, 16)}\n`);
 }
 const seconds = (performance.now() - beganAt) / 1000;
 const taken = sites.map(({ backups }) => backups.size).join(' and ');

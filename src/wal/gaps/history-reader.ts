@@ -2,21 +2,21 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isOperatorError, messageOf, OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { connect } from '../../postgres/client.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
-import { identifySystem, readTimelineHistory } from '../../postgres/replication.ts';
 import { parseTimelineHistory, type TimelineSwitch } from '../../postgres/timeline-history.ts';
 import { historyNameOf } from '../../postgres/wal-name.ts';
 import { openStoredWal, type ReceiveDeps, receiveWal, type WalSource } from '../stored-wal.ts';
 import { findWalDirectory } from '../wal-directory.ts';
 import type { ClusterFacts } from '../wal-source.ts';
 import type { HistoryReader } from './histories.ts';
+import type { WalNodes } from './wal-nodes.ts';
 
 export interface HistoryReaderDeps {
   readonly sources: readonly WalSource[];
   readonly receiving: ReceiveDeps;
   readonly dataDirectory: string | null;
   readonly nodes: readonly PostgresNode[];
+  readonly walNodes: Pick<WalNodes, 'readHistory'>;
   readonly cluster: () => ClusterFacts;
   readonly log: Log;
 }
@@ -62,13 +62,8 @@ const fromDataDirectory: Way = async (timeline, { dataDirectory }) => {
   }
 };
 
-function fromNode({ conninfo }: PostgresNode): Way {
-  return async (timeline, { cluster, receiving: { signal } }) => {
-    await using connection = await connect(conninfo, { replication: true, applicationName: 'pghoard', signal });
-    const { systemIdentifier } = await identifySystem(connection);
-    const isRight = systemIdentifier === (cluster().systemIdentifier ?? systemIdentifier);
-    return isRight ? await readTimelineHistory(connection, timeline) : undefined;
-  };
+function fromNode(node: PostgresNode): Way {
+  return (timeline, { walNodes, cluster, receiving: { signal } }) => walNodes.readHistory(node, timeline, { cluster, signal });
 }
 
 /** A line of timelines only ever goes forward. */

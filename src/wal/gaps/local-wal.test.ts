@@ -11,6 +11,7 @@ import { formatWalName } from '../../postgres/wal-name.ts';
 import type { Hole } from './gaps.ts';
 import { archivedUpTo, findLocalWal } from './local-wal.ts';
 import { type MendDeps, mendFromDirectory, mendFromNodes } from './mend.ts';
+import { postgresNodes } from './wal-nodes.ts';
 
 const line = new TimelineLine({ timeline: 1, position: BigInt(100 * mebibyte), history: [], segmentBytes: mebibyte });
 const segment = (number: number) => formatWalName({ timeline: 1, number: BigInt(number) }, mebibyte);
@@ -69,6 +70,7 @@ test('what is refused does not hold up the rest, and without nodes it is lost', 
   const deps: MendDeps = {
     dataDirectory: scratch.path,
     nodes: [],
+    walNodes: postgresNodes,
     cluster: () => ({}),
     directory: scratch.path,
     archive: async (name) => {

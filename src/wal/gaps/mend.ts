@@ -2,13 +2,15 @@ import { isOperatorError, messageOf } from '../../lib/errors.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import type { Hole } from './gaps.ts';
 import { findLocalWal } from './local-wal.ts';
-import { archiveFromNode, archiveHistoryFromNode, type NodeWalDeps } from './node-wal.ts';
+import type { NodeWalDeps } from './node-wal.ts';
+import type { WalNodes } from './wal-nodes.ts';
 import type { WantedWal } from './wanted.ts';
 
 export interface MendDeps extends NodeWalDeps {
   /** Of a server of the site on this host. */
   readonly dataDirectory: string | null;
   readonly nodes: readonly PostgresNode[];
+  readonly walNodes: Pick<WalNodes, 'archive' | 'archiveHistory'>;
 }
 
 /** What came of an attempt, for a hole or the number of a timeline whose history is missing. */
@@ -51,10 +53,11 @@ export async function mendFromDirectory(
 
 /** Asks the nodes for what is missing, one after the other until one has it; in the order given. */
 export async function* mendFromNodes({ histories, holes }: WantedWal, deps: MendDeps): AsyncGenerator<MendOutcome> {
+  const { walNodes } = deps;
   for (const timeline of histories.slice(0, soughtMax)) {
-    yield await askNodes(timeline, (node) => archiveHistoryFromNode(node, timeline, deps), deps);
+    yield await askNodes(timeline, (node) => walNodes.archiveHistory(node, timeline, deps), deps);
   }
-  for (const hole of holes.slice(0, soughtMax)) yield await askNodes(hole, (node) => archiveFromNode(node, hole, deps), deps);
+  for (const hole of holes.slice(0, soughtMax)) yield await askNodes(hole, (node) => walNodes.archive(node, hole, deps), deps);
 }
 
 async function askNodes(
