@@ -26,6 +26,11 @@ export class SiteListing {
   #current: BasebackupListing | undefined;
   #preserved: ReadonlyMap<string, Date> = new Map();
   #listedAtMs = Number.NEGATIVE_INFINITY;
+  /** Listings are numbered as they begin. */
+  #begun = 0;
+  #listed = 0;
+  /** Older ones will not do. */
+  #needed = 1;
 
   constructor(deps: SiteListingDeps) {
     this.#deps = deps;
@@ -43,23 +48,27 @@ export class SiteListing {
 
   /** They have changed since, by what the daemon did itself. */
   get isOld(): boolean {
-    return this.#listedAtMs === Number.NEGATIVE_INFINITY;
+    return this.#listed < this.#needed;
   }
 
-  /** Has them listed anew at the next look. */
-  outdate(): void {
-    this.#listedAtMs = Number.NEGATIVE_INFINITY;
+  /** Has them listed anew at the next look: one that is under way may be past what has changed. Returns what tells whether that has been done. */
+  outdate(): () => boolean {
+    const needed = this.#begun + 1;
+    this.#needed = needed;
+    return () => this.#listed >= needed;
   }
 
   /** Resolves to undefined while what is known is fresh enough. */
   async refresh(signal: AbortSignal): Promise<FreshListing | undefined> {
     const { catalog, relatives, clock } = this.#deps;
-    if (clock.monotonicMs() - this.#listedAtMs < listingMsMax) return undefined;
+    if (!this.isOld && clock.monotonicMs() - this.#listedAtMs < listingMsMax) return undefined;
+    const number = ++this.#begun;
     const catalogs = await relatives(signal);
     const [own = { entries: [], unreadable: [] }, ...moved] = await Promise.all(catalogs.map((each) => each.basebackups(signal)));
     const elsewhere = moved.flatMap(({ entries }) => entries);
     const entries = [...own.entries, ...elsewhere].toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
     this.#current = { entries, unreadable: own.unreadable };
+    this.#listed = number;
     this.#listedAtMs = clock.monotonicMs();
     // Pruning asks again, and is the one who complains.
     this.#preserved = await preservedUntil(catalog, signal).catch(() => this.#preserved);

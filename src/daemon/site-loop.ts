@@ -153,6 +153,13 @@ export class SiteLoop {
     this.#wake.abort();
   }
 
+  /** Has it list the base backups anew, as they may have changed by what others did. Returns what tells whether they have been listed since. */
+  listAgain(): () => boolean {
+    const isListed = this.#listing.outdate();
+    this.lookAgain();
+    return isListed;
+  }
+
   /** Who becomes the one that prunes looks at what there is by now. */
   ownershipChanged(): void {
     if (this.#deps.ownership.isHeld) this.#listing.outdate();

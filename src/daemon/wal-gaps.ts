@@ -17,7 +17,7 @@ import type { SiteLoop } from './site-loop.ts';
 export interface WalGapsDeps {
   readonly parts: Pick<DaemonParts, 'alerts' | 'clock' | 'jobs' | 'log'>;
   readonly site: Pick<SiteConfig, 'name' | 'basebackup_interval_hours' | 'basebackup_after_wal_gap'>;
-  readonly loop: Pick<SiteLoop, 'listing' | 'isListingOld' | 'keptAlone' | 'requestBasebackup' | 'backupActivity'>;
+  readonly loop: Pick<SiteLoop, 'listing' | 'listAgain' | 'isListingOld' | 'keptAlone' | 'requestBasebackup' | 'backupActivity'>;
   readonly map: ArchiveMap;
   readonly watch: ArchiveWatch;
   readonly mending: MendDeps;
@@ -50,6 +50,11 @@ export class WalGaps {
   #troubles: readonly Trouble[] = [];
   /** What these were found from. */
   #found: { readonly version: number; readonly listing: BasebackupListing } | undefined;
+  /** Whether base backups have been listed since what seems to be missing was looked for in vain, by key. Void once everything has been listed anew. */
+  #sought: { readonly surveyed: Date | undefined; readonly isListed: ReadonlyMap<string, () => boolean> } = {
+    surveyed: undefined,
+    isListed: new Map(),
+  };
   /** Told by a receiver, and not to be seen in the store yet. */
   #reported: WalHole | undefined;
   #failure = '';
@@ -142,12 +147,10 @@ export class WalGaps {
     const at = { now: parts.clock.now(), monotonicMs: parts.clock.monotonicMs() };
     const unknown = this.#book.unknown(troubles, at);
     const suspects = unknown.length === 0 ? [] : this.#book.suspects(unknown, await here(), at);
-    if (suspects.length > 0) {
-      await this.#lookAgain(suspects);
-      troubles = this.#find();
-      if (troubles === undefined) return;
-    }
-    const changes = this.#book.update(troubles, new Set(suspects.map(({ key }) => key)), parts.clock.now());
+    const certain = await this.#certain(suspects);
+    if (suspects.length > 0) troubles = this.#find();
+    if (troubles === undefined) return;
+    const changes = this.#book.update(troubles, certain, parts.clock.now());
     const site = this.#deps.site.name;
     for (const { isOpen, words } of changes.noticed) parts.log[isOpen ? 'error' : 'warn']({ site }, words);
     for (const { words } of changes.harmless)
@@ -169,6 +172,21 @@ export class WalGaps {
       this.#reported = undefined;
     }
     return this.#troubles;
+  }
+
+  /**
+   * Keys of those that are certainly missing. Somebody else may have stored it, so it is looked for again; or another daemon has deleted it, after the base
+   * backup that needed it, so the base backups have to be listed since.
+   */
+  async #certain(suspects: readonly Trouble[]): Promise<ReadonlySet<string>> {
+    const { watch, loop } = this.#deps;
+    const before = this.#sought.surveyed === watch.surveyed ? this.#sought.isListed : new Map<string, () => boolean>();
+    const unsought = suspects.filter(({ key }) => !before.has(key));
+    if (unsought.length > 0) await this.#lookAgain(unsought);
+    const isListedSince = unsought.length > 0 ? loop.listAgain() : () => false;
+    const isListed = new Map(suspects.map(({ key }) => [key, before.get(key) ?? isListedSince]));
+    this.#sought = { surveyed: watch.surveyed, isListed };
+    return new Set([...isListed].filter(([, isSo]) => isSo()).map(([key]) => key));
   }
 
   /** Somebody else may have stored it. */
