@@ -31,6 +31,8 @@ export interface UnsealOptions {
   /** Absent: not encrypted. PEM, PKCS#8. */
   readonly privateKey?: string;
   readonly plainHash?: string;
+  /** `plainHash` will be compared with what was noted when it was sealed: checksums in the compressed stream would find nothing that this does not. */
+  readonly isHashCompared?: boolean;
 }
 
 export interface UnsealResult {

@@ -17,7 +17,7 @@ import type { ByteSink } from './codec-options.ts';
 import { checkPrivateKey, checkPublicKey } from './keys.ts';
 import { LentBuffer, lentBytes } from './lent-buffer.ts';
 import { objectCorrupt } from './object-corrupt.ts';
-import { free, handOver, type Stage } from './stage.ts';
+import { free, type Stage } from './stage.ts';
 import { timed } from './step-times.ts';
 
 /*
@@ -34,7 +34,7 @@ const sessionBytes = 64;
 const tagBytes = 32;
 /** RSA with 16384 bits. */
 const wrappedBytesMax = 2048;
-/** Encrypted at once. */
+/** Encrypted or decrypted at once. */
 const pieceBytes = 64 * 1024;
 const padding = constants.RSA_PKCS1_OAEP_PADDING;
 
@@ -67,16 +67,9 @@ export class Encrypter implements Stage {
     this.#lent[Symbol.dispose]();
   }
 
-  /** In small pieces into one buffer that is used again: node:crypto makes a new one each time, and the kernel has to find the pages of a large one. */
   #encrypt(session: { readonly cipher: Cipheriv; readonly hmac: Hmac }, bytes: Uint8Array): void | Promise<void> {
     const encrypted = this.#lent.bytes.subarray(0, Math.min(bytes.length, lentBytes));
-    timed('encrypt', () => {
-      for (let at = 0; at < encrypted.length; at += pieceBytes) {
-        const piece = session.cipher.update(bytes.subarray(at, Math.min(at + pieceBytes, encrypted.length)));
-        encrypted.set(piece, at);
-        free(piece);
-      }
-    });
+    timed('encrypt', () => applyInPieces(session.cipher, bytes, encrypted));
     timed('hash', () => session.hmac.update(encrypted));
     const rest = bytes.subarray(encrypted.length);
     const pending = this.#sink(encrypted);
@@ -89,6 +82,7 @@ export class Encrypter implements Stage {
 export class Decrypter implements Stage {
   readonly #privateKey: KeyObject;
   readonly #sink: ByteSink;
+  readonly #lent = new LentBuffer();
   /** Preamble and wrapped session block as far as they have come; grows to its known size. */
   #header: Buffer = Buffer.alloc(preambleBytes);
   #headerBytes = 0;
@@ -115,7 +109,9 @@ export class Decrypter implements Stage {
     if (!timingSafeEqual(this.#session.hmac.digest(), this.#tail)) throw objectCorrupt('its encrypted content does not match its tag');
   }
 
-  dispose(): void {}
+  dispose(): void {
+    this.#lent[Symbol.dispose]();
+  }
 
   #takeHeader(bytes: Uint8Array): number {
     const taken = Math.min(bytes.length, this.#header.length - this.#headerBytes);
@@ -151,11 +147,26 @@ export class Decrypter implements Stage {
   #decrypt(bytes: Uint8Array): void | Promise<void> {
     if (!this.#session) throw new Error('decrypting before the session block was read');
     const { hmac, decipher } = this.#session;
-    timed('hash', () => hmac.update(bytes));
-    return handOver(
-      timed('decrypt', () => decipher.update(bytes)),
-      this.#sink,
-    );
+    const encrypted = bytes.subarray(0, lentBytes);
+    const decrypted = this.#lent.bytes.subarray(0, encrypted.length);
+    timed('hash', () => hmac.update(encrypted));
+    timed('decrypt', () => applyInPieces(decipher, encrypted, decrypted));
+    const rest = bytes.subarray(encrypted.length);
+    const pending = this.#sink(decrypted);
+    if (rest.length === 0) return pending;
+    return pending ? pending.then(() => this.#decrypt(rest)) : this.#decrypt(rest);
+  }
+}
+
+/**
+ * As much as `into` has room for, in small pieces: node:crypto makes a new buffer each time, and the kernel would have to find the pages of a large one; `into` is
+ * used again.
+ */
+function applyInPieces(cipher: Cipheriv | Decipheriv, bytes: Uint8Array, into: Uint8Array): void {
+  for (let at = 0; at < into.length; at += pieceBytes) {
+    const piece = cipher.update(bytes.subarray(at, Math.min(at + pieceBytes, into.length)));
+    into.set(piece, at);
+    free(piece);
   }
 }
 

@@ -13,14 +13,17 @@ const chunkBytesMax = chunkHeaderBytes + checksumBytes + compressedBytesMax;
 /** Framed bytes in, plain bytes out. Holds at most one chunk that came in parts. */
 export class SnappyDecoder implements Stage {
   readonly #sink: ByteSink;
+  readonly #withChecksums: boolean;
   readonly #held = Buffer.allocUnsafeSlow(chunkBytesMax);
   #heldBytes = 0;
   #skipBytes = 0;
   #begun = false;
   #pending: void | Promise<void> = undefined;
 
-  constructor(sink: ByteSink) {
+  /** Without checksums: somebody else finds out whether the plain bytes are the right ones. */
+  constructor(sink: ByteSink, { withChecksums = true } = {}) {
     this.#sink = sink;
+    this.#withChecksums = withChecksums;
   }
 
   update(bytes: Uint8Array): void | Promise<void> {
@@ -117,7 +120,7 @@ export class SnappyDecoder implements Stage {
     if (body.length < checksumBytes) throw objectCorrupt('its snappy stream has a chunk without a checksum');
     const data = body.subarray(checksumBytes);
     const plain = type === chunkType.uncompressed ? data : timed('decompress', () => uncompress(data));
-    if (timed('hash', () => maskedChecksum(plain)) !== body.readUInt32LE(0))
+    if (this.#withChecksums && timed('hash', () => maskedChecksum(plain)) !== body.readUInt32LE(0))
       throw objectCorrupt('a chunk of its snappy stream does not match its checksum');
     this.#pending = type === chunkType.uncompressed ? this.#give(plain) : handOver(plain, this.#sink);
   }

@@ -64,6 +64,17 @@ test('a stream has the documented bytes: identifier, then chunks of at most 64 K
   ]);
 });
 
+test('checksums are left to whoever compares the whole, where that is asked for', () => {
+  const plain = Buffer.from('some text, and the wrong checksum');
+  const stream = Buffer.concat([identifier, chunk(0x00, Buffer.concat([Buffer.alloc(4), compressSync(plain)]))]);
+  const parts: Buffer[] = [];
+  const decoder = new SnappyDecoder((part) => void parts.push(Buffer.from(part)), { withChecksums: false });
+  void decoder.update(stream);
+  decoder.finish();
+  assert.deepEqual(Buffer.concat(parts), plain);
+  assert.throws(() => new SnappyDecoder(() => {}).update(stream), /does not match its checksum/);
+});
+
 test('the checksum is the published one', () => {
   assert.deepEqual(
     masked(Buffer.from('123456789')),

@@ -22,10 +22,10 @@ export class Unsealer implements Disposable {
 
   /** Throws `key-invalid`. */
   constructor(options: UnsealOptions, sink: ByteSink) {
-    const { compression, privateKey, plainHash } = options;
+    const { compression, privateKey, plainHash, isHashCompared = false } = options;
     const makers: StageMaker[] = [];
     if (privateKey !== undefined) makers.push((next) => new Decrypter(privateKey, next));
-    if (compression !== undefined) makers.push((next) => makeDecoder(compression, next));
+    if (compression !== undefined) makers.push((next) => makeDecoder(compression, next, !isHashCompared));
     this.#encrypted = privateKey !== undefined;
     this.#hash = plainHash === undefined ? undefined : createHash(plainHash);
     this.#pipeline = new Pipeline(makers, (bytes) => {
@@ -59,10 +59,10 @@ export class Unsealer implements Disposable {
   }
 }
 
-function makeDecoder(algorithm: CompressionAlgorithm, sink: ByteSink): Stage {
+function makeDecoder(algorithm: CompressionAlgorithm, sink: ByteSink, withChecksums: boolean): Stage {
   switch (algorithm) {
     case 'snappy':
-      return new SnappyDecoder(sink);
+      return new SnappyDecoder(sink, { withChecksums });
     case 'zstd':
       return new ZstdDecoder(sink);
     case 'lzma':

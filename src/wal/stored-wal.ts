@@ -113,6 +113,7 @@ export async function receiveWal(opened: OpenedWal, deps: ReceiveDeps): Promise<
       plainPath: path,
       unseal: {
         plainHash: hashAlgorithm,
+        isHashCompared: storedHash !== undefined && metadata.hash !== undefined,
         ...(metadata.compression !== undefined && { compression: metadata.compression }),
         ...(privateKey !== undefined && { privateKey }),
       },
