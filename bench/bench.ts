@@ -16,6 +16,7 @@ import { summarize } from './results/summary.ts';
 import { duration, mebibytes } from './results/tables.ts';
 import { measureBaseBackups } from './works/base-backups.ts';
 import { measureCommands } from './works/commands.ts';
+import { measureRecoveries } from './works/recovery.ts';
 import { measureWal } from './works/wal.ts';
 
 const threads = 2;
@@ -53,7 +54,7 @@ async function measureAll(options: BenchOptions): Promise<Results> {
   }
   const archivers = contestants.filter(({ commands, flavour }) => commands !== undefined && flavour === flavours.encrypted);
   const commands = only.has('commands') ? await measureCommands(archivers, postgres, calls) : [];
-  if (only.has('wal')) archivers.push(...(await openAsyncArchiver(ground, owner)));
+  if (only.has('wal') || only.has('recover')) archivers.push(...(await openAsyncArchiver(ground, owner)));
   const arena = {
     postgres,
     segments,
@@ -61,6 +62,7 @@ async function measureAll(options: BenchOptions): Promise<Results> {
     receivers: only.has('receive') ? await openReceivers(ground) : [],
   };
   for (let round = 0; round < rounds; round++) await measureWal(arena, round, record);
+  if (only.has('recover')) await measureRecoveries({ postgres, archivers, segments, rounds, scratch }, record);
   const profiles = only.has('profile')
     ? await measureProfiles({ postgres, contestants: await openMeasured(ground, owner), scratch, segments })
     : [];

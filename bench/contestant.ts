@@ -14,7 +14,8 @@ export interface Arena {
 export interface WalCommand {
   readonly name: string;
   readonly archive: (name: string) => string;
-  readonly restore: (name: string, output: string) => string;
+  /** `dataDirectory`: of the cluster that recovers, where that is not the one that was backed up. */
+  readonly restore: (name: string, output: string, dataDirectory?: string) => string;
 }
 
 /** One backup tool as it is set up for one flavour. */
@@ -25,6 +26,8 @@ export interface Contestant extends AsyncDisposable {
   readonly pids: readonly number[];
   /** Whether a process of the server works for it alone. */
   readonly hasServerProcess?: boolean;
+  /** What its base backups are compared as, and nothing else of it is. Default: as base backups, and so are its restores. */
+  readonly comparedAs?: readonly string[];
   /** In the command lines of all processes of this tool, and of no other's. */
   readonly mark: string;
   /** What PostgreSQL is told to archive with while this tool takes a backup. */

@@ -3,7 +3,7 @@ import { OperatorError } from '../src/lib/errors.ts';
 import type { DataSize } from './cluster.ts';
 import { type FlavourName, flavours } from './flavour.ts';
 
-export const works = ['backup', 'restore', 'wal', 'receive', 'commands', 'profile'] as const;
+export const works = ['backup', 'restore', 'wal', 'recover', 'receive', 'commands', 'profile'] as const;
 export type Work = (typeof works)[number];
 
 export interface BenchOptions extends DataSize {

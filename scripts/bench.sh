@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run bench [-- --scale 20 --tables 3000 --rounds 5 --cold-rounds 2 --segments 32 --calls 40 --only backup,restore,wal,receive,commands,profile
+# npm run bench [-- --scale 20 --tables 3000 --rounds 5 --cold-rounds 2 --segments 32 --calls 40 --only backup,restore,wal,recover,receive,commands,profile
 #   --packed plain,encrypted,zstd --json FILE]; PGBACKREST names another pgBackRest than the installed one, such as that of
 #   scripts/install-debian-side.sh pgbackrest-2.
 # npm run bench:scale [-- --file 1000,10000 --segment 1000 --GiB 1,5 --json FILE]

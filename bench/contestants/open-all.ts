@@ -6,7 +6,7 @@ import { type Flavour, type FlavourName, flavours } from '../flavour.ts';
 import { openCopy } from './copy.ts';
 import { openPgBasebackup } from './pg-basebackup.ts';
 import { openPgbackrest } from './pgbackrest.ts';
-import { openPghoard } from './pghoard.ts';
+import { openPghoard, openStreaming } from './pghoard.ts';
 import { pghoardReceiver, pgReceivewal, type Receiver } from './receivers.ts';
 
 /** Where every tool gets a directory of its own. */
@@ -20,6 +20,7 @@ export interface Ground {
 
 const tools: readonly (readonly [name: string, open: OpenContestant])[] = [
   ['pghoard', (arena) => openPghoard(arena)],
+  ['pghoard-stream', openStreaming],
   ['pgbackrest', (arena) => openPgbackrest(arena)],
   ['pg_basebackup', openPgBasebackup],
   ['copy', openCopy],
@@ -41,7 +42,7 @@ export async function openBackupTools(ground: Ground, owner: AsyncDisposableStac
 export async function openMeasured(ground: Ground, owner: AsyncDisposableStack): Promise<Contestant[]> {
   const opened: Contestant[] = [];
   for (const kind of ground.packed)
-    opened.push(owner.use(await openPghoard(await arenaOf(ground, `measured-${kind}`, flavours[kind]), true)));
+    opened.push(owner.use(await openPghoard(await arenaOf(ground, `measured-${kind}`, flavours[kind]), { isMeasured: true })));
   return opened;
 }
 

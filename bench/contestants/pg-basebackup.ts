@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Arena, Contestant } from '../contestant.ts';
 import { bytesBelow } from '../files.ts';
 import { run } from '../run.ts';
+import { baseBackup, streamedBackup } from '../works/base-backups.ts';
 
 /** PostgreSQL's own: one stream, one process here and one in the server, no encryption; zstd on more threads if it is told so. */
 export function openPgBasebackup({ postgres, directory, flavour, threads }: Arena): Promise<Contestant | undefined> {
@@ -15,6 +16,7 @@ export function openPgBasebackup({ postgres, directory, flavour, threads }: Aren
     flavour,
     pids: [],
     hasServerProcess: true,
+    comparedAs: [baseBackup, streamedBackup],
     mark: directory,
     archiveCommand: 'true',
     backup: async () => {

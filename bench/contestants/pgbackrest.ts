@@ -41,7 +41,8 @@ export async function openPgbackrest(arena: Arena, isAsync = false): Promise<Con
       {
         name: 'pgbackrest',
         archive: (name) => `${command} archive-push pg_wal/${name}`,
-        restore: (name, output) => `${command} archive-get ${name} ${output}`,
+        restore: (name, output, dataDirectory = arena.postgres.dataDirectory) =>
+          `${command} --pg1-path=${dataDirectory} archive-get ${name} ${output}`,
       },
     ],
     [Symbol.asyncDispose]: () => Promise.resolve(),

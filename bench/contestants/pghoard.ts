@@ -11,6 +11,7 @@ import { waitFor } from '../../test/support/wait-for.ts';
 import type { Arena, Contestant, WalCommand } from '../contestant.ts';
 import { bytesBelow, makeOwn } from '../files.ts';
 import { run } from '../run.ts';
+import { streamedBackup } from '../works/base-backups.ts';
 
 const site = 'bench';
 const bin = join(dirname(fileURLToPath(import.meta.url)), '../../../bin');
@@ -52,10 +53,16 @@ export async function startDaemon(arena: Arena, siteSettings: object, settings: 
   return { port, pid, config, lost: processes.lost, storedWal, [Symbol.asyncDispose]: () => processes[Symbol.asyncDispose]() };
 }
 
+/** Ours, with base backups that the server sends (`stream`). */
+export async function openStreaming(arena: Arena): Promise<Contestant> {
+  const { commands: _commands, bare: _bare, ...contestant } = await openPghoard(arena, { mode: 'stream' });
+  return { ...contestant, hasServerProcess: true, comparedAs: [streamedBackup] };
+}
+
 /** Ours: the daemon and its commands, with base backups by local-tar. */
-export async function openPghoard(arena: Arena, isMeasured = false): Promise<Contestant> {
+export async function openPghoard(arena: Arena, { isMeasured = false, mode = 'local-tar' } = {}): Promise<Contestant> {
   const measured = isMeasured ? { measure_steps: true, prometheus: {} } : {};
-  const daemon = await startDaemon(arena, { active_backup_mode: 'archive_command', basebackup_mode: 'local-tar' }, measured);
+  const daemon = await startDaemon(arena, { active_backup_mode: 'archive_command', basebackup_mode: mode }, measured);
   const { port, pid, config } = daemon;
   const user = { ...systemUser(), cwd: arena.directory };
   const url = `http://127.0.0.1:${port}`;

@@ -43,6 +43,8 @@ class Meter implements Disposable {
   /** With the ticks of each. */
   readonly #strays = new Map<number, number>();
   readonly #sampler: NodeJS.Timeout;
+  /** Ticks of what each starter has waited for, as it was seen last: it may end before the work is done. */
+  readonly #started = new Map<number, number>();
   #samples = 0;
   peakBytes = 0;
 
@@ -69,11 +71,18 @@ class Meter implements Disposable {
   #ticks(): number {
     let ticks = 0;
     for (const stat of this.#owners.pids.map(statOf)) ticks += stat ? stat.own + stat.children : 0;
-    for (const pid of this.#owners.starters) ticks += statOf(pid)?.children ?? 0;
+    for (const pid of this.#owners.starters) ticks += this.#ticksStartedBy(pid);
+    return ticks;
+  }
+
+  #ticksStartedBy(starter: number): number {
+    const ticks = statOf(starter)?.children ?? this.#started.get(starter) ?? 0;
+    this.#started.set(starter, ticks);
     return ticks;
   }
 
   #sample(): void {
+    for (const pid of this.#owners.starters) this.#ticksStartedBy(pid);
     for (const pid of this.#waitedFor) this.#setAsideWhatIsLeft(pid);
     for (const pid of allPids()) this.#classify(pid);
     // Each stray by itself: what its children took would only be its own once they have ended, and it may end right after them.

@@ -5,6 +5,7 @@ import { packageRoot } from '../../test/support/package-root.ts';
 import { stepTable, threadTable } from '../profile/profile.ts';
 import { renderScale, type ScaleRow } from '../scale/scale-table.ts';
 import { commandTable } from '../works/commands.ts';
+import { recoveryTable } from './recovery-table.ts';
 import type { Results } from './results.ts';
 import { markdown, mebibytes, tableOf } from './tables.ts';
 
@@ -26,6 +27,7 @@ export async function renderDocument(root: string): Promise<string> {
     '## Beside other tools',
     'Medians of all rounds; WAL for each segment of 16 MiB. CPU and memory are those of all processes of a tool together, shared pages counted once; for pg_basebackup also the process of the server that serves it. A ratio is the median of the ratios of each round, with the lowest and the highest: below 1, ours takes less. pgBackRest has two processes, bundles, and lz4 where ours is snappy.',
     markdown(tableOf(results.rows)),
+    ...recoveryText(results),
     '## What one command takes',
     'As PostgreSQL starts it. `(bare request)` is what the daemon itself takes; the file of the first two is a small one that is stored already.',
     markdown(commandTable(results.commands)),
@@ -38,6 +40,16 @@ export async function renderDocument(root: string): Promise<string> {
     markdown(renderScale(scale)),
     remarks.trim(),
   ].join('\n\n')}\n`;
+}
+
+function recoveryText({ rows }: Results): string[] {
+  const table = recoveryTable(rows);
+  if (table.lines.length === 0) return [];
+  return [
+    '## What a recovery gets',
+    'PostgreSQL recovers from a base backup with the restore_command of each tool. Its startup process is busy when it does not wait for that command.',
+    markdown(table),
+  ];
 }
 
 function machineText({ machine, data, threads, pgbackrest }: Results): string {

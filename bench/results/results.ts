@@ -2,6 +2,7 @@ import type { DataSize } from '../cluster.ts';
 import type { Machine } from '../machine.ts';
 import { type Profile, stepTable, threadTable } from '../profile/profile.ts';
 import { type CommandRow, commandTable } from '../works/commands.ts';
+import { recoveryTable } from './recovery-table.ts';
 import type { Sample } from './sample.ts';
 import type { Row } from './summary.ts';
 import { plain, tableOf } from './tables.ts';
@@ -21,7 +22,7 @@ export interface Results {
 
 /** For a terminal. */
 export function render({ rows, commands, profiles }: Results): string {
-  const tables = [tableOf(rows), commandTable(commands), stepTable(profiles), threadTable(profiles)];
+  const tables = [tableOf(rows), recoveryTable(rows), commandTable(commands), stepTable(profiles), threadTable(profiles)];
   return tables
     .filter(({ lines }) => lines.length > 0)
     .map(plain)

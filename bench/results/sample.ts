@@ -15,6 +15,8 @@ export interface Sample extends Cost {
   readonly units: number;
   /** Of what is kept. */
   readonly storedBytes?: number;
+  /** Of the time, PostgreSQL's startup process replayed WAL, instead of waiting for it. */
+  readonly busyShare?: number;
 }
 
 /** A sample as it is made: told at once, and kept. */

@@ -13,6 +13,7 @@ export interface Row {
   readonly cpuSeconds: number;
   readonly peakBytes: number;
   readonly storedBytes?: number;
+  readonly busyShare?: number;
   /** Of ours to this tool's; absent in the rows of ours. */
   readonly ratios?: { readonly seconds: Ratio; readonly cpuSeconds: Ratio; readonly storedBytes?: Ratio };
 }
@@ -36,6 +37,7 @@ function isOurs(tool: string): boolean {
 function rowOf(samples: readonly Sample[], own: readonly Sample[] | undefined): Row {
   const { what, flavour, cache, tool } = samples[0] as Sample;
   const stored = storedOf(samples);
+  const busy = samples.flatMap(({ busyShare }) => busyShare ?? []);
   const ownStored = own && storedOf(own);
   const ratios = own && {
     seconds: ratioOf(own.map(secondsOf), samples.map(secondsOf)),
@@ -52,6 +54,7 @@ function rowOf(samples: readonly Sample[], own: readonly Sample[] | undefined): 
     cpuSeconds: median(samples.map(cpuSecondsOf)),
     peakBytes: median(samples.map(({ peakBytes }) => peakBytes)),
     ...(stored && { storedBytes: median(stored) }),
+    ...(busy.length > 0 && { busyShare: median(busy) }),
     ...(ratios && { ratios }),
   };
 }

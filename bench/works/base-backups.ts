@@ -16,6 +16,10 @@ export interface BaseBackupArena {
   readonly withRestore: boolean;
 }
 
+export const baseBackup = 'base backup';
+/** By a server that sends it, to somebody who need not be near. */
+export const streamedBackup = 'base backup, streamed';
+
 /**
  * Of each flavour a base backup by each tool, and then its restore, with another tool first in each round: none always comes after a warm-up or into a
  * full cache.
@@ -27,10 +31,11 @@ export async function measureBaseBackups(arena: BaseBackupArena, round: number, 
     const common = { flavour: flavour.name, cache, round, units: 1 };
     for (const contestant of order) {
       const cost = await measureBackup(arena.postgres, contestant, cache);
-      record({ what: 'base backup', tool: contestant.name, ...common, ...cost, storedBytes: await contestant.storedBytes() });
+      const storedBytes = await contestant.storedBytes();
+      for (const what of contestant.comparedAs ?? [baseBackup]) record({ what, tool: contestant.name, ...common, ...cost, storedBytes });
     }
     if (!arena.withRestore) continue;
-    for (const contestant of order) {
+    for (const contestant of order.filter(({ comparedAs = [baseBackup] }) => comparedAs.includes(baseBackup))) {
       const cost = await measureRestore(contestant, join(arena.scratch, 'restored'), cache);
       record({ what: 'restore', tool: contestant.name, ...common, ...cost });
     }

@@ -13,6 +13,7 @@ import { type Cost, measure } from '../meter/meter.ts';
 import type { Recorder } from '../results/sample.ts';
 import { run } from '../run.ts';
 import { inTurn } from './in-turn.ts';
+import { standStill } from './stand-still.ts';
 
 export interface WalArena {
   readonly postgres: TestPostgres;
@@ -90,10 +91,10 @@ async function receive({ postgres, segments }: WalArena, receiver: Receiver): Pr
   await using running = await receiver.start();
   await archiveWith(postgres, 'true');
   const pids = [running.pid, ...descendantsOf(running.pid)];
-  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  await using stopped = await standStill(pids);
   const names = (await finishSegments(postgres, segments)).map((path) => basename(path));
   return await measure({ pids, starters: [], mark: running.mark }, async () => {
-    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    await stopped[Symbol.asyncDispose]();
     await waitFor(() => names.every((name) => running.has(name)), {
       withinMs: patienceMs,
       everyMs: 5,

@@ -12,7 +12,7 @@ const small = ['--scale', '1', '--tables', '5', '--rounds', '1', '--cold-rounds'
 test('the bench still measures all that it says it does', async () => {
   await using directory = await makeTemporaryDirectory();
   const json = join(directory.path, 'results.json');
-  const only = ['--only', 'backup,restore,wal,commands,profile', '--packed', 'encrypted'];
+  const only = ['--only', 'backup,restore,wal,recover,commands,profile', '--packed', 'encrypted'];
   const { code, stderr } = await runProgram(process.execPath, [
     join(packageRoot, 'dist/bench/bench.js'),
     ...small,
@@ -25,10 +25,12 @@ test('the bench still measures all that it says it does', async () => {
   const ours = rows.filter(({ tool }) => tool === 'pghoard');
   assert.deepEqual(
     ours.map(({ what }) => what),
-    ['base backup', 'restore', 'archive a backlog', 'fetch in order'],
+    ['base backup', 'base backup, streamed', 'restore', 'archive a backlog', 'fetch in order', 'recover'],
   );
   for (const row of ours) assert(row.seconds > 0 && row.cpuSeconds >= 0 && row.peakBytes > 0, JSON.stringify(row));
   assert((ours[0]?.storedBytes ?? 0) > 2 ** 20);
+  const busyShare = ours.at(-1)?.busyShare ?? -1;
+  assert(busyShare >= 0 && busyShare <= 1, `the startup process was busy for ${busyShare} of the time`);
   assert(commands.some(({ command, ms }) => command === 'pghoard' && ms > 0));
   assert.deepEqual(
     profiles.map(({ work }) => work),
