@@ -5,7 +5,7 @@
 set -eu
 packages='postgresql-15 systemd pgbackrest patchelf xz-utils zstd lz4 openssl curl python3-snappy util-linux mount ca-certificates
   ceph-mon ceph-osd radosgw swift-proxy swift-account swift-container swift-object memcached keystone python3-keystonemiddleware openssh-server rsyslog
-  mandoc groff-base zsh fish prometheus prometheus-pushgateway'
+  mandoc groff-base zsh fish prometheus prometheus-pushgateway chromium fonts-dejavu-core'
 
 missing=''
 for package in $packages "$@"; do

@@ -8,7 +8,7 @@ import { packageRoot } from './support/package-root.ts';
 const root = packageRoot;
 const manifest = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as Record<string, Record<string, string> | undefined>;
 const dependencies = ['dependencies', 'optionalDependencies'].flatMap((kind) => Object.keys(manifest[kind] ?? {}));
-const sources = readSources(root, ['src', 'test', 'bench', 'scripts']);
+const sources = readSources(root, ['src', 'test', 'bench', 'scripts', 'web']);
 
 for (const rule of [...rules, dependenciesRule(dependencies)]) {
   test(rule.name, () => assert.deepEqual(rule.broken(sources), [], `broken: "${rule.name}"`));
@@ -86,6 +86,14 @@ const planted: readonly { rule: RegExp; path: string; breaks: readonly string[];
     breaks: [`import '@aws-sdk/client-s3';`, `import './driver.ts';`],
     keeps: [`import '../common-options.ts';`],
   },
+  {
+    rule: /web imports web/,
+    path: 'web/timeline/a.ts',
+    breaks: [`import { x } from '../../src/daemon/http/api.ts';`, `import type { X } from '../../src/lib/clock.ts';`, `import 'node:fs';`],
+    keeps: [`import type { X } from '../../src/daemon/http/api.ts';`, `import { h } from '../dom.ts';`],
+  },
+  { rule: /web imports web/, path: 'src/lib/a.ts', breaks: [`import '../../web/format.ts';`], keeps: [`import './b.ts';`] },
+  { rule: /web makes no markup/, path: 'web/a.ts', breaks: ['x.innerHTML = y;'], keeps: ['x.textContent = y; // no innerHTML'] },
   {
     rule: /time comes/,
     path: 'src/retention/decide.ts',

@@ -27,6 +27,7 @@ const restartKeys = [
   'http_port',
   'webserver_username',
   'webserver_password',
+  'dashboard_actions',
   'transfer',
   'upload_retries_warning_limit',
 ] as const;

@@ -150,15 +150,19 @@ export class Daemon {
   async #begin(): Promise<void> {
     const config = this.#config.current;
     const { http_address: address, http_port: port, webserver_username: username, webserver_password: password } = config;
+    const { dashboard_actions: mayAct, file: configFile } = config;
     // Opening a site clears its spool of what a dead process left. A living one must not come to harm by that.
     await checkAddress({ address, port });
     await this.#config.occupy();
     await this.#parts.alerts.begin(config);
     await this.#sites.open(config);
     await this.#state.write();
-    this.#http = await startHttpServer({ address, port, username, password }, this.#sites.byName, {
+    this.#http = await startHttpServer({ address, port, username, password, mayAct }, this.#sites.byName, {
       readStatus: () => this.#state.read(),
       metrics: () => this.#metrics.prometheus(),
+      transfers: () => this.#parts.uploads.stats.snapshot(),
+      alerts: () => this.#parts.alerts.active,
+      configFile,
       version: this.#parts.version,
       log: this.#log,
     });

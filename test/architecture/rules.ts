@@ -75,6 +75,23 @@ export const rules: readonly Rule[] = [
       return driverOf(target) !== undefined && driverOf(target) !== driverOf(path) && !target.endsWith('/options.ts');
     }),
   },
+  {
+    name: 'web imports web, and as types what the HTTP API answers; nobody imports web',
+    broken: eachImport(({ path }, { target, typeOnly }) => {
+      if (!path.startsWith('web/')) return target.startsWith('web/');
+      const isOfTest = path.endsWith('.test.ts') && ['node:test', 'node:assert/strict', 'fast-check'].includes(target);
+      return !target.startsWith('web/') && !(typeOnly && target === 'src/daemon/http/api.ts') && !isOfTest;
+    }),
+  },
+  {
+    name: 'web makes no markup out of text',
+    broken: (sources) =>
+      sources.flatMap(({ path, code }) =>
+        path.startsWith('web/') && /\b(innerHTML|outerHTML|insertAdjacentHTML|setHTMLUnsafe|document\.write|DOMParser|eval)\b/.test(code)
+          ? [`${path}: makes markup`]
+          : [],
+      ),
+  },
   { name: 'no file imports itself, not even in a circle', broken: (sources) => importCycles(sources).map((cycle) => cycle.join(' → ')) },
   {
     name: 'time comes from lib/clock.ts',

@@ -20,6 +20,10 @@ test('npm packs what runs and what is read, no tests, no sources', async () => {
     ...Object.values(bin),
     'bin/launch.sh',
     'dist/src/cli/pghoard.js',
+    'dist/web/index.html',
+    'dist/web/page.js',
+    'dist/web/page.css',
+    'dist/web/icon.svg',
     'docs/guide.md',
     'pghoard.schema.json',
     'LICENSE',
@@ -28,7 +32,7 @@ test('npm packs what runs and what is read, no tests, no sources', async () => {
     assert(paths.includes(path), path);
   assert.deepEqual(
     paths.filter((path) =>
-      /\.test\.|\.ts$|^(src|test|bench|scripts)\/|^packaging\/(?!grafana|prometheus)|^dist\/(?!src\/|share\/)/.test(path),
+      /\.test\.|\.ts$|^(src|test|bench|scripts)\/|^packaging\/(?!grafana|prometheus)|^dist\/(?!src\/|share\/|web\/)/.test(path),
     ),
     [],
   );

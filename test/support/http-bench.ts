@@ -52,7 +52,7 @@ export async function startHttpBench(pool: CodecPool, options: HttpBenchOptions 
     walDirectory: () => findWalDirectory(join(site.directory, 'pgdata')),
     ...options.services,
   };
-  const server = await startHttpServer({ address: '127.0.0.1', port: 0, ...options.server }, new Map([['main', services]]), {
+  const server = await startHttpServer({ address: '127.0.0.1', port: 0, ...options.server }, new Map([[services.name, services]]), {
     version: '9.9.9',
     log: silentLog,
     readStatus: async () => '{"state": 1}',

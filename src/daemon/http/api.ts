@@ -11,6 +11,8 @@ export type { HealthDocument } from '../health/health-document.ts';
 export type { StatusDocument } from '../state-file.ts';
 /** `GET /SITE/basebackup` */
 export type { BasebackupListDocument } from './basebackup-list.ts';
+/** `GET /events` */
+export type { LiveAlertDocument, LiveBeatDocument, LiveDaemonDocument, LiveSiteDocument } from './live.ts';
 /** `GET /SITE/retention` */
 export type { RetentionDocument } from './retention.ts';
 /** `GET /SITE/status` */

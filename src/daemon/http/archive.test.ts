@@ -257,7 +257,6 @@ test('nothing outside the WAL directory can be read: tricks with paths', async (
     `/main/archive/`,
     '/main/archive',
     '/main//',
-    '/',
     '/main',
     '/main/nosuch',
     '/main/constructor/x',

@@ -6,6 +6,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'request-invalid': 400,
   'wal-name-invalid': 400,
   'target-path-invalid': 400,
+  'browser-refused': 403,
   'site-missing': 404,
   'wal-missing': 404,
   'wal-file-missing': 404,

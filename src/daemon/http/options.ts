@@ -17,6 +17,10 @@ export const httpGlobalOptions = optionGroup({
     description: 'Password that goes with `webserver_username`.',
     since: '2.6',
   }),
+  dashboard_actions: z.boolean().default(false).meta({
+    description: 'Whether the dashboard may ask for base backups and confirm deletions. Otherwise it only shows.',
+    since: '3.0',
+  }),
 });
 
 export type HttpGlobalOptions = z.output<typeof httpGlobalOptions>;

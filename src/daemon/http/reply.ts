@@ -4,7 +4,7 @@ import { formatJson } from '../../lib/json.ts';
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | FileBody;
+  readonly body: string | Uint8Array | FileBody | LiveBody;
 }
 
 /** A file's bytes as body. */
@@ -16,6 +16,11 @@ export interface FileBody {
 }
 
 const octets = { 'content-type': 'application/octet-stream' };
+
+/** Text that comes piece by piece for as long as somebody reads it; the next piece is made once the last one was taken. */
+export interface LiveBody {
+  readonly pieces: AsyncIterable<string>;
+}
 
 export function textReply(status: number, text: string): Reply {
   return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: text };

@@ -1,20 +1,33 @@
 import { OperatorError } from '../../lib/errors.ts';
 
 /**
- * Components of a request's path. Nothing is decoded, and there are no queries: names of sites and WAL files need neither.
- * Whatever looks like more than plain names is refused with `request-invalid`.
+ * Components of a request's path. There are no queries. Nothing is decoded but the name of a site that cannot be written otherwise, such as `two%20words`;
+ * whatever looks like more than plain names is refused with `request-invalid`.
  */
 export function parseRequestPath(url: string): readonly string[] {
-  const components = url.replace(/^\/+/, '').split('/');
-  const isPlain = url.startsWith('/') && /^[\x21-\x7e]+$/.test(url) && !/[%?#\\]/.test(url);
+  const [first = '', ...rest] = url.replace(/^\/+/, '').split('/');
+  const components = [decodeSite(first) ?? first, ...rest];
+  const isPlain =
+    url.startsWith('/') && /^[\x21-\x7e]+$/.test(url) && !/[%?#\\]/.test([decodeSite(first) === undefined ? first : '', ...rest].join('/'));
   const isOdd = components.some((component) => component === '.' || component === '..');
   const hasGap = components.length > 1 && components.includes('');
   if (!isPlain || isOdd || hasGap) throw invalidPath(url);
   return components;
 }
 
+/** Undefined for what is plain, or is not written in the one way in which `encodeURIComponent` writes a name that a site can have. */
+function decodeSite(component: string): string | undefined {
+  if (!component.includes('%')) return undefined;
+  try {
+    const name = decodeURIComponent(component);
+    return encodeURIComponent(name) === component && !/[/\p{Cc}]|^\./u.test(name) ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export function invalidPath(url: string): OperatorError {
   return new OperatorError('request-invalid', `Invalid path ${JSON.stringify(url.slice(0, 200))}`, {
-    hint: 'Known are /status, /metrics, /SITE/basebackup, /SITE/archive/FILE and /SITE/retention.',
+    hint: 'Known are /, /status, /events, /metrics, /SITE/basebackup, /SITE/archive/FILE and /SITE/retention.',
   });
 }

@@ -16,13 +16,13 @@ export interface RetentionDocument {
  */
 export function answerRetention(site: SiteServices, rest: readonly string[], { method, url }: ApiRequest): Reply {
   const [verb, digest, ...more] = rest;
-  if (verb === undefined && method !== 'PUT') return jsonReply(describe(site.retention));
+  if (verb === undefined && method !== 'PUT') return jsonReply(describeRetention(site.retention));
   if (verb !== 'confirm' || digest === undefined || more.length > 0 || method !== 'PUT') throw invalidPath(url);
   site.confirmDeletion(digest);
   return createdReply();
 }
 
-function describe({ pending, postponed }: SiteServices['retention']): RetentionDocument {
+export function describeRetention({ pending, postponed }: SiteServices['retention']): RetentionDocument {
   const confirmation = pending && { digest: pending.digest, because: pending.because, basebackups: pending.doomed };
   return { postponed: postponed ?? null, confirmation: confirmation ?? null };
 }

@@ -5,6 +5,7 @@ import { getArchive } from './archive-get.ts';
 import { headArchive } from './archive-head.ts';
 import { putArchive } from './archive-put.ts';
 import { listBasebackups } from './basebackup-list.ts';
+import { answerPage, isPageFile } from './page.ts';
 import { bytesReply, createdReply, type Reply } from './reply.ts';
 import { invalidPath, parseRequestPath } from './request-path.ts';
 import { answerRetention } from './retention.ts';
@@ -26,6 +27,8 @@ export async function answer(request: ApiRequest, services: DaemonServices): Pro
   const [first = '', second, ...rest] = parseRequestPath(request.url);
   if (request.method !== 'PUT' && first === 'status') return answerStatus(second, services);
   if (request.method !== 'PUT' && first === 'metrics') return answerMetrics(second, services);
+  if (request.method !== 'PUT' && second === undefined && first === 'events') return services.live.answer(request.method, request.signal);
+  if (request.method !== 'PUT' && second === undefined && isPageFile(first)) return answerPage(first, request.header('if-none-match'));
   if (second === undefined) throw invalidPath(request.url);
   const site = services.sites.get(first);
   if (!site) throw new OperatorError('site-missing', `Site: '${first}' not found for path ${JSON.stringify([first, second, ...rest])}`);

@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { isOperatorError, messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { authenticationRequired, type Credentials, isAuthorized } from './basic-auth.ts';
+import { refuseForeignPages } from './browser-guard.ts';
 import { errorReply } from './error-reply.ts';
-import { type Reply, textReply } from './reply.ts';
+import { type LiveBody, type Reply, textReply } from './reply.ts';
 import type { ReplyLog } from './reply-log.ts';
 import { answer } from './router.ts';
 import type { DaemonServices } from './site-services.ts';
@@ -14,6 +16,8 @@ export interface Serving {
   /** Where given, every request needs them. */
   readonly credentials?: Credentials | undefined;
   readonly services: DaemonServices;
+  /** `dashboard_actions` */
+  readonly mayAct: boolean;
   readonly log: Log;
   readonly replyLog: ReplyLog;
   readonly version: string;
@@ -21,6 +25,8 @@ export interface Serving {
   readonly end: AbortSignal;
 }
 
+/** How long somebody who follows may take to read what was sent. */
+const slowMsMax = 20_000;
 /** Bodies are ignored; one that is longer than this is not even read to its end. */
 const bodyBytesMax = 1024 * 1024;
 
@@ -45,8 +51,11 @@ async function replyTo(request: IncomingMessage, response: ServerResponse, servi
   if (credentials && !isAuthorized(request.headers.authorization, credentials)) return authenticationRequired;
   const { method = '', url = '' } = request;
   const signal = AbortSignal.any([end, goneSignal(response)]);
+  const header = (name: string) => headerOf(request, name);
   try {
-    return await answer({ method, url, header: (name) => headerOf(request, name), signal }, services);
+    if (method !== 'GET' && method !== 'HEAD')
+      refuseForeignPages(header, { mayAct: serving.mayAct, hasCredentials: credentials !== undefined });
+    return await answer({ method, url, header, signal }, services);
   } catch (error) {
     if (!isOperatorError(error))
       log.error({ method, url, error: error instanceof Error ? error.stack : String(error) }, 'HTTP request failed by a bug');
@@ -57,16 +66,26 @@ async function replyTo(request: IncomingMessage, response: ServerResponse, servi
 async function send(response: ServerResponse, { status, headers, body }: Reply): Promise<void> {
   if (typeof body === 'string' || body instanceof Uint8Array) {
     const bytes = Buffer.from(body);
-    response.writeHead(status, { ...headers, 'content-length': bytes.length });
+    response.writeHead(status, { ...headers, ...(status !== 304 && { 'content-length': bytes.length }) });
     response.end(bytes);
     return;
   }
+  if ('pieces' in body) return sendPieces(response, status, headers, body);
   try {
     response.writeHead(status, { ...headers, 'content-length': body.bytes });
     await pipeline(createReadStream(body.path), response);
   } finally {
     await body.done();
   }
+}
+
+/** Somebody who does not read is let go, by an error: what waits for it is never more than one piece. */
+async function sendPieces(response: ServerResponse, status: number, headers: Reply['headers'], { pieces }: LiveBody): Promise<void> {
+  response.writeHead(status, headers);
+  for await (const piece of pieces) {
+    if (!response.write(piece)) await once(response, 'drain', { signal: AbortSignal.timeout(slowMsMax) });
+  }
+  response.end();
 }
 
 /** Reads the body away, up to a bound. False if it announces itself as longer. */

@@ -5,8 +5,11 @@ import { systemClock } from '../../lib/clock.ts';
 import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { shuttingDown } from '../../lib/shutting-down.ts';
+import type { TransferState } from '../../transfer/transfer-stats.ts';
+import type { Alert } from '../alerts/alert.ts';
 import type { Credentials } from './basic-auth.ts';
 import { limitConnections } from './limit-connections.ts';
+import { Live } from './live.ts';
 import { ReplyLog } from './reply-log.ts';
 import { type Serving, serve } from './serve.ts';
 import { type DaemonServices, type SiteServices, type WaitLimits, waitLimitsDefault } from './site-services.ts';
@@ -19,6 +22,8 @@ export interface HttpServerOptions {
   /** `webserver_username`, `webserver_password`: where both are given, every request needs them. */
   readonly username?: string | null | undefined;
   readonly password?: string | null | undefined;
+  /** `dashboard_actions` */
+  readonly mayAct?: boolean;
 }
 
 export interface HttpServerDeps extends Pick<DaemonServices, 'readStatus' | 'metrics'> {
@@ -26,6 +31,12 @@ export interface HttpServerDeps extends Pick<DaemonServices, 'readStatus' | 'met
   readonly version: string;
   readonly log: Log;
   readonly limits?: Partial<WaitLimits>;
+  /** What was stored since ever, by site. */
+  readonly transfers?: () => TransferState;
+  /** What is wrong now. */
+  readonly alerts?: () => readonly Alert[];
+  /** For command lines that are shown. */
+  readonly configFile?: string;
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -51,9 +62,19 @@ export async function startHttpServer(
 ): Promise<HttpServer> {
   const end = new AbortController();
   const { log, version } = deps;
-  const services: DaemonServices = { ...deps, sites, limits: { ...waitLimitsDefault, ...deps.limits } };
+  const closing = new AbortController();
+  const live = openLive(options, sites, deps, closing.signal);
+  const services: DaemonServices = { ...deps, sites, live, limits: { ...waitLimitsDefault, ...deps.limits } };
   const replyLog = new ReplyLog(log, systemClock);
-  const serving: Serving = { credentials: credentialsOf(options), services, log, replyLog, version, end: end.signal };
+  const serving: Serving = {
+    credentials: credentialsOf(options),
+    services,
+    log,
+    replyLog,
+    version,
+    mayAct: options.mayAct ?? false,
+    end: end.signal,
+  };
   const server = createServer(
     {
       maxHeaderSize: headerBytesMax,
@@ -67,8 +88,23 @@ export async function startHttpServer(
   server.setTimeout(idleMsMax);
   server.on('clientError', refuseGibberish);
   await listen(server, options);
-  const close = (graceMs = closeGraceMs) => closeServer(server, end, graceMs);
+  const close = (graceMs = closeGraceMs) => {
+    closing.abort();
+    return closeServer(server, end, graceMs);
+  };
   return { port: (server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: () => close() };
+}
+
+/** Who follows is let go as soon as the server closes: what was asked for is what it waits for. */
+function openLive(
+  { mayAct = false }: HttpServerOptions,
+  sites: ReadonlyMap<string, SiteServices>,
+  { version, configFile, transfers = () => ({}), alerts = () => [] }: HttpServerDeps,
+  closing: AbortSignal,
+): DaemonServices['live'] {
+  const daemon = { version, started_at: systemClock.now().toISOString(), config_file: configFile ?? null, may_act: mayAct };
+  const live = new Live({ sites, daemon, transfers, alerts, clock: systemClock });
+  return { answer: (method, signal) => live.answer(method, AbortSignal.any([signal, closing])) };
 }
 
 /** Rejects with `http-listen-failed` if the server could not listen there now. */

@@ -3,6 +3,7 @@ import type { PendingConfirmation } from '../../retention/confirmation.ts';
 import type { WalArchiver } from '../../wal/archive.ts';
 import type { WalFetcher } from '../../wal/fetch.ts';
 import type { SiteHealth } from '../health/site-health.ts';
+import type { Reply } from './reply.ts';
 
 /** What the routes need of a site. */
 export interface SiteServices {
@@ -33,6 +34,8 @@ export interface DaemonServices {
   readonly readStatus: () => Promise<string | Uint8Array>;
   /** Text in Prometheus' format; undefined where no `prometheus` section is configured. */
   readonly metrics?: () => string | undefined;
+  /** How all sites are, for those who look on. */
+  readonly live: { readonly answer: (method: string, signal: AbortSignal) => Reply };
   readonly limits: WaitLimits;
 }
 

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { OperatorError } from '../../lib/errors.ts';
+import type { Reply } from './reply.ts';
+
+/** What the dashboard consists of, by the path it is asked for. Nothing else is ever read, so no path leads out of there. */
+const files: Readonly<Record<string, { readonly name: string; readonly type: string }>> = {
+  '': { name: 'index.html', type: 'text/html; charset=utf-8' },
+  'page.js': { name: 'page.js', type: 'text/javascript; charset=utf-8' },
+  'page.css': { name: 'page.css', type: 'text/css; charset=utf-8' },
+  'icon.svg': { name: 'icon.svg', type: 'image/svg+xml' },
+};
+
+/** Beside the compiled sources, as scripts/build.sh makes it. */
+const pageDirectory = new URL('../../../web/', import.meta.url);
+
+/** Only what this server itself has sent runs, is shown or is asked, and nobody shows the page within another. */
+const protection = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
+interface PageFile {
+  readonly bytes: Uint8Array;
+  readonly tag: string;
+}
+
+const read = new Map<string, Promise<PageFile>>();
+
+export function isPageFile(path: string): boolean {
+  return Object.hasOwn(files, path);
+}
+
+/** `GET /` and what the page there loads. Rejects with `dashboard-missing`. */
+export async function answerPage(path: string, knownTag: string | undefined): Promise<Reply> {
+  const file = files[path];
+  if (file === undefined) throw new Error(`no file of the page: ${path}`);
+  const { bytes, tag } = await readOnce(file.name);
+  const headers = { ...protection, 'content-type': file.type, 'cache-control': 'no-cache', etag: tag };
+  return knownTag === tag ? { status: 304, headers, body: '' } : { status: 200, headers, body: bytes };
+}
+
+function readOnce(name: string): Promise<PageFile> {
+  const known = read.get(name);
+  if (known !== undefined) return known;
+  const reading = readPageFile(name);
+  read.set(name, reading);
+  reading.catch(() => read.delete(name));
+  return reading;
+}
+
+async function readPageFile(name: string): Promise<PageFile> {
+  try {
+    const bytes = await readFile(new URL(name, pageDirectory));
+    return { bytes, tag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"` };
+  } catch (error) {
+    throw new OperatorError('dashboard-missing', 'the files of the dashboard cannot be read', {
+      cause: error,
+      hint: 'They are part of the package: install it again; in a checkout run "npm run build".',
+    });
+  }
+}
