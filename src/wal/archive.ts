@@ -1,53 +1,22 @@
-import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Catalog } from '../catalog/catalog.ts';
-import type { Applicant } from '../catalog/identity-keeper.ts';
-import { parseWalMetadata } from '../catalog/wal-entry.ts';
-import type { CodecPool } from '../codec/pool.ts';
-import { cannotWrite } from '../codec/sink-file.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError, OperatorError } from '../lib/errors.ts';
-import { hashAlgorithms, nodeHashName } from '../lib/hash-algorithms.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import { countFailure, type Metrics } from '../lib/metrics.ts';
 import { type Urgency, urgent } from '../lib/urgency.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
-import { sourceOfFile } from '../storage/object-source.ts';
 import type { ObjectEntry } from '../storage/object-store.ts';
-import { withChecks } from '../storage/with-checks.ts';
-import type { UploadFileType } from '../transfer/file-type.ts';
-import type { Spool } from '../transfer/spool.ts';
-import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { WalIndexStorer } from './index/wal-index-storer.ts';
-import { requireRoom } from './require-room.ts';
-import { type HashOfOurs, sameContent } from './same-content.ts';
-import { sameUntilSwitch } from './same-until-switch.ts';
-import { hashWal, type SealedWal, sealWal } from './seal-wal.job.ts';
+import { type SealToSpoolDeps, sealToSpool, spoolPathOf } from './seal-to-spool.ts';
 import { SharedRuns } from './shared-runs.ts';
-import { readSpooledWal, type SpooledWal } from './spooled-wal.ts';
-import type { WalSource } from './stored-wal.ts';
+import { readSpooledWal } from './spooled-wal.ts';
 import { untilAborted } from './until-aborted.ts';
-import { sealedWalMetadata, sealOptionsOf, type WalSealing } from './wal-sealing.ts';
-import type { ClusterFacts } from './wal-source.ts';
+import { type UploadSpooledDeps, type UploadWishes, uploadSpooled } from './upload-spooled.ts';
+import { expectSameWal, leftWal, type OurWal, plainWal, sealedWal } from './wal-conflict.ts';
 
-export interface WalArchiverDeps {
-  readonly site: string;
-  readonly catalog: Catalog;
-  readonly spool: Spool;
-  readonly pool: CodecPool;
-  readonly uploads: UploadQueue;
-  readonly sealing: WalSealing;
-  /** Needed only to compare with what an older version stored without a hash. PEM. */
-  readonly privateKeyOf: (keyId: string) => string | undefined;
-  /** Name of this host, for the metadata. */
-  readonly host: string;
-  /** What is known of the cluster by now; asked anew for each file. */
-  readonly cluster: () => ClusterFacts;
-  /** Asked before each attempt to store a file; rejects where the store is not for the cluster that the file says it is of. */
-  readonly admit: (applicant: Applicant, signal: AbortSignal) => Promise<void>;
+export interface WalArchiverDeps extends SealToSpoolDeps, UploadSpooledDeps {
+  readonly sealing: SealToSpoolDeps['sealing'];
   readonly clock: Clock;
-  readonly metrics: Metrics;
   readonly log: Log;
   /** Where what happens in the WAL is noted beside it. */
   readonly index?: WalIndexStorer | undefined;
@@ -60,22 +29,9 @@ export interface WalArchiverDeps {
 export type ArchiveResult = 'stored' | 'already-stored' | 'ignored';
 
 /** A file to archive, and for whom. */
-interface Order {
+interface Order extends UploadWishes {
   readonly name: string;
   readonly path: string;
-  readonly urgency: Urgency;
-  /** Whether the upload is repeated until it succeeds. */
-  readonly isRepeated: boolean;
-  /** Of an earlier process. */
-  readonly isLeftover?: boolean;
-  readonly signal: AbortSignal;
-}
-
-/** What is to be compared with what is stored. */
-interface Ours {
-  readonly hash: HashOfOurs;
-  /** The plain file, or the one in the spool. */
-  readonly content: string | SpooledWal;
 }
 
 /** How many spooled files are handed to the upload queue at once. */
@@ -89,13 +45,11 @@ const resumedAtOnceMax = 8;
  */
 export class WalArchiver {
   readonly #deps: WalArchiverDeps;
-  readonly #source: WalSource;
   readonly #archives = new SharedRuns<ArchiveResult>();
   readonly #resumes = new SharedRuns<void>();
 
   constructor(deps: WalArchiverDeps) {
     this.#deps = deps;
-    this.#source = { site: deps.site, catalog: deps.catalog, privateKeyOf: deps.privateKeyOf };
   }
 
   /**
@@ -181,9 +135,9 @@ export class WalArchiver {
   async #archive(order: Order): Promise<ArchiveResult> {
     const { name } = order;
     await this.#uploadLeft(name);
-    const ours: HashOfOurs = (algorithm) => this.#hash(order, algorithm);
+    const ours = plainWal(order, this.#deps);
     const stored = await this.#alreadyStored(order);
-    if (stored) await this.#expectSame(name, { hash: ours, content: order.path }, stored);
+    if (stored) await expectSameWal(name, ours, stored, this.#deps);
     const result = stored ? 'already-stored' : await this.#sealAndUpload(order, ours);
     this.#deps.log.debug({ site: this.#deps.site, wal: name, result }, 'archived WAL file');
     this.#deps.onStored?.(name);
@@ -192,14 +146,14 @@ export class WalArchiver {
 
   /** Uploads what an earlier process left in the spool under this name. */
   async #uploadLeft(name: string): Promise<void> {
+    const { spool, signal, log, site, onStored } = this.#deps;
     await this.#resumes.run(name, async () => {
-      const left = await readSpooledWal(name, this.#spoolPath(name));
+      const left = await readSpooledWal(name, spoolPathOf(name, spool));
       if (!left) return;
-      const { signal } = this.#deps;
-      const order = { urgency: urgent, isRepeated: true, isLeftover: true, signal };
-      const result = await this.#upload(left, order, { hash: (algorithm) => this.#hashOfSpooled(left, algorithm), content: left });
-      this.#deps.log.info({ site: this.#deps.site, wal: name, result }, 'archived WAL file that an earlier run left in the spool');
-      this.#deps.onStored?.(name);
+      const wishes = { urgency: urgent, isRepeated: true, isLeftover: true, signal };
+      const result = await uploadSpooled(left, wishes, leftWal(left), this.#deps);
+      log.info({ site, wal: name, result }, 'archived WAL file that an earlier run left in the spool');
+      onStored?.(name);
     });
   }
 
@@ -213,11 +167,11 @@ export class WalArchiver {
     }
   }
 
-  async #sealAndUpload(order: Order, ours: HashOfOurs): Promise<ArchiveResult> {
-    const { index, ...spooled } = await this.#seal(order);
+  async #sealAndUpload(order: Order, ours: OurWal): Promise<ArchiveResult> {
+    const isIndexed = this.#deps.index !== undefined;
+    const { index, ...spooled } = await sealToSpool({ ...order, isIndexed }, this.#deps);
     try {
-      const hash: HashOfOurs = async (algorithm) => hashInMetadata(spooled, algorithm) ?? (await ours(algorithm));
-      const result = await this.#upload(spooled, order, { hash, content: order.path });
+      const result = await uploadSpooled(spooled, order, sealedWal(spooled, ours), this.#deps);
       // What was stored before may differ behind the end of its timeline.
       if (index !== undefined && result === 'stored') this.#deps.index?.add(order.name, index);
       return result;
@@ -227,120 +181,9 @@ export class WalArchiver {
       throw error;
     }
   }
-
-  /** Resolves once the file is in the spool with its metadata, durably. */
-  async #seal({ name, path, urgency, signal }: Order): Promise<SpooledWal & Pick<SealedWal, 'index'>> {
-    const { pool, spool, sealing, host, metrics } = this.#deps;
-    const cluster = this.#deps.cluster();
-    const spoolPath = this.#spoolPath(name);
-    const sealedPath = spool.temporaryFor(spoolPath);
-    const isIndexed = this.#deps.index !== undefined && classifyWalFile(name) !== 'history';
-    const input = { name, path, cluster, sealedPath, seal: sealOptionsOf(sealing), isIndexed };
-    await requireRoom(spoolPath, path);
-    const result = await pool.run(sealWal, input, { signal, urgency }).catch(async (error: unknown) => {
-      const isDead = isOperatorError(error, 'worker-died');
-      if (!signal.aborted) countFailure(metrics, isDead ? 'compressor_run_critical' : 'compressor_run', error);
-      // It could not do that itself any more.
-      if (isDead) await rm(sealedPath, { force: true });
-      throw error;
-    });
-    const metadata = sealedWalMetadata(sealing, result, { host, pgVersion: cluster.pgVersion });
-    try {
-      await spool.publish(sealedPath, spoolPath, metadata);
-    } catch (error) {
-      await rm(sealedPath, { force: true });
-      throw cannotWrite(spoolPath, error);
-    }
-    const { seen, index, sealedBytes: size } = result;
-    return { name, path: spoolPath, size, metadata, seen, ...(index && { index }) };
-  }
-
-  async #upload(spooled: SpooledWal, how: Omit<Order, 'name' | 'path'>, ours: Ours): Promise<ArchiveResult> {
-    const { site, uploads, catalog, admit } = this.#deps;
-    const { name, path, size, metadata } = spooled;
-    const { urgency, isRepeated, isLeftover = false, signal } = how;
-    const store = withChecks(catalog.store, { beforePut: () => admit({ what: name, ...spooled.seen }, signal) });
-    const target = { site, store, key: catalog.walKey(name), fileType: fileTypeOf(name) };
-    let result: ArchiveResult = 'stored';
-    try {
-      const source = sourceOfFile(path, size);
-      await uploads.upload({ ...target, source, metadata, createOnly: true, urgency, isRepeated, isLeftover, signal });
-    } catch (error) {
-      if (!isOperatorError(error, 'object-exists')) throw error;
-      await this.#expectSame(name, ours, await catalog.store.head(target.key, { signal }));
-      result = 'already-stored';
-    }
-    await this.#removeStored(path);
-    return result;
-  }
-
-  async #removeStored(path: string): Promise<void> {
-    const { spool, metrics } = this.#deps;
-    try {
-      await spool.remove(path);
-    } catch (error) {
-      countFailure(metrics, 'handle_upload_unlink', error);
-      throw error;
-    }
-  }
-
-  async #expectSame(name: string, { hash, content }: Ours, stored: ObjectEntry): Promise<void> {
-    if (await sameContent(name, hash, stored, this.#source, this.#receiving())) return;
-    if (await sameUntilSwitch(name, content, this.#source, this.#receiving())) return;
-    throw new OperatorError(
-      'wal-conflict',
-      `${name} is already stored with other content: ${stored.key} in ${this.#deps.catalog.store.name}`,
-      { hint: `${whyConflict(name)} What is stored was not changed.` },
-    );
-  }
-
-  async #hash({ name, path, urgency, signal }: Order, algorithm: string): Promise<string> {
-    return this.#deps.pool.run(hashWal, { name, path, cluster: this.#deps.cluster(), hash: algorithm }, { signal, urgency });
-  }
-
-  async #hashOfSpooled(spooled: SpooledWal, algorithm: string): Promise<string> {
-    const known = hashInMetadata(spooled, algorithm);
-    if (known !== undefined) return known;
-    throw new OperatorError('wal-conflict', `${spooled.name} is stored already, and the copy in the spool cannot be compared with it`, {
-      hint: `If PostgreSQL still has the segment in pg_wal, remove ${spooled.path} and its .metadata; it will be archived again.`,
-    });
-  }
-
-  #receiving() {
-    const { pool, spool, sealing, signal } = this.#deps;
-    return { pool, signal, directory: spool.prefetchDirectory, hashAlgorithm: hashAlgorithms[sealing.hashAlgorithm] };
-  }
-
-  #spoolPath(name: string): string {
-    const { spool } = this.#deps;
-    return classifyWalFile(name) === 'history' ? spool.historyFile(name) : spool.walFile(name);
-  }
 }
 
 /** Says nothing of the file; somebody has to mend the store, or what may be done there. */
 function isStoreRefusal(error: unknown): boolean {
   return isOperatorError(error) && (error.retryable || ['store-denied', 'store-missing', 'store-failed'].includes(error.code));
-}
-
-function hashInMetadata({ metadata }: SpooledWal, algorithm: string): string | undefined {
-  const { hash, hashAlgorithm } = parseWalMetadata(metadata);
-  return hashAlgorithm !== undefined && nodeHashName(hashAlgorithm) === algorithm ? hash : undefined;
-}
-
-function whyConflict(name: string): string {
-  const copy = 'Give the one that does not replace the other a site of its own ("A new cluster" in docs/guide.md).';
-  if (classifyWalFile(name) === 'history')
-    return `Two servers were promoted to this timeline, such as a restored copy beside its original. ${copy}`;
-  return `Two servers write to the same site: a restored copy, a clone, or an old primary that came back. ${copy}`;
-}
-
-function fileTypeOf(name: string): UploadFileType {
-  switch (classifyWalFile(name)) {
-    case 'history':
-      return 'timeline';
-    case 'partial':
-      return 'xlog_partial';
-    default:
-      return 'xlog';
-  }
 }
