@@ -1,5 +1,5 @@
 import type { TransactionOutcome } from '../../postgres/wal-records/wal-record-sink.ts';
-import type { WalEnd } from '../../postgres/wal-records/wal-walker.ts';
+import type { WalEnd } from '../../postgres/wal-records/walked-segment.ts';
 
 /** A `WalIndex` as it is stored: JSON, see docs/FORMAT.md. Columns have the difference to the row before. What there is nothing of is left out. */
 export interface WalIndexDocument {

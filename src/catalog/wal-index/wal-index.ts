@@ -1,6 +1,6 @@
 import type { Lsn } from '../../postgres/lsn.ts';
 import type { TransactionOutcome } from '../../postgres/wal-records/wal-record-sink.ts';
-import type { WalEnd } from '../../postgres/wal-records/wal-walker.ts';
+import type { WalEnd } from '../../postgres/wal-records/walked-segment.ts';
 
 /**
  * What happened when in a segment, in the order of the WAL. Times are microseconds since 1970 by the server's clock, which need not ascend: a transaction notes

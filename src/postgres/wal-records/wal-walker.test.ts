@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { commitRecord, MadeUpWal, mainBody, restorePointRecord } from '../../../test/support/made-up-wal.ts';
 import { recordKind } from './record-kinds.ts';
-import { type WalkedSegment, WalWalker } from './wal-walker.ts';
+import { WalWalker } from './wal-walker.ts';
+import type { WalkedSegment } from './walked-segment.ts';
 
 interface Walked extends WalkedSegment {
   /** `kind@offset` */

@@ -1,65 +1,12 @@
-import { parseWalPageHeader, type WalPageHeader, walHeaderBytes } from '../wal-page.ts';
-import { PageAssembler, pageBytesMax } from './page-assembler.ts';
+import { type WalPageHeader, walHeaderBytes } from '../wal-page.ts';
+import { PageAssembler } from './page-assembler.ts';
+import { isOverwrittenAt, isUnwrittenAt, PageSequence, remainingAt } from './page-sequence.ts';
 import { PendingRecord } from './pending-record.ts';
 import { hasRightCrc } from './record-crc.ts';
 import { kindOf, type RecordKind, recordKind } from './record-kinds.ts';
 import { aligned, recordAt, recordBytesMax, recordHeaderBytes } from './record-layout.ts';
-import type { RecordBytes } from './record-parts.ts';
-
-/** A record of interest. Valid only while it is handed out. */
-export interface WalRecord extends RecordBytes {
-  readonly kind: RecordKind;
-  /** Where it begins in the segment. */
-  readonly offset: number;
-}
-
-/** Why the WAL of a segment ends before the segment does. */
-export type WalEnd =
-  /** The server began the next segment (XLOG_SWITCH). */
-  | 'switch'
-  /** Nothing was written behind it. */
-  | 'unwritten'
-  /** What follows is no record, or not of this WAL. */
-  | 'unreadable'
-  /** Of a version that is not known. */
-  | 'version';
-
-export interface WalkedSegment {
-  /** Of the first page; undefined where not even that can be read. */
-  readonly header: WalPageHeader | undefined;
-  /** The end of a record that begins in a segment before. */
-  readonly continued: RecordPiece | undefined;
-  /** A record that goes on in the next segment. */
-  readonly unfinished: (RecordPiece & { readonly offset: number }) | undefined;
-  readonly end: { readonly offset: number; readonly because: WalEnd } | undefined;
-}
-
-/** What a segment has of a record that is not all in it. */
-export interface RecordPiece {
-  /** Of the record, from where the piece begins to the record's end, beyond the segment where it reaches there. */
-  readonly totalBytes: number;
-  /** How much of it is in the segment. */
-  readonly bytes: number;
-  /** Its first bytes; none where the record is of no interest. */
-  readonly begins: Buffer;
-}
-
-/** Majors whose records are known. */
-export const majorsReadable = { oldest: 13, newest: 18 } as const;
-
-/** XLP_FIRST_IS_CONTRECORD, _LONG_HEADER, _FIRST_IS_OVERWRITE_CONTRECORD */
-const isContinuationFlag = 0x0001;
-const longHeaderFlag = 0x0002;
-const isOverwrittenFlag = 0x0008;
-const pageHeaderBytes = 24;
-
-/** Of a transaction that changed hundreds of thousands of relations or has as many subtransactions the beginning must do. */
-const keptBytesMax = 1024 * 1024;
-/** For 32 pages, as many as a record can be about, there are at most so many bytes in front of their data. */
-const keptOfPagesMax = 1024;
-/** What is kept of a record that goes on in the next segment, and of its rest there: of a long rest only what tells when it was. */
-const keptForOthersMax = 1024;
-const keptOfLongForOthers = 64;
+import { beginningOf, type RecordPiece, restOf, wantedBytes, wantedOfRest } from './record-piece.ts';
+import type { WalEnd, WalkedSegment, WalRecord } from './walked-segment.ts';
 
 /**
  * Walks the records of a WAL segment (xlogrecord.h, xlog_internal.h; PostgreSQL 13 to 18, little endian) that comes in pieces, and hands out those of interest
@@ -68,14 +15,8 @@ const keptOfLongForOthers = 64;
  */
 export class WalWalker {
   readonly #onRecord: (record: WalRecord, header: WalPageHeader) => void;
-  readonly #pages: PageAssembler;
-  #header: WalPageHeader | undefined;
-  #pageBytes = 0;
-  #startLow = 0;
-  #startHigh = 0;
-  #timeline = 0;
-  /** Of the page that is being walked. */
-  #pageOffset = 0;
+  readonly #assembler: PageAssembler;
+  readonly #pages = new PageSequence();
   /** Of the record before; -1 where it is not in this segment. */
   #previous = -1;
   readonly #pending = new PendingRecord();
@@ -88,73 +29,58 @@ export class WalWalker {
 
   constructor(onRecord: (record: WalRecord, header: WalPageHeader) => void) {
     this.#onRecord = onRecord;
-    this.#pages = new PageAssembler(walHeaderBytes, this.#begin.bind(this), this.#walkPage.bind(this));
+    this.#assembler = new PageAssembler(walHeaderBytes, this.#begin.bind(this), this.#walkPage.bind(this));
   }
 
   /** Keeps nothing of `bytes`. */
   update(bytes: Uint8Array): void {
-    this.#pages.update(bytes);
+    this.#assembler.update(bytes);
   }
 
   finish(): WalkedSegment {
     const pending = this.#pending;
     const isOpen = this.#end === undefined && pending.isOpen;
-    if (isOpen && this.#isPendingContinued) this.#continued = pieceOf(pending, keptForOthersMax);
+    if (isOpen && this.#isPendingContinued) this.#continued = restOf(pending);
     const isUnfinished = isOpen && !this.#isPendingContinued;
-    const isWanted = this.#pendingKind === undefined || isJoined(this.#pendingKind);
+    const { header } = this.#pages;
     return {
-      header: this.#header,
+      header,
       continued: this.#continued,
-      unfinished: isUnfinished ? { ...pieceOf(pending, isWanted ? keptForOthersMax : 0), offset: pending.offset } : undefined,
-      end: this.#header === undefined ? { offset: 0, because: 'unreadable' } : this.#end,
+      unfinished: isUnfinished ? beginningOf(pending, this.#pendingKind) : undefined,
+      end: header === undefined ? { offset: 0, because: 'unreadable' } : this.#end,
     };
   }
 
-  /** Reads the segment's first header, which says how long its pages are. */
+  /** Returns how long pages are; undefined where they cannot be walked. */
   #begin(first: Buffer): number | undefined {
-    const header = readHeader(first);
-    if (header?.long === undefined) return undefined;
-    this.#header = header;
-    this.#pageBytes = header.long.pageBytes;
-    this.#startLow = Number(header.pageAddress & 0xffff_ffffn);
-    this.#startHigh = Number(header.pageAddress >> 32n);
-    const isKnown = Number(header.major) >= majorsReadable.oldest && Number(header.major) <= majorsReadable.newest;
-    if (isKnown && isPageBytes(this.#pageBytes)) return this.#pageBytes;
-    this.#stop(0, isKnown ? 'unreadable' : 'version');
+    const because = this.#pages.begin(first);
+    if (because === undefined) return this.#pages.pageBytes;
+    this.#stop(0, because);
     return undefined;
   }
 
   #walkPage(bytes: Uint8Array, view: DataView, start: number): boolean {
-    const end = start + this.#pageBytes;
+    const end = start + this.#pages.pageBytes;
     let at = this.#enterPage(view, start);
     if (at >= 0 && this.#pending.isOpen) at = this.#continuePending(bytes, start, at, end);
     if (at >= 0) this.#walkRecords(bytes, view, start, at, end);
-    this.#pageOffset += this.#pageBytes;
+    this.#pages.advance();
     return this.#end === undefined;
   }
 
   /** Returns where its first record, or the rest of one, begins; -1 where the WAL does not go on here. */
   #enterPage(view: DataView, start: number): number {
-    const offset = this.#pageOffset;
+    const pages = this.#pages;
     const pending = this.#pending;
-    const flags = view.getUint16(start + 2, true);
-    const isRight =
-      view.getUint16(start, true) === this.#header?.magic &&
-      view.getUint32(start + 8, true) === this.#startLow + offset &&
-      view.getUint32(start + 12, true) === this.#startHigh &&
-      view.getUint32(start + 4, true) >= this.#timeline &&
-      ((flags & longHeaderFlag) !== 0) === (offset === 0);
-    if (!isRight) return this.#stopAtPage(isZero(view, start) && !pending.isOpen ? 'unwritten' : 'unreadable');
-    this.#timeline = view.getUint32(start + 4, true);
-    // After a crash the server went on here, and gave up the record that it had begun before.
-    if ((flags & isOverwrittenFlag) !== 0) pending.close();
-    const remaining = (flags & isContinuationFlag) === 0 ? 0 : view.getUint32(start + 16, true);
-    if (offset === 0 && remaining > 0) {
-      pending.begin(0, remaining, keptForOthers(remaining));
+    if (!pages.accepts(view, start)) return this.#stopAtPage(isUnwrittenAt(view, start) && !pending.isOpen ? 'unwritten' : 'unreadable');
+    if (isOverwrittenAt(view, start)) pending.close();
+    const remaining = remainingAt(view, start);
+    if (pages.offset === 0 && remaining > 0) {
+      pending.begin(0, remaining, wantedOfRest(remaining));
       this.#pendingKind = recordKind.other;
       this.#isPendingContinued = true;
     } else if (remaining !== (pending.isOpen ? pending.missing : 0)) return this.#stopAtPage('unreadable');
-    return start + (offset === 0 ? walHeaderBytes : pageHeaderBytes);
+    return pages.recordsAt(start);
   }
 
   /** Returns where the next record begins; -1 where the WAL does not go on. */
@@ -173,7 +99,7 @@ export class WalWalker {
     pending.close();
     if (this.#isPendingContinued) {
       this.#isPendingContinued = false;
-      this.#continued = pieceOf(pending, keptForOthersMax);
+      this.#continued = restOf(pending);
     } else {
       if (!this.#handOutPending()) return -1;
       this.#previous = pending.offset;
@@ -194,8 +120,8 @@ export class WalWalker {
 
   /** The records that begin on a page. This is where the time goes: there are some 100 000 in a segment of 16 MiB. */
   #walkRecords(bytes: Uint8Array, view: DataView, start: number, first: number, end: number): void {
-    const pageOffset = this.#pageOffset - start;
-    const [startLow, startHigh] = [this.#startLow | 0, this.#startHigh | 0];
+    const pageOffset = this.#pages.offset - start;
+    const [startLow, startHigh] = [this.#pages.startLow | 0, this.#pages.startHigh | 0];
     let previous = this.#previous;
     let at = first;
     while (at < end) {
@@ -243,8 +169,8 @@ export class WalWalker {
   #isNext(view: DataView, at: number, previous: number): boolean {
     if (previous < 0) return true;
     return (
-      view.getUint32(at + recordAt.previous, true) === this.#startLow + previous &&
-      view.getUint32(at + recordAt.previous + 4, true) === this.#startHigh
+      view.getUint32(at + recordAt.previous, true) === this.#pages.startLow + previous &&
+      view.getUint32(at + recordAt.previous + 4, true) === this.#pages.startHigh
     );
   }
 
@@ -266,13 +192,13 @@ export class WalWalker {
     const isChecked = kind !== recordKind.pages && length === totalBytes;
     if (isChecked && !hasRightCrc(bytes, view, at, totalBytes)) return this.#stop(offset, 'unreadable') > 0;
     if (kind === recordKind.segmentSwitch) return this.#stop(offset + aligned(totalBytes), 'switch') > 0;
-    this.#onRecord(record, this.#header as WalPageHeader);
+    this.#onRecord(record, this.#pages.header as WalPageHeader);
     return true;
   }
 
   /** A record that was to go on here is not all there. */
   #stopAtPage(because: WalEnd): -1 {
-    return this.#stop(this.#pending.isOpen ? this.#pending.offset : this.#pageOffset, because);
+    return this.#stop(this.#pending.isOpen ? this.#pending.offset : this.#pages.offset, because);
   }
 
   #stop(offset: number, because: WalEnd): -1 {
@@ -281,43 +207,6 @@ export class WalWalker {
   }
 }
 
-function readHeader(first: Buffer): WalPageHeader | undefined {
-  try {
-    return parseWalPageHeader(first);
-  } catch {
-    return undefined;
-  }
-}
-
-/** XLOG_BLCKSZ can be chosen when PostgreSQL is built. */
-function isPageBytes(bytes: number): boolean {
-  return bytes >= 1024 && bytes <= pageBytesMax && Number.isInteger(Math.log2(bytes));
-}
-
-function wantedBytes(kind: RecordKind): number {
-  if (kind === recordKind.other) return 0;
-  return kind === recordKind.pages ? keptOfPagesMax : keptBytesMax;
-}
-
-function keptForOthers(bytes: number): number {
-  return bytes > keptForOthersMax ? keptOfLongForOthers : bytes;
-}
-
-/** Kinds that are looked for also where a record is in two segments. */
-function isJoined(kind: RecordKind): boolean {
-  return kind !== recordKind.other && kind !== recordKind.pages;
-}
-
-function pieceOf({ totalBytes, come, bytes, kept }: PendingRecord, keptMax: number): RecordPiece {
-  return { totalBytes, bytes: come, begins: Buffer.from(bytes.subarray(0, Math.min(kept, keptMax))) };
-}
-
 function recordOf({ bytes, view, offset, totalBytes, kept }: PendingRecord, kind: RecordKind): WalRecord {
   return { kind, offset, bytes, view, at: 0, length: kept, totalBytes };
-}
-
-/** Whether there is no page at all. */
-function isZero(view: DataView, start: number): boolean {
-  for (let at = start; at < start + pageHeaderBytes; at += 4) if (view.getUint32(at, true) !== 0) return false;
-  return true;
 }
