@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname -- "$0")/.."
 rm -rf dist/web
 esbuild=node_modules/@esbuild/linux-$(node_modules/.bin/node -p process.arch)/bin/esbuild # its launcher is a Node program itself
+[ -x "$esbuild" ] || sh scripts/install-npm.sh # a checkout that has just got newer
 common='--bundle --format=esm --outdir=dist/web --log-level=warning --legal-comments=none'
 # shellcheck disable=SC2086 # flags
 "$esbuild" web/page.ts web/page.css $common --minify --target=es2022 --tree-shaking=true

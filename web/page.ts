@@ -48,7 +48,7 @@ function render(): void {
     page = new SitePage(name, state.daemon);
     byId('site').replaceChildren(...page.elements);
   }
-  page.show(site, state, nowMs);
+  page.show(site, nowMs);
 }
 
 function showConnection(nowMs: number): void {

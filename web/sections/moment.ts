@@ -5,5 +5,5 @@ import { formatDay, formatTime, formatUtc, isUtcHere, zoneAt } from '../format.t
 export function momentOf(ms: number): HTMLElement {
   const iso = new Date(ms).toISOString();
   const local = h('time', { datetime: iso }, `${formatDay(ms)}, ${formatTime(ms)} ${isUtcHere(ms) ? 'UTC' : zoneAt(ms)}`);
-  return isUtcHere(ms) ? local : h('span', {}, local, ' ', h('span', { class: 'utc' }, formatUtc(ms)));
+  return isUtcHere(ms) ? local : h('span', {}, local, ' ', h('span', { class: 'utc' }, `(${formatUtc(ms)})`));
 }

@@ -58,7 +58,9 @@ function factsOf({ wal_lag: lag, basebackups, spool, store }: HealthDocument): H
     (text) => text !== null,
   );
   const stored =
-    basebackups.count === null ? 'not known' : `${plural(basebackups.count, 'base backup')}, ${basebackups.restorable ?? '?'} restorable`;
+    basebackups.count === null
+      ? 'not known'
+      : `${plural(basebackups.count, 'base backup')}, ${basebackups.restorable?.toLocaleString('en-GB') ?? 'an unknown number of them'} restorable`;
   const storeFailureMs = msOf(store.last_failure?.at);
   return h(
     'dl',
