@@ -61,6 +61,8 @@ for (const [argv, code] of refused) {
   });
 }
 
+const now = new Date('2026-11-30T12:00:00Z');
+
 test('every flag of get-basebackup reaches the request', () => {
   const where = ['--overwrite', '--tablespace-dir', 'a=/ts/a', '--tablespace-dir', 'b=c=/ts/b', '--tablespace-base-dir', '/ts'];
   const recovering = ['--primary-conninfo', 'host=p', '--recovery-end-command', 'true', '--recovery-target-action', 'pause'];
@@ -68,6 +70,7 @@ test('every flag of get-basebackup reaches the request', () => {
   const keeping = ['--preserve-until', '2026-12-01', '--no-cancel-preserve-on-success'];
   const request = restoreRequest(
     get('--basebackup', 'b', '--recovery-target-timeline', '7', ...where, ...recovering, ...until, ...keeping),
+    now,
   );
   assert.deepEqual(
     [...request.tablespaces.directories],
@@ -90,8 +93,14 @@ test('every flag of get-basebackup reaches the request', () => {
   assert.deepEqual([request.preserveUntil?.toISOString(), request.cancelPreserveOnSuccess], ['2026-12-01T00:00:00.000Z', false]);
 });
 
+test('just before a transaction, and a position in the WAL', () => {
+  const targetOf = (...argv: string[]) => restoreRequest(get(...argv), now).recovery.target;
+  assert.deepEqual(targetOf('--recovery-target-xid', '5', '--recovery-target-exclusive'), { kind: 'xid', xid: '5', isExclusive: true });
+  assert.deepEqual(targetOf('--recovery-target-lsn', '16/B374D848'), { kind: 'lsn', lsn: 0x16_b374_d848n, isExclusive: false });
+});
+
 test('without flags: the latest backup, to the end of the archive, as a standby', () => {
-  const { basebackup, overwrite, recovery, cancelPreserveOnSuccess } = restoreRequest(get());
+  const { basebackup, overwrite, recovery, cancelPreserveOnSuccess } = restoreRequest(get(), now);
   assert.deepEqual(
     [basebackup, overwrite, recovery.target.kind, recovery.toPrimary, recovery.targetAction],
     ['latest', false, 'latest', false, 'promote'],
@@ -103,6 +112,10 @@ const contradictions: [argv: string[], code: string][] = [
   [['--recovery-target-time', '2026-11-22 14:03:00Z', '--recovery-target-xid', '5'], 'target-ambiguous'],
   [['--recovery-target-name', 'a', '--recovery-target-xid', '5'], 'target-ambiguous'],
   [['--recovery-target-time', '2026-11-22 14:03:00'], 'target-time-zone-missing'],
+  [['--recovery-target-lsn', '0/5000000', '--recovery-target-immediate'], 'target-ambiguous'],
+  [['--recovery-target-name', 'a', '--recovery-target-exclusive'], 'target-ambiguous'],
+  [['--recovery-target-exclusive'], 'target-ambiguous'],
+  [['--recovery-target-lsn', '5000000'], 'lsn-invalid'],
   [['--recovery-target-xid', 'five'], 'target-xid-invalid'],
   [['--recovery-target-name', ''], 'target-name-invalid'],
   [['--preserve-until', 'tomorrow'], 'preserve-until-invalid'],
@@ -110,7 +123,7 @@ const contradictions: [argv: string[], code: string][] = [
 for (const [argv, code] of contradictions) {
   test(`refused with ${code}: ${argv.join(' ')}`, () => {
     assert.throws(
-      () => restoreRequest(get(...argv)),
+      () => restoreRequest(get(...argv), now),
       (error) => isOperatorError(error, code),
     );
   });

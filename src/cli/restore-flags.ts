@@ -38,6 +38,8 @@ export interface GetFlags extends ListFlags {
   readonly recoveryTargetTime?: string;
   readonly recoveryTargetTimeline: string;
   readonly recoveryTargetXid?: string;
+  readonly recoveryTargetLsn?: string;
+  readonly recoveryTargetExclusive?: boolean;
   readonly restoreToMaster?: boolean;
   readonly restoreToPrimary?: boolean;
   readonly preserveUntil?: string;
@@ -129,8 +131,13 @@ function addGet(program: Command, env: NodeJS.ProcessEnv, choose: (command: Rest
     .option('--primary-conninfo <conninfo>', 'connection to stream from, for a standby', '')
     .option('--restore-to-primary', 'recover to a server of its own, not to a standby')
     .option('--restore-to-master', 'the same')
-    .option('--recovery-target-time <time>', 'recover up to this time, which needs a zone: 2026-11-22 14:03:00+02:00')
+    .option(
+      '--recovery-target-time <time>',
+      'recover up to this time: 2026-11-22 14:03:00+02:00, 2026-11-22 14:03 Europe/Helsinki, or 5 minutes ago',
+    )
     .option('--recovery-target-xid <xid>', 'recover up to this transaction, it included')
+    .option('--recovery-target-lsn <lsn>', 'recover up to this position in the WAL: 16/B374D848')
+    .option('--recovery-target-exclusive', 'stop just before that time, transaction or position, and not just behind it')
     .option('--recovery-target-name <name>', 'recover up to this named restore point')
     .option('--recovery-target-immediate', 'recover only to the moment at which the base backup ended')
     .addOption(

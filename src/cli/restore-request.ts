@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseTimestamp } from '../catalog/timestamp.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { parseLsn } from '../postgres/lsn.ts';
 import type { RecoveryTarget } from '../restore/choose.ts';
 import type { RestoreRequest } from '../restore/restore.ts';
 import { parseTargetTime } from '../restore/target-time.ts';
@@ -10,7 +11,7 @@ import type { GetFlags } from './restore-flags.ts';
 const restorePointBytesMax = 63;
 
 /** What the flags ask for. Throws for contradictions and unreadable values. */
-export function restoreRequest(flags: GetFlags): RestoreRequest {
+export function restoreRequest(flags: GetFlags, now: Date): RestoreRequest {
   return {
     basebackup: flags.basebackup,
     dataDirectory: resolve(flags.targetDir),
@@ -21,7 +22,7 @@ export function restoreRequest(flags: GetFlags): RestoreRequest {
       baseDirectory: flags.tablespaceBaseDir === undefined ? undefined : resolve(flags.tablespaceBaseDir),
     },
     recovery: {
-      target: recoveryTarget(flags),
+      target: recoveryTarget(flags, now),
       targetAction: flags.recoveryTargetAction,
       timeline: flags.recoveryTargetTimeline,
       toPrimary: (flags.restoreToPrimary ?? false) || (flags.restoreToMaster ?? false),
@@ -33,17 +34,25 @@ export function restoreRequest(flags: GetFlags): RestoreRequest {
   };
 }
 
-function recoveryTarget(flags: GetFlags): RecoveryTarget {
-  const { recoveryTargetName: name, recoveryTargetTime: time, recoveryTargetXid: xid, recoveryTargetImmediate: immediate } = flags;
-  if ([name, time, xid, immediate].filter((value) => value !== undefined).length > 1) {
+function recoveryTarget(flags: GetFlags, now: Date): RecoveryTarget {
+  const { recoveryTargetName: name, recoveryTargetTime: time, recoveryTargetXid: xid, recoveryTargetLsn: lsn } = flags;
+  const { recoveryTargetImmediate: immediate, recoveryTargetExclusive: isExclusive = false } = flags;
+  if ([name, time, xid, lsn, immediate].filter((value) => value !== undefined).length > 1) {
     throw new OperatorError(
       'target-ambiguous',
-      'at most one of --recovery-target-name, --recovery-target-time, --recovery-target-xid and --recovery-target-immediate can be given',
+      'at most one of --recovery-target-name, --recovery-target-time, --recovery-target-xid, --recovery-target-lsn and --recovery-target-immediate can be given',
+    );
+  }
+  if (time !== undefined) return { kind: 'time', time: parseTargetTime(time, now), isExclusive };
+  if (xid !== undefined) return { kind: 'xid', xid: checkedXid(xid), isExclusive };
+  if (lsn !== undefined) return { kind: 'lsn', lsn: parseLsn(lsn), isExclusive };
+  if (isExclusive) {
+    throw new OperatorError(
+      'target-ambiguous',
+      '--recovery-target-exclusive needs a time, a transaction or a WAL position that it goes with',
     );
   }
   if (immediate) return { kind: 'immediate' };
-  if (time !== undefined) return { kind: 'time', time: parseTargetTime(time) };
-  if (xid !== undefined) return { kind: 'xid', xid: checkedXid(xid) };
   return name === undefined ? { kind: 'latest' } : { kind: 'name', name: checkedName(name) };
 }
 

@@ -74,7 +74,7 @@ async function listBasebackupsOverHttp(flags: HttpListFlags, signal: AbortSignal
 }
 
 async function getBasebackup(flags: GetFlags, signal: AbortSignal): Promise<void> {
-  const request = restoreRequest(flags);
+  const request = restoreRequest(flags, systemClock.now());
   const config = await loadConfig(flags.config);
   const sources = await openSources(config, selectSite(config, flags.site));
   await using pool = new CodecPool(config.restore_process_count);

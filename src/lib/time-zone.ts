@@ -23,15 +23,19 @@ export function wallClock(instantMs: number, timeZone: string): WallMs {
   return Date.UTC(year, month - 1, day, hour, minute, second) + fractionMs;
 }
 
+/** When clocks show that: once, or twice where they are set back in between, the first time first; never, where they are set forward over it. */
+export function instantsOf(wallMs: WallMs, timeZone: string): number[] {
+  const around = [wallMs - dayMs, wallMs + dayMs].map((ms) => wallMs - offsetMs(ms, timeZone));
+  return [...new Set(around)].filter((instantMs) => wallClock(instantMs, timeZone) === wallMs).toSorted((a, b) => a - b);
+}
+
 /**
  * When clocks show that. What they show twice, because they are set back in between, is the first time; what they never show, because they are set forward over
  * it, is as long after the last moment before that as it would have been.
  */
 export function instantOf(wallMs: WallMs, timeZone: string): number {
-  const before = wallMs - offsetMs(wallMs - dayMs, timeZone);
-  const after = wallMs - offsetMs(wallMs + dayMs, timeZone);
-  const shown = [before, after].filter((instantMs) => wallClock(instantMs, timeZone) === wallMs);
-  return shown.length > 0 ? Math.min(...shown) : before;
+  const [first] = instantsOf(wallMs, timeZone);
+  return first ?? wallMs - offsetMs(wallMs - dayMs, timeZone);
 }
 
 function offsetMs(instantMs: number, timeZone: string): number {

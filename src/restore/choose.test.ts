@@ -6,11 +6,11 @@ import { parseTargetTime } from './target-time.ts';
 
 const now = new Date('2026-12-01T00:00:00Z');
 const latest: RecoveryTarget = { kind: 'latest' };
-const at = (text: string): RecoveryTarget => ({ kind: 'time', time: parseTargetTime(text) });
+const at = (text: string): RecoveryTarget => ({ kind: 'time', time: parseTargetTime(text, now) });
 
 function backup(name: string, start: string, end?: string): Choosable {
   const key = `site/basebackup/${name}${end ? '.00000000.pghoard' : ''}`;
-  return { key, name, startTime: new Date(start), ...(end && { endTime: new Date(end) }) };
+  return { key, name, startTime: new Date(start), startWalSegment: '000000010000000000000001', ...(end && { endTime: new Date(end) }) };
 }
 
 // As text, the start of `b` (+05:00) sorts after that of `c`.
@@ -65,4 +65,22 @@ test('tells which backups would have done, newest first', () => {
 test('a part of a name does not name a backup', () => {
   assert.equal(namesBackup('basebackup/a', a), false);
   assert.equal(namesBackup('', a), false);
+});
+
+test('a position in the WAL is reached from what ended before it, and from what has no known end and began before', () => {
+  const withWal = (name: string, first: string, last?: string): Choosable => {
+    const segments = { startWalSegment: `0000000100000000000000${first}`, ...(last && { endWalSegment: `0000000100000000000000${last}` }) };
+    return { ...backup(name, `2026-11-2${name}T10:00:00Z`), ...segments };
+  };
+  const backups = [withWal('1', '02', '03'), withWal('2', '05', '05'), withWal('3', '08')];
+  const chosen = (lsn: bigint) =>
+    chooseBasebackup(backups, { basebackup: 'latest', target: { kind: 'lsn', lsn }, segmentBytes: 1 << 24 }, now).backup.name;
+  assert.equal(chosen(0x4000000n), '1', 'at the end of the segment in which it ended');
+  assert.equal(chosen(0x5abcdefn), '1', 'the other one may end behind that');
+  assert.equal(chosen(0x6000000n), '2');
+  assert.equal(chosen(0x9000000n), '3');
+  assert.throws(
+    () => chosen(0x3fffff0n),
+    (error) => isOperatorError(error, 'target-before-basebackup') && /ended by 0\/3FFFFF0/.test(error.message),
+  );
 });

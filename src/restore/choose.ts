@@ -1,13 +1,21 @@
 import { OperatorError } from '../lib/errors.ts';
+import { formatLsn, type Lsn } from '../postgres/lsn.ts';
+import { nextWalName, startLsnOf } from '../postgres/wal-name.ts';
 import { formatTargetTime, isAfterTarget, type TargetTime } from './target-time.ts';
 
 /** Where recovery stops. `latest` is the end of the archive, `immediate` the moment at which the base backup ended. */
 export type RecoveryTarget =
   | { readonly kind: 'latest' }
   | { readonly kind: 'immediate' }
-  | { readonly kind: 'time'; readonly time: TargetTime }
-  | { readonly kind: 'xid'; readonly xid: string }
+  | ({ readonly kind: 'time'; readonly time: TargetTime } & Inclusion)
+  | ({ readonly kind: 'xid'; readonly xid: string } & Inclusion)
+  | ({ readonly kind: 'lsn'; readonly lsn: Lsn } & Inclusion)
   | { readonly kind: 'name'; readonly name: string };
+
+interface Inclusion {
+  /** Recovery stops just before what it comes to there. */
+  readonly isExclusive?: boolean;
+}
 
 /** What the choice needs to know of a base backup. */
 export interface Choosable {
@@ -18,12 +26,17 @@ export interface Choosable {
   readonly startTime: Date;
   /** Unknown for backups that pg_basebackup took; their start time stands in. */
   readonly endTime?: Date;
+  readonly startWalSegment: string;
+  /** The last segment that it needs, where that is known. */
+  readonly endWalSegment?: string;
 }
 
 export interface Wish {
   /** `latest`, or a key or name as {@link namesBackup} takes it. */
   readonly basebackup: string;
   readonly target: RecoveryTarget;
+  /** Of the WAL, for a target that is a position in it. */
+  readonly segmentBytes?: number | undefined;
 }
 
 export interface Choice<T extends Choosable> {
@@ -46,11 +59,20 @@ export function chooseBasebackup<T extends Choosable>(backups: readonly T[], wis
   if (target.kind === 'time' && !isAfterTarget(now, target.time)) throw inTheFuture(target.time, now);
   const named = wish.basebackup === 'latest' ? backups : backups.filter((backup) => namesBackup(wish.basebackup, backup));
   if (named.length === 0) throw noSuchBackup(wish.basebackup, backups);
-  const reaching = target.kind === 'time' ? named.filter((backup) => !isAfterTarget(endOf(backup), target.time)) : named;
+  const reaching = named.filter((backup) => mayReach(backup, wish));
   const applicable = newestFirst(reaching);
   const [backup] = applicable;
   if (backup === undefined) throw noneReaches(target, wish.basebackup, backups);
   return { backup, applicable };
+}
+
+/** What nobody can tell is left to recovery itself. A position in the last segment that a base backup needs may lie before its end. */
+function mayReach(backup: Choosable, { target, segmentBytes }: Wish): boolean {
+  if (target.kind === 'time') return !isAfterTarget(endOf(backup), target.time);
+  if (target.kind !== 'lsn' || segmentBytes === undefined) return true;
+  const last = backup.endWalSegment;
+  if (last === undefined) return startLsnOf(backup.startWalSegment, segmentBytes) < target.lsn;
+  return startLsnOf(nextWalName(last, segmentBytes), segmentBytes) <= target.lsn;
 }
 
 /** Whether `wanted` means this backup: its full key, with or without `.00000000.pghoard`, or its bare name. */
@@ -80,11 +102,15 @@ function noSuchBackup(wanted: string, backups: readonly Choosable[]): OperatorEr
   });
 }
 
+function wordsOf(target: RecoveryTarget): string {
+  if (target.kind === 'time') return formatTargetTime(target.time);
+  return target.kind === 'lsn' ? formatLsn(target.lsn) : target.kind;
+}
+
 function noneReaches(target: RecoveryTarget, wanted: string, backups: readonly Choosable[]): OperatorError {
   const subject = wanted === 'latest' ? 'no base backup' : `the base backup '${wanted}' does not reach the target: it`;
   const ended = wanted === 'latest' ? 'had ended by' : 'ended after';
-  const time = target.kind === 'time' ? formatTargetTime(target.time) : target.kind;
-  return new OperatorError('target-before-basebackup', `${subject} ${ended} ${time}`, {
+  return new OperatorError('target-before-basebackup', `${subject} ${ended} ${wordsOf(target)}`, {
     hint: `Recovery goes forward from the end of a base backup. Nearest: ${listed(nearestTo(target, backups))}.`,
   });
 }

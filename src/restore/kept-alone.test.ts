@@ -39,7 +39,7 @@ async function recovery(
   return { target: covered.target.kind, timeline: covered.timeline, said: said.join() };
 }
 
-const at = (text: string): RecoveryTarget => ({ kind: 'time', time: parseTargetTime(text) });
+const at = (text: string): RecoveryTarget => ({ kind: 'time', time: parseTargetTime(text, new Date()) });
 
 test('a base backup without the WAL behind it is restored to the moment it ended, and that is said', async () => {
   const catalog = await site([]);

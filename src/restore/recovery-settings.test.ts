@@ -53,7 +53,7 @@ test('the action at the target, in the words of each version', () => {
 });
 
 test('a target is set last, the other targets are emptied before it', () => {
-  const wishes: RecoveryWishes = { ...primary, target: { kind: 'time', time: parseTargetTime('2026-11-22 14:03:00.5+02') } };
+  const wishes: RecoveryWishes = { ...primary, target: { kind: 'time', time: parseTargetTime('2026-11-22 14:03:00.5+02', new Date(0)) } };
   const { settingsText } = recoveryFiles(150_000, wishes, 'x', nothing);
   const targets = [...settingsText.matchAll(/^(recovery_target(?:_lsn|_name|_time|_xid)?) = '(.*)'$/gm)].map(
     ([, name, value]) => `${name}=${value}`,
@@ -65,6 +65,13 @@ test('a target is set last, the other targets are emptied before it', () => {
     'recovery_target_xid=',
     'recovery_target_time=2026-11-22 12:03:00.500000+00:00',
   ]);
+});
+
+test('a target that is left out itself, and one that is a position', () => {
+  const exclusive = settings(150_018, { ...primary, target: { kind: 'lsn', lsn: 0x16_b374_d848n, isExclusive: true } });
+  assert.deepEqual([exclusive['recovery_target_lsn'], exclusive['recovery_target_inclusive']], ['16/B374D848', 'off']);
+  const inclusive = settings(150_018, { ...primary, target: { kind: 'xid', xid: '5', isExclusive: false } });
+  assert.deepEqual([inclusive['recovery_target_xid'], inclusive['recovery_target_inclusive']], ['5', undefined]);
 });
 
 test('what postgresql.auto.conf had is kept, except for what belongs to another recovery', () => {

@@ -1,3 +1,4 @@
+import { formatLsn } from '../postgres/lsn.ts';
 import type { RecoveryTarget } from './choose.ts';
 import { commentOut, formatSetting, parseSettings } from './settings-text.ts';
 import { formatTargetTime } from './target-time.ts';
@@ -98,12 +99,18 @@ function targetSetting(version: number, target: RecoveryTarget): Setting[] {
       // Else PostgreSQL asks for WAL beyond the target, which may not be kept.
       return [['recovery_target', 'immediate'], ...(version < 150_000 ? [] : [['recovery_prefetch', 'off'] as const])];
     case 'time':
-      return [['recovery_target_time', formatTargetTime(target.time)]];
+      return [['recovery_target_time', formatTargetTime(target.time)], ...inclusion(target)];
     case 'xid':
-      return [['recovery_target_xid', target.xid]];
+      return [['recovery_target_xid', target.xid], ...inclusion(target)];
+    case 'lsn':
+      return [['recovery_target_lsn', formatLsn(target.lsn)], ...inclusion(target)];
     case 'name':
       return [['recovery_target_name', target.name]];
   }
+}
+
+function inclusion({ isExclusive = false }: { readonly isExclusive?: boolean }): Setting[] {
+  return isExclusive ? [['recovery_target_inclusive', 'off']] : [];
 }
 
 function optional(name: string, value: string | undefined): Setting[] {

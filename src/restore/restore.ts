@@ -1,5 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
+import { segmentBytesIn } from '../catalog/wal-entry.ts';
 import type { CodecPool } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
 import { explain, isOperatorError } from '../lib/errors.ts';
@@ -82,7 +83,9 @@ const passwordFile = 'pghoard_restore_password';
  */
 export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDeps, signal: AbortSignal): Promise<RestoreResult> {
   const all = await backupsOf(deps, signal);
-  const choice = chooseBasebackup(all, { basebackup: request.basebackup, target: request.recovery.target }, deps.clock.now());
+  const { target } = request.recovery;
+  const segmentBytes = target.kind === 'lsn' ? await segmentBytesOf(all, signal) : undefined;
+  const choice = chooseBasebackup(all, { basebackup: request.basebackup, target, segmentBytes }, deps.clock.now());
   deps.onChosen(choice);
   const { source, ...entry } = choice.backup;
   const recovery = await coveredWishes(request.recovery, { backup: choice.backup, all }, deps.say, signal);
@@ -141,6 +144,16 @@ export async function backupsOf({ sources, warn }: Pick<RestoreDeps, 'sources' |
     all.push(...entries.map((entry) => ({ ...entry, source })));
   }
   return all;
+}
+
+/** Of the WAL that is stored; undefined where none tells. */
+async function segmentBytesOf(backups: readonly SiteBackup[], signal: AbortSignal): Promise<number | undefined> {
+  for (const { source, startWalSegment } of backups.toReversed()) {
+    const stored = await source.catalog.findWal(startWalSegment, signal);
+    const segmentBytes = stored && segmentBytesIn(stored);
+    if (segmentBytes !== undefined) return segmentBytes;
+  }
+  return undefined;
 }
 
 /** The same plan with the directories as they really are, links resolved. */

@@ -1,4 +1,5 @@
 import { OperatorError } from '../lib/errors.ts';
+import { instantsOf, isTimeZone } from '../lib/time-zone.ts';
 
 /** A point in time to recover to, exact to the microsecond as PostgreSQL's own clock is. */
 export interface TargetTime {
@@ -10,23 +11,52 @@ export interface TargetTime {
 const pattern =
   /^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})[T ](?<hour>\d{2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d{1,6}))?)?\s*(?<zone>.*)$/i;
 
+/** Of the IANA database; abbreviations such as EDT mean one thing here and another there. */
+const zoneNamePattern = /^[A-Za-z_]+\/[\w+/-]+$/;
+
+const agoPattern = /^(?<count>\d+(?:\.\d+)?|an?)\s+(?<unit>second|minute|hour|day|week)s?\s+ago$/i;
+const unitMs: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 };
+
 const zonePattern = /^(?<sign>[+-])(?<hours>\d{2})(?::?(?<minutes>\d{2}))?$/;
 
 /**
- * Reads a time as `2026-11-22 14:03:00+02`: date, `T` or a space, time of day, and always a zone (`Z`, `UTC`, `+02`, `+02:00`, `+0200`).
+ * Reads a time as `2026-11-22 14:03:00+02`: date, `T` or a space, time of day, and always a zone (`Z`, `UTC`, `+02`, `+02:00`, `+0200`, `Europe/Helsinki`); or as `5 minutes ago`.
  * Without a zone the same text means another second on another machine, so `target-time-zone-missing` says which two it could be here.
  */
-export function parseTargetTime(text: string): TargetTime {
+export function parseTargetTime(text: string, now: Date): TargetTime {
+  const ago = agoPattern.exec(text.trim())?.groups;
+  if (ago) return { epochMs: now.getTime() - lengthMs(ago), microseconds: 0 };
   const groups = pattern.exec(text.trim())?.groups;
   if (!groups) throw badTime(text, 'it is not a date and a time of day');
   const wall = wallClockMs(groups);
   if (wall === undefined) throw badTime(text, 'there is no such date or time of day');
   const zone = groups['zone'] ?? '';
   if (zone === '') throw zoneMissing(text, wall);
-  const offsetMs = zoneOffsetMs(zone);
-  if (offsetMs === undefined) throw badZone(text, zone, wall);
+  const epochMs = zoneNamePattern.test(zone) && isTimeZone(zone) ? instantIn(zone, wall, text) : inOffset(zone, wall, text);
   const micros = Number((groups['fraction'] ?? '').padEnd(6, '0'));
-  return { epochMs: wall - offsetMs + Math.floor(micros / 1000), microseconds: micros % 1000 };
+  return { epochMs: epochMs + Math.floor(micros / 1000), microseconds: micros % 1000 };
+}
+
+function lengthMs({ count = '', unit = '' }: Record<string, string | undefined>): number {
+  return Math.round((/^a/i.test(count) ? 1 : Number(count)) * (unitMs[unit.toLowerCase()] ?? 0));
+}
+
+function inOffset(zone: string, wallMs: number, text: string): number {
+  const offsetMs = zoneOffsetMs(zone);
+  if (offsetMs === undefined) throw badZone(text, zone, wallMs);
+  return wallMs - offsetMs;
+}
+
+function instantIn(zone: string, wallMs: number, text: string): number {
+  const instants = instantsOf(wallMs, zone);
+  const [instant] = instants;
+  if (instant === undefined) throw badTime(text, `the clocks of ${zone} were set forward over it`);
+  if (instants.length === 1) return instant;
+  const bare = text.trim().slice(0, -zone.length).trim();
+  const readings = instants.map((ms) => `'${bare}${formatOffset((wallMs - ms) / 60_000)}'`);
+  throw new OperatorError('target-time-zone-missing', `the clocks of ${zone} showed '${bare}' twice`, {
+    hint: `Write ${readings.join(' or ')}.`,
+  });
 }
 
 /** The form PostgreSQL and people read alike: `2026-11-22 12:03:00.250000+00:00`, the fraction only where there is one. */
@@ -85,7 +115,7 @@ function zoneOffsetMs(zone: string): number | undefined {
 
 function badTime(text: string, why: string): OperatorError {
   return new OperatorError('target-time-invalid', `the recovery target time '${text}' cannot be read: ${why}`, {
-    hint: "Write it as '2026-11-22 14:03:00+02:00', or with Z for UTC.",
+    hint: "Write it as '2026-11-22 14:03:00+02:00', with Z for UTC, with a zone such as Europe/Helsinki, or as '5 minutes ago'.",
   });
 }
 
@@ -114,9 +144,7 @@ function suggestion(bare: string, wallMs: number): string {
 
 /** Minutes east of UTC that this wall clock time can mean here: none in the hour that spring skips, two in the one that autumn repeats. */
 function localOffsetsOf(wallMs: number): number[] {
-  const dayMs = 86_400_000;
-  const around = [wallMs - dayMs, wallMs + dayMs].map((ms) => -new Date(ms).getTimezoneOffset());
-  return [...new Set(around)].filter((minutes) => -new Date(wallMs - minutes * 60_000).getTimezoneOffset() === minutes);
+  return instantsOf(wallMs, localZoneName()).map((instantMs) => (wallMs - instantMs) / 60_000);
 }
 
 function formatInZone(time: TargetTime, zone: string | undefined): string {

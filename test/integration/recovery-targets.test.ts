@@ -14,7 +14,7 @@ for (const version of ['15', 'embedded'] as const) {
     let early: string;
     let late: string;
     /** Points in the life of the ledger. */
-    const points = { beforeAll: '', afterFirst: '', transaction: '', afterLast: '' };
+    const points = { beforeAll: '', afterFirst: '', transaction: '', position: '', afterLast: '' };
 
     const write = (note: string) => site.postgres.query('INSERT INTO ledger VALUES ($1)', [note]);
     const now = async () => (await site.postgres.query('SELECT clock_timestamp()::text AS now'))[0]?.['now'] as string;
@@ -31,6 +31,7 @@ for (const version of ['15', 'embedded'] as const) {
         `WITH written AS (INSERT INTO ledger VALUES ('3 in the transaction')) SELECT pg_current_xact_id()::text AS xid`,
       );
       points.transaction = chosen?.['xid'] as string;
+      points.position = (await site.postgres.query('SELECT pg_current_wal_insert_lsn()::text AS lsn'))[0]?.['lsn'] as string;
       await write('4 before the restore point');
       await site.postgres.query(`SELECT pg_create_restore_point('before the mistake')`);
       await write('5 after the restore point');
@@ -59,6 +60,17 @@ for (const version of ['15', 'embedded'] as const) {
 
     test('to a transaction, which is the last one that is there', async () => {
       await using restored = await site.recovered('xid', ['--basebackup', early, '--recovery-target-xid', points.transaction]);
+      assert.deepEqual(await notesOf(restored), ['1 first', '2 after the time', '3 in the transaction']);
+    });
+
+    test('to just before a transaction', async () => {
+      const flags = ['--recovery-target-xid', points.transaction, '--recovery-target-exclusive'];
+      await using restored = await site.recovered('before xid', ['--basebackup', early, ...flags]);
+      assert.deepEqual(await notesOf(restored), ['1 first', '2 after the time']);
+    });
+
+    test('to a position in the WAL before the newest base backup: an older one is taken by itself', async () => {
+      await using restored = await site.recovered('lsn', ['--recovery-target-lsn', points.position]);
       assert.deepEqual(await notesOf(restored), ['1 first', '2 after the time', '3 in the transaction']);
     });
 
