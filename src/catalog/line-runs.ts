@@ -5,8 +5,11 @@ export interface TimelineRange extends WalRange {
   readonly timeline: number;
 }
 
+/** What there is of each timeline, ascending. */
+export type StoredRanges = Pick<WalRanges, 'of'>;
+
 /** What is stored of a line, oldest first. Where a timeline was left a range ends, though the next one may go on from there. */
-export function runsOn(line: TimelineLine, ranges: WalRanges): TimelineRange[] {
+export function runsOn(line: TimelineLine, ranges: StoredRanges): TimelineRange[] {
   return [...line.finished()].flatMap(({ timeline, first, end }) =>
     clipped(below(ranges.of(timeline), end), first).map((part) => ({ ...part, timeline })),
   );

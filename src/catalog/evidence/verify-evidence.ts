@@ -23,7 +23,7 @@ export const basebackupEvidence = z.object({
   /** Stored bytes that were read. */
   bytes: z.number().nonnegative(),
   result: z.enum(['sound', 'corrupt']),
-  findings: z.array(finding),
+  findings: z.array(finding).readonly(),
 });
 export type BasebackupEvidence = z.output<typeof basebackupEvidence>;
 
@@ -39,7 +39,7 @@ const run = z.object({
   /** Of a single segment: its own. Of several: the SHA-256 in hexadecimal of those of all of them in their order, a line each. */
   fingerprint,
   result: z.enum(['sound', 'corrupt']),
-  findings: z.array(finding),
+  findings: z.array(finding).readonly(),
 });
 export type WalRunEvidence = z.output<typeof run>;
 
@@ -49,8 +49,10 @@ export const walEvidence = z.object({
   kind: z.literal('wal'),
   timeline: z.int().min(1),
   segment_bytes: z.int().min(1),
-  history: z.object({ fingerprint, verified_at: moment, result: z.enum(['sound', 'corrupt']), findings: z.array(finding) }).nullable(),
-  runs: z.array(run),
+  history: z
+    .object({ fingerprint, verified_at: moment, result: z.enum(['sound', 'corrupt']), findings: z.array(finding).readonly() })
+    .nullable(),
+  runs: z.array(run).readonly(),
 });
 export type WalEvidence = z.output<typeof walEvidence>;
 

@@ -11,6 +11,8 @@ export const causeKinds = [
   'wal-missing',
   /** `wal` is stored, but damaged. */
   'wal-corrupt',
+  /** Only the moment at which `basebackup` ended is kept, by the rules of retention: the WAL behind it has been deleted as it was meant. */
+  'wal-not-kept',
   /** The history of `timeline` is not stored: no way leads there from the timelines before it. */
   'history-missing',
   /** It is stored, but damaged. */
