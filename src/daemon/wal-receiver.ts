@@ -9,8 +9,9 @@ import { IncomingWal, type IncomingWalDeps } from '../wal/receive/incoming-wal.t
 import { PgReceivewal } from '../wal/receive/pg-receivewal.ts';
 import type { ReceiverStatus, WalHole, WalReceiver } from '../wal/receive/receiver.ts';
 import { StoreDurability } from '../wal/receive/store-durability.ts';
-import { SupervisedReceiver, type SupervisedReceiverDeps, type WayOfReceiving } from '../wal/receive/supervised-receiver.ts';
+import { SupervisedReceiver, type SupervisedReceiverDeps } from '../wal/receive/supervised-receiver.ts';
 import { Walreceiver } from '../wal/receive/walreceiver.ts';
+import type { WayOfReceiving } from '../wal/receive/way-of-receiving.ts';
 import type { WalBeginnings } from '../wal/wal-beginnings.ts';
 import type { ClusterFacts } from '../wal/wal-source.ts';
 import type { Admission } from './admission.ts';

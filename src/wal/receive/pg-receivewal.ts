@@ -17,7 +17,7 @@ import { lastReceived, mendPartials } from './partial-files.ts';
 import { ReceivewalProcess, receivewalCommand } from './receivewal-process.ts';
 import { connectToServer, type ReceivingServerDeps } from './receiving-server.ts';
 import { startOnNextTimeline } from './start-on-next-timeline.ts';
-import type { ReceivingLife, WayOfReceiving } from './supervised-receiver.ts';
+import type { ReceivingLife, WayOfReceiving } from './way-of-receiving.ts';
 
 export interface PgReceivewalDeps extends ReceivingServerDeps {
   readonly site: string;

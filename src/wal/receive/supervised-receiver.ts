@@ -1,57 +1,22 @@
 import type { Clock } from '../../lib/clock.ts';
-import { explain, isOperatorError, messageOf, OperatorError } from '../../lib/errors.ts';
+import { explain, isOperatorError, OperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { countFailure } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import { backoffMs } from '../../lib/retry.ts';
-import { connect } from '../../postgres/client.ts';
-import type { Lsn } from '../../postgres/lsn.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
 import { nodeLabel } from '../../postgres/node-label.ts';
 import type { WalReceiverOptions } from '../options.ts';
 import { type Arrival, ArrivalWatch } from './arrival-watch.ts';
 import { DiskGuard, type Pausable, roomForSegment } from './disk-guard.ts';
 import { IncomingWal, type IncomingWalDeps } from './incoming-wal.ts';
-import { makeMissingSlot } from './make-missing-slot.ts';
 import { type NodeOrder, NodeRotation } from './node-order.ts';
-import type { ReceiverStatus, StoredUpTo, WalHole, WalReceiver } from './receiver.ts';
-import { restartAfterHole, restartOnNewTimeline } from './restart-position.ts';
+import type { ReceiverStatus, WalHole, WalReceiver } from './receiver.ts';
+import { ReceiverStanding, type ReceiverStandingDeps } from './receiver-standing.ts';
 import { nameSlotHolder } from './slot-holder.ts';
+import type { ReceivingLife, WayOfReceiving } from './way-of-receiving.ts';
+import { findWayOut } from './way-out.ts';
 
-/** How WAL gets from a server into the directory; {@link SupervisedReceiver} does everything else. */
-export interface WayOfReceiving {
-  readonly mode: ReceiverStatus['mode'];
-  /** For the log. */
-  readonly program: string;
-  /** What the server was told to be safe. */
-  readonly lastFlushed?: Lsn | undefined;
-  /** See {@link ReceiverStatus}. */
-  readonly stored?: StoredUpTo | undefined;
-  /** Why nothing more becomes safe although WAL arrives, if so. */
-  readonly obstacle?: string | undefined;
-  /**
-   * The segment with which it would go on; undefined where nothing was received yet. Throws a retryable OperatorError while that is not certain: then
-   * nothing may be left out.
-   */
-  missingFrom(segmentBytes: number): Promise<string | undefined>;
-  /** Changes whenever WAL arrives. */
-  signOfArrival(): Promise<string | undefined>;
-  /** Receives as long as it goes. Resolves, or rejects, with why it ended. */
-  receive(node: PostgresNode, life: ReceivingLife): Promise<OperatorError>;
-}
-
-/** What one attempt to receive tells about itself. */
-export interface ReceivingLife {
-  readonly signal: AbortSignal;
-  /** Resolves once there is room to write segments of this size to. */
-  waitForRoom(segmentBytes: number): Promise<void>;
-  /** From now on this is paused while the disk is nearly full. */
-  began(pausable: Pausable): void;
-  /** WAL arrives, `from` there on, in words. */
-  settled(from: string): void;
-}
-
-export interface SupervisedReceiverDeps extends IncomingWalDeps {
+export interface SupervisedReceiverDeps extends IncomingWalDeps, Pick<ReceiverStandingDeps, 'onTrouble' | 'onRunning'> {
   /** Where received files lie (`xlog_incoming`); made before the receiver starts. */
   readonly directory: string;
   /** Asked again and again: servers come and go, and change their roles. */
@@ -59,9 +24,6 @@ export interface SupervisedReceiverDeps extends IncomingWalDeps {
   /** Resolves once it is worth asking for that, and does not take long. Never rejects. */
   readonly orderKnown: (signal: AbortSignal) => Promise<void>;
   readonly guard: WalReceiverOptions;
-  /** A failure that a person should know of; it is repeated as long as it lasts. Returns whether the log has it by that. */
-  readonly onTrouble: (error: OperatorError) => boolean;
-  readonly onRunning: () => void;
   /** What a server said last of itself, asked by somebody else. */
   readonly sampleOf: (node: PostgresNode) => Arrival['sample'];
   /** Begins to watch over an attempt to receive: without progress for long it calls back with the error that is to end it. */
@@ -80,9 +42,6 @@ export interface WatchedReceiving {
 
 const restartPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMsFirst: 500, delayMsMax: 60_000 };
 const beatMs = 1000;
-/** What may pass by itself is worth an alert when it has not by then. */
-const failuresBeforeAlert = 3;
-
 /**
  * Keeps receiving, and archives what has arrived whole.
  *
@@ -103,17 +62,12 @@ export class SupervisedReceiver implements WalReceiver {
   #node: PostgresNode;
   /** Of one attempt. */
   #life = new AbortController();
-  /** In a row, without having streamed in between. */
-  #failures = 0;
-  #lastFailure: OperatorError | undefined;
-  #isRunning = false;
-  #latestActivity: Date;
-  #because = 'just started';
+  readonly #standing: ReceiverStanding;
 
   constructor(deps: SupervisedReceiverDeps, way: WayOfReceiving) {
     this.#deps = deps;
     this.#way = way;
-    this.#latestActivity = deps.clock.now();
+    this.#standing = new ReceiverStanding(deps);
     this.#incoming = new IncomingWal(deps);
     this.#guard = new DiskGuard(deps);
     this.#rotation = new NodeRotation(deps.order);
@@ -125,9 +79,9 @@ export class SupervisedReceiver implements WalReceiver {
       mode: this.#way.mode,
       lastFlushed: this.#way.lastFlushed,
       stored: this.#way.stored,
-      running: this.#isRunning,
-      latestActivity: this.#latestActivity,
-      because: [this.#because, this.#way.obstacle].filter((part) => part !== undefined).join('; '),
+      running: this.#standing.isRunning,
+      latestActivity: this.#standing.latestActivity,
+      because: [this.#standing.because, this.#way.obstacle].filter((part) => part !== undefined).join('; '),
       waiting: this.#incoming.waiting,
       rejected: this.#incoming.rejected,
     };
@@ -159,14 +113,14 @@ export class SupervisedReceiver implements WalReceiver {
       this.#life = new AbortController();
       this.#node = this.#rotation.next();
       const failure = await this.#receive();
-      this.#isRunning = false;
+      this.#standing.ended();
       if (this.#end.signal.aborted) return;
       if (this.#life.signal.aborted && failure !== this.#life.signal.reason) continue;
-      this.#failures++;
+      this.#standing.failed();
       if (await this.#wayOut(failure)) continue;
-      this.#report(failure);
+      this.#standing.report(failure);
       this.#rotation.failed(this.#node, clock.monotonicMs());
-      const delayMs = backoffMs(Math.min(this.#failures, 10), restartPolicy, random);
+      const delayMs = backoffMs(Math.min(this.#standing.failures, 10), restartPolicy, random);
       log.debug({ site, delayMs: Math.round(delayMs) }, `${this.#way.program} is started again after a while`);
       await clock.sleep(delayMs, AbortSignal.any([this.#end.signal, this.#life.signal])).catch(() => {});
     }
@@ -179,11 +133,6 @@ export class SupervisedReceiver implements WalReceiver {
     if (primary === undefined) return;
     log.info({ site }, `receiving goes over to ${nodeLabel(primary.conninfo)}, which is the primary`);
     this.#life.abort();
-  }
-
-  /** Where there is only one server, a slot that is missing is a mistake that somebody has to see. */
-  get #mayMakeSlot(): boolean {
-    return this.#rotation.size > 1 && this.#rotation.isLeader(this.#node);
   }
 
   /** Resolves to why WAL is not being received any more, or could not be. */
@@ -214,7 +163,7 @@ export class SupervisedReceiver implements WalReceiver {
     const signal = AbortSignal.any([this.#end.signal, this.#life.signal]);
     return {
       signal,
-      waitForRoom: (segmentBytes) => this.#guard.waitForRoom(roomForSegment(segmentBytes), (why) => this.#waits(why), signal),
+      waitForRoom: (segmentBytes) => this.#guard.waitForRoom(roomForSegment(segmentBytes), (why) => this.#standing.waits(why), signal),
       began: (pausable) => (this.#pausable = own = pausable),
       settled: (from) => {
         if (own !== undefined && own === this.#pausable && !own.isPaused) this.#settled(from);
@@ -222,72 +171,41 @@ export class SupervisedReceiver implements WalReceiver {
     };
   }
 
-  /** Tries what can be done about a failure beside repeating; true where receiving shall begin again at once. */
-  async #wayOut(failure: OperatorError): Promise<boolean> {
-    const { directory, log, site, clock } = this.#deps;
-    if (failure.code === 'slot-missing' && this.#mayMakeSlot) return makeMissingSlot(this.#node, { site, log, signal: this.#end.signal });
-    const isRemoved = ['wal-removed', 'slot-lost'].includes(failure.code);
-    if (!isRemoved && failure.code !== 'wal-diverged') return false;
-    if (isRemoved && this.#failures < this.#rotation.size) return false;
-    try {
-      const { conninfo, slot } = this.#node;
-      await using connection = await connect(conninfo, { replication: true, applicationName: 'pghoard', signal: this.#end.signal });
-      if (isRemoved) {
-        this.#report(failure);
-        const missingFrom = (segmentBytes: number) => this.#way.missingFrom(segmentBytes);
-        this.#deps.onHole(await restartAfterHole(connection, { directory, slot, missingFrom, now: clock.now() }));
-        return true;
-      }
-      const from = await restartOnNewTimeline(connection, directory, () => this.#incoming.clear());
-      log.warn({ site, from }, `${messageOf(failure)}; receiving goes on where the timeline of the server begins`);
-      return true;
-    } catch (error) {
-      if (!this.#end.signal.aborted) log.error({ site }, `cannot go on behind WAL that is gone: ${explain(error)}`);
-      return false;
-    }
-  }
-
-  #waits(why: OperatorError): void {
-    this.#because = messageOf(why);
-    this.#deps.onTrouble(why);
+  #wayOut(error: OperatorError): Promise<boolean> {
+    const node = this.#node;
+    const failure = {
+      error,
+      node,
+      mayMakeSlot: this.#rotation.size > 1 && this.#rotation.isLeader(node),
+      isLastServer: this.#standing.failures >= this.#rotation.size,
+    };
+    return findWayOut(failure, {
+      ...this.#deps,
+      missingFrom: (segmentBytes) => this.#way.missingFrom(segmentBytes),
+      report: (why) => this.#standing.report(why),
+      clearIncoming: () => this.#incoming.clear(),
+      signal: this.#end.signal,
+    });
   }
 
   #settled(from: string): void {
-    if (this.#isRunning) return;
-    const { log, site, onRunning } = this.#deps;
-    this.#isRunning = true;
-    this.#failures = 0;
-    this.#lastFailure = undefined;
+    if (this.#standing.isRunning) return;
     this.#rotation.succeeded(this.#node);
-    this.#because = `receiving since ${from}`;
-    log.info({ site }, `receiving WAL from ${from}`);
-    onRunning();
-  }
-
-  /** Once in the log for each cause; the alert is kept up. */
-  #report(failure: OperatorError): void {
-    const { log, site, metrics, onTrouble } = this.#deps;
-    countFailure(metrics, 'walreceiver_run', failure);
-    const isNew = this.#lastFailure?.code !== failure.code;
-    this.#lastFailure = failure;
-    this.#because = messageOf(failure);
-    const isWorthAlert = !failure.retryable || this.#failures >= failuresBeforeAlert;
-    const isTold = isWorthAlert && onTrouble(failure);
-    if (isNew && !isTold) log.error({ site }, `WAL is not being received: ${explain(failure)}`);
+    this.#standing.settled(from);
   }
 
   async #beat(): Promise<void> {
     this.#followPrimary();
     if (await this.#isWell()) this.#watched?.progress();
     else return;
-    if (this.#isRunning) this.#latestActivity = this.#deps.clock.now();
+    this.#standing.seen();
   }
 
   /** Who does not receive knows why, and tells. */
   async #isWell(): Promise<boolean> {
     const arrivals = this.#arrivals;
     const sign = await this.#way.signOfArrival();
-    return !this.#isRunning || arrivals.isWell({ sign, sample: this.#deps.sampleOf(this.#node) });
+    return !this.#standing.isRunning || arrivals.isWell({ sign, sample: this.#deps.sampleOf(this.#node) });
   }
 
   /** Repeats `work` to the end, whatever comes of it. */
@@ -303,8 +221,7 @@ export class SupervisedReceiver implements WalReceiver {
     const pausable = this.#pausable;
     const change = pausable && (await this.#guard.check(pausable));
     if (change === undefined) return;
-    this.#isRunning = !change.isPaused;
-    this.#because = change.because;
+    this.#standing.paused(change.isPaused, change.because);
   }
 
   #warnWithoutSlot(): void {

@@ -22,7 +22,7 @@ import { SegmentWriter } from './segment-writer.ts';
 import { decideStart, type RememberedPosition, type Start, type StoredPosition } from './start-position.ts';
 import { readStoredPosition } from './stored-position.ts';
 import { StreamReceiver } from './stream-receiver.ts';
-import type { ReceivingLife, WayOfReceiving } from './supervised-receiver.ts';
+import type { ReceivingLife, WayOfReceiving } from './way-of-receiving.ts';
 
 export interface WalreceiverDeps extends ReceivingServerDeps {
   readonly site: string;
