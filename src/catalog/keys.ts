@@ -74,6 +74,11 @@ export class SiteKeys {
     return this.#under('evidence/drill/');
   }
 
+  /** Ours: how far `verify` has come. The original never looks here. */
+  get verifyProgressPrefix(): string {
+    return this.#under('evidence/verify_progress/');
+  }
+
   get preservationPrefix(): string {
     return this.#under('preservation_request/');
   }
@@ -91,6 +96,11 @@ export class SiteKeys {
   /** Ours: what `pghoard check` stores to try the store, and removes again. */
   get scratchPrefix(): string {
     return this.#under('check_scratch/');
+  }
+
+  /** How far the verification of a base backup has come. */
+  verifyProgressOfBasebackup(name: string): string {
+    return `${this.verifyProgressPrefix}basebackup/${name}`;
   }
 
   /** `generation` counts from 1. */

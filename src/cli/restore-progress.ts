@@ -20,13 +20,16 @@ export class RestoreProgress implements AsyncDisposable {
   readonly #progress: Progress;
   readonly #output: ProgressOutput;
   readonly #statusFile: string | undefined;
+  readonly #line: (report: ProgressReport) => string;
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #lineOpen = false;
   #started = false;
   #lastLine = '';
 
-  constructor(progress: Progress, output: ProgressOutput, statusFile: string | undefined) {
+  /** `line`: in which words. */
+  constructor(progress: Progress, output: ProgressOutput, statusFile: string | undefined, line = progressLine) {
+    this.#line = line;
     this.#progress = progress;
     this.#output = output;
     this.#statusFile = statusFile;
@@ -71,7 +74,7 @@ export class RestoreProgress implements AsyncDisposable {
   }
 
   #show(): void {
-    const line = progressLine(this.#progress.report());
+    const line = this.#line(this.#progress.report());
     if (line === this.#lastLine) return;
     this.#lastLine = line;
     if (!this.#output.isTTY) {

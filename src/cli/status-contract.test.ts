@@ -87,7 +87,15 @@ function reportOf(health: SiteHealth): StatusReport {
 
 function metricsOf(health: SiteHealth): ReadonlyMap<string, number> {
   const loop = { retentionPostponed: undefined, backupActivity: undefined } as SiteState['loop'];
-  const state: SiteState = { name: 'main', health, loop, receiver: undefined, gaps: undefined, servers: { nodes: [] } };
+  const state: SiteState = {
+    name: 'main',
+    health,
+    loop,
+    receiver: undefined,
+    gaps: undefined,
+    servers: { nodes: [] },
+    verified: undefined,
+  };
   return new Map(siteSamples(state, health.at).map(({ name, value }) => [name, value]));
 }
 

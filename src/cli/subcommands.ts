@@ -21,6 +21,10 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'tell of each site to which second it can be restored, what runs and what comes next',
     load: async () => (await import('./status.ts')).statusProgram,
   },
+  verify: {
+    summary: 'read again what is stored, and tell whether all of it is as it was stored',
+    load: async () => (await import('./verify.ts')).verifyProgram,
+  },
 };
 
 /** Who has a configuration file of that name can write ./check. */

@@ -13,6 +13,7 @@ import { restoreGlobalOptions } from '../restore/options.ts';
 import { retentionSiteOptions } from '../retention/options.ts';
 import { storageSiteOptions } from '../storage/options.ts';
 import { transferGlobalOptions } from '../transfer/options.ts';
+import { verifySiteOptions } from '../verify/options.ts';
 import { walGlobalOptions, walSiteOptions } from '../wal/options.ts';
 
 const siteShape = {
@@ -22,6 +23,7 @@ const siteShape = {
   ...walSiteOptions.shape,
   ...basebackupSiteOptions.shape,
   ...retentionSiteOptions.shape,
+  ...verifySiteOptions.shape,
   ...catalogSiteOptions.shape,
   ...codecSiteOptions.shape,
   ...storageSiteOptions.shape,

@@ -23,6 +23,8 @@ import { openBelongings, type SiteBelongings, troubleOf } from './site-belonging
 import { SiteDiary } from './site-diary.ts';
 import { SiteLoop } from './site-loop.ts';
 import { catalogsOfOneCluster, type SiteSources } from './site-sources.ts';
+import type { SiteVerify, VerifyState } from './site-verify.ts';
+import { damageInWords, siteVerifyOf } from './site-verify-of-site.ts';
 import { SiteWal } from './site-wal.ts';
 import type { WalGaps } from './wal-gaps.ts';
 
@@ -47,6 +49,9 @@ export class Site implements SiteServices {
   readonly #wal: SiteWal;
   readonly #diary: SiteDiary;
   readonly #programs: ProgramWatch;
+  readonly #verify: SiteVerify | undefined;
+  readonly #verifyEnd = new AbortController();
+  #verifying: Promise<void> = Promise.resolve();
   /** Ends uploads; the loop has its own end. */
   readonly #stop: AbortController;
 
@@ -102,6 +107,7 @@ export class Site implements SiteServices {
     });
     const { loop } = this;
     this.#wal = new SiteWal({ ...common, sources, loop, diary: this.#diary, closing: stop.signal });
+    this.#verify = siteVerifyOf({ ...common, loop, signal: AbortSignal.any([stop.signal, this.#verifyEnd.signal]) });
     this.healthWatch = new HealthWatch({
       parts,
       site,
@@ -146,6 +152,16 @@ export class Site implements SiteServices {
     return this.healthWatch.health;
   }
 
+  /** What is known of what is stored. */
+  get verified(): VerifyState['report'] {
+    return this.#verify?.state.report;
+  }
+
+  /** Which of it is damaged, in words; null: nothing is, as far as it was read. Undefined: nobody knows, or does not ask. */
+  get damaged(): string | null | undefined {
+    return damageInWords(this.#verify);
+  }
+
   get retention(): SiteServices['retention'] {
     return { pending: this.loop.pendingDeletion, postponed: this.loop.retentionPostponed };
   }
@@ -160,6 +176,7 @@ export class Site implements SiteServices {
     this.loop.start();
     this.#diary.start();
     this.#wal.start();
+    this.#verifying = this.#verify?.run() ?? Promise.resolve();
   }
 
   /** Whether what is the trouble has been mended. */
@@ -186,8 +203,9 @@ export class Site implements SiteServices {
 
   /** Ends a running base backup, and waits until the WAL that is on its way has arrived. */
   async drain(): Promise<void> {
+    this.#verifyEnd.abort(shuttingDown(`site ${this.name}`));
     await Promise.all([this.loop.stop(), this.#wal.stop()]);
-    await Promise.all([this.ownership?.stop(), this.#wal.settled(), this.#programs.stop(), this.servers.stop()]);
+    await Promise.all([this.ownership?.stop(), this.#wal.settled(), this.#programs.stop(), this.servers.stop(), this.#verifying]);
   }
 
   /** Lets go of everything. What had not been stored waits in the spool. */

@@ -42,6 +42,19 @@ const wal = [
   '000000010000000000000006.partial',
 ];
 
+test('what was found out of a backup goes with it, and what an interruption has left of that', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const { keys } = catalog;
+  for (const name of [...Object.keys(three), '2026-11-19_0']) await putObject(catalog, keys.verifyEvidenceOfBasebackup(name), {});
+  await putObject(catalog, keys.verifyProgressOfBasebackup('2026-11-20_0'), {});
+  await putObject(catalog, keys.verifyEvidenceOfTimeline(1), {});
+  await pruneNow(catalog);
+  assert.deepEqual(
+    (await storedKeys(catalog)).filter((key) => key.startsWith('evidence/')),
+    ['evidence/verify/basebackup/2026-11-21_0', 'evidence/verify/basebackup/2026-11-22_0', 'evidence/verify/wal/00000001'],
+  );
+});
+
 test('the oldest backup goes with its chunks and the WAL of every timeline that only it needed', async () => {
   const catalog = await makeStoredSite(three, wal);
   const result = await pruneNow(catalog);

@@ -1,5 +1,7 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import type { BasebackupListing } from '../catalog/catalog.ts';
+import { forgetEvidence } from '../catalog/evidence/forget-evidence.ts';
+import { basebackupNameOf } from '../catalog/keys.ts';
 import { preservedUntil, removeExpiredPreservations } from '../catalog/preservation.ts';
 import { lockedUntil } from '../storage/delete-many.ts';
 import type { PendingConfirmation } from './confirmation.ts';
@@ -65,11 +67,22 @@ export async function prune(
     return { basebackups: [], walFiles: 0, postponed: `${asked} has just been asked for: what goes is decided anew` };
   const locks = new Locks();
   const basebackups = await removeBackups(listing, decision.doomed, { walPruning, now: soundTime(listing.entries, now) }, locks, deps);
+  if (basebackups.length > 0) await forgetEvidenceOfGone(listing, basebackups, deps);
   const walFiles = goes ? await removeWal(withNeeds(needs, locks.basebackups.map(needOfAll)), locks, deps) : 0;
   await pruneHistories(plan, deps);
   if (walPruning === 'always') await removeExpiredPreservations(deps.catalog, new Date(decision.time.getTime() - expiredMs), deps.signal);
   const { text: locked } = locks;
   return { basebackups, walFiles, ...(locked !== undefined && { locked }) };
+}
+
+/** What was found out of base backups goes with them, and what an interruption has left of that. */
+async function forgetEvidenceOfGone(
+  { entries, unreadable }: BasebackupListing,
+  gone: readonly string[],
+  { catalog, signal }: PruneDeps,
+): Promise<void> {
+  const names = [...entries.map(({ name }) => name), ...unreadable.map(({ key }) => basebackupNameOf(key))];
+  await forgetEvidence(catalog, new Set(names.filter((name) => !gone.includes(name))), signal);
 }
 
 /** A base backup that somebody wants to be kept since this was planned: a restore may have begun meanwhile. */

@@ -11,7 +11,7 @@ export interface Rule {
 const floors: readonly (readonly string[])[] = [
   ['cli'],
   ['daemon'],
-  ['basebackup', 'wal', 'restore', 'retention'],
+  ['basebackup', 'wal', 'restore', 'retention', 'verify'],
   ['catalog', 'transfer'],
   ['codec', 'tar', 'postgres', 'storage'],
   ['lib'],

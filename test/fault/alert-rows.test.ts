@@ -91,6 +91,7 @@ const causes: Readonly<Record<AlertName, Tried>> = {
   store_throttled: [[alerts, 'a store that is throttled to a standstill']],
   two_primaries: [['src/daemon/servers/troubles.test.ts', 'two_primaries']],
   upload_retries_warning: [[alerts, 'a store that is throttled to a standstill']],
+  verify_failed: [['test/integration/verify.test.ts', 'the daemon tells of an object that is damaged, and of its being mended']],
   version_mismatch_error: [[alerts, 'a program of an older PostgreSQL']],
   version_unsupported_error: [[watch, 'alerts come and go with their causes']],
   wal_gap: [['test/integration/wal-gaps.test.ts', 'wal_gap']],

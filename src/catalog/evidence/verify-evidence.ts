@@ -19,6 +19,8 @@ export const basebackupEvidence = z.object({
   name: z.string(),
   /** Of its main object. */
   fingerprint,
+  /** Of all its objects, as `ObjectSum`: with another one it is to be read anew. */
+  sum: z.string().optional(),
   verified_at: moment,
   /** Stored bytes that were read. */
   bytes: z.number().nonnegative(),
@@ -36,8 +38,10 @@ const run = z.object({
   /** Of the one that was read longest ago. */
   verified_at: moment,
   bytes: z.number().nonnegative(),
-  /** Of a single segment: its own. Of several: the SHA-256 in hexadecimal of those of all of them in their order, a line each. */
+  /** Of a single segment: its own. Of several: as `ObjectSum`, of all of them. */
   fingerprint,
+  /** When the newest of them was stored, by the clock of the store: what is younger came, or was replaced, later. */
+  modified: moment.optional(),
   result: z.enum(['sound', 'corrupt']),
   findings: z.array(finding).readonly(),
 });

@@ -81,6 +81,10 @@ const catalogue = {
     severity: 'warning',
     hint: 'See whether the store answers, with "pghoard check". Uploads are repeated until it does.',
   },
+  verify_failed: {
+    severity: 'critical',
+    hint: 'See all of it with "pghoard verify". Bring the object back from a copy of the store, or have a new base backup taken and let the damaged one go (guide, section 4).',
+  },
   version_mismatch_error: {
     severity: 'critical',
     hint: 'Install the PostgreSQL programs of the version of the server, and name them in pg_bin_directory or the *_path settings.',

@@ -25,6 +25,8 @@ export interface JudgedSite {
   readonly watchedMs: number;
   /** For how long its store has been throttling. */
   readonly throttledMs: number;
+  /** What is stored and damaged, in words; null: nothing is, as far as it was read. Undefined: nobody knows. */
+  readonly damaged: string | null | undefined;
   /** Who took the site over from this daemon. */
   readonly lostTo: string | undefined;
 }
@@ -47,6 +49,7 @@ export function judgeSite(site: JudgedSite, limits: Limits): Verdicts {
       site.throttledMs >= limits.throttled_seconds * 1000 && site.throttledMs > 0
         ? `the store has refused requests as too many for ${inWords(site.throttledMs)}`
         : null,
+    ...(site.damaged !== undefined && { verify_failed: site.damaged }),
     lease_lost: site.lostTo ?? null,
   };
 }

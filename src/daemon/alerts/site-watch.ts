@@ -12,7 +12,7 @@ import { type JudgedSite, judgeSite } from './judge-site.ts';
 import type { Verdicts } from './verdicts.ts';
 
 /** What is asked of a site. */
-export type WatchedSite = Pick<Site, 'gaps' | 'health' | 'loop' | 'name' | 'ownership' | 'throttling'>;
+export type WatchedSite = Pick<Site, 'damaged' | 'gaps' | 'health' | 'loop' | 'name' | 'ownership' | 'throttling'>;
 
 export interface SiteWatchDeps {
   readonly name: string;
@@ -116,6 +116,7 @@ export class SiteWatch {
       ),
       watchedMs: nowMs - this.#startedMs,
       throttledMs: throttling.throttledMs,
+      damaged: site.damaged,
       lostTo: ownership?.lostTo,
     };
   }

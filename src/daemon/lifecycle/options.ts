@@ -33,6 +33,10 @@ export const stalledAfterOptions = optionGroup({
     description: 'Making up for an index of WAL that is missing. It is begun anew once the store has answered.',
     since: '3.0',
   }),
+  verify: seconds.default(3600).meta({
+    description: 'Reading again what is stored. It goes on where it was once the store has answered.',
+    since: '3.0',
+  }),
   server: seconds.default(120).meta({
     description: 'A look at the data directory of the server, which may be on a disk that does not answer.',
     since: '3.0',

@@ -43,7 +43,7 @@ const loop = { retentionPostponed: undefined, backupActivity: undefined } as Sit
 
 function samplesOf(state: Partial<SiteState>): Record<string, number> {
   const samples = siteSamples(
-    { name: 'main', health: unknown, loop, receiver: undefined, gaps: undefined, servers: { nodes: [] }, ...state },
+    { name: 'main', health: unknown, loop, receiver: undefined, gaps: undefined, servers: { nodes: [] }, verified: undefined, ...state },
     at,
   );
   for (const { tags } of samples) assert.equal(tags?.['site'], 'main');

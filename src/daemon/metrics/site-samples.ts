@@ -3,10 +3,12 @@ import { alertNames } from '../alerts/alert-catalogue.ts';
 import type { SiteHealth } from '../health/site-health.ts';
 import type { Verdict } from '../health/verdict.ts';
 import type { ServerWatch } from '../servers/server-watch.ts';
+import type { VerifyState } from '../site-verify.ts';
 import type { DaemonState } from '../state-file.ts';
 import type { Sample } from './registry.ts';
 
 export type SiteState = Pick<DaemonState['sites'][number], 'name' | 'loop' | 'receiver' | 'gaps'> & {
+  readonly verified: VerifyState['report'];
   readonly health: SiteHealth;
   readonly servers: Pick<ServerWatch, 'nodes'>;
 };
@@ -18,7 +20,7 @@ const stalledSecondsMin = 10;
 const verdicts: Readonly<Record<Verdict['is'], true>> = { ok: true, attention: true, failure: true, unknown: true, inactive: true };
 
 /** What is to be told of a site now. */
-export function siteSamples({ name: site, health, loop, receiver, gaps, servers }: SiteState, now: Date): Sample[] {
+export function siteSamples({ name: site, health, loop, receiver, gaps, servers, verified }: SiteState, now: Date): Sample[] {
   const open = gaps?.gaps && gaps.troubles.filter(({ trouble }) => trouble.isOpen).length;
   return [
     ...healthSamples(health),
@@ -26,6 +28,9 @@ export function siteSamples({ name: site, health, loop, receiver, gaps, servers 
       'pghoard.wal_gaps': open,
       'pghoard.wal_receiver_running': receiver && Number(receiver.status.running),
       'pghoard.retention_postponed': Number(loop.retentionPostponed !== undefined),
+      'pghoard.verify_damaged_objects': verified?.damaged.length,
+      'pghoard.verify_unproven_bytes': verified?.unproven.bytes,
+      'pghoard.verify_oldest_age_seconds': verified?.oldestProof && secondsSince(verified.oldestProof, now),
     }),
     ...phases.map((phase) => {
       const value = stalledSeconds(loop.backupActivity, phase, now);
