@@ -146,6 +146,12 @@ export class CodecPool implements AsyncDisposable {
   }
 }
 
+/** Where jobs run, as far as most need to know. */
+export type JobRunner = Pick<CodecPool, 'threads' | 'run'>;
+
+/** For tools whose jobs are too small to be worth the start of a thread. */
+export const thisThread: JobRunner = { threads: 1, run: runHere };
+
 /** Runs a job on the calling thread, for tools that need no pool. As with a pool, an abort rejects with the signal's reason. */
 export async function runHere<I, R>(job: Job<I, R>, input: I, options: RunOptions = {}): Promise<R> {
   const signal = options.signal ?? new AbortController().signal;

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { CodecPool } from '../codec/pool.ts';
+import type { JobRunner } from '../codec/pool.ts';
 import type { DeltaFile } from './delta-file.ts';
 import { deltaList, type Layout } from './layout.ts';
 import { listDeltaFiles } from './list-delta-files.job.ts';
@@ -15,7 +15,7 @@ const embeddedPerJob = 500;
 export async function listFiles(
   layout: Layout,
   { main, attributes }: DeltaPart,
-  { pool, signal, keepOwners }: { readonly pool: CodecPool; readonly signal: AbortSignal; readonly keepOwners: boolean },
+  { pool, signal, keepOwners }: { readonly pool: JobRunner; readonly signal: AbortSignal; readonly keepOwners: boolean },
 ): Promise<string> {
   const list = join(layout.dataDirectory, deltaList);
   await pool.run(listDeltaFiles, { main, layout, keepOwners, attributes: attributes?.directory, list }, { signal });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lanesFor, type Work } from './lanes.ts';
+import { isWorthThreads, lanesFor, type Work } from './lanes.ts';
 
 const mib = 1024 * 1024;
 const local: Work = { storedBytes: 0, objects: 2, isLocal: true, processors: 2 };
@@ -17,6 +17,13 @@ const rows: [what: string, work: Work, lanes: number][] = [
   ['a few small objects elsewhere', { ...remote, storedBytes: mib, objects: 9 }, 2],
 ];
 for (const [what, work, lanes] of rows) {
+  test('a small base backup is restored without threads, but not a delta backup, whose files are elsewhere', () => {
+    assert.equal(isWorthThreads({ storedSize: 33_554_431, format: 'pghoard-bb-v2' }), false);
+    assert.equal(isWorthThreads({ storedSize: 33_554_432, format: 'pghoard-bb-v2' }), true);
+    assert.equal(isWorthThreads({ storedSize: 1000 }), false);
+    assert.equal(isWorthThreads({ storedSize: 1000, format: 'pghoard-delta-v2' }), true);
+  });
+
   test(`${what}: ${lanes}`, () => {
     assert.equal(lanesFor(work, 3), lanes);
   });

@@ -6,7 +6,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { fileCount, type Manifest } from '../catalog/manifest.ts';
 import { manifestInvalid } from '../catalog/manifest-stream.ts';
 import type { StoredObject } from '../catalog/stored-object.ts';
-import type { CodecPool } from '../codec/pool.ts';
+import type { JobRunner } from '../codec/pool.ts';
 import type { StorageOptions } from '../storage/options.ts';
 import type { Layout } from './layout.ts';
 import { readManifest } from './read-manifest.job.ts';
@@ -56,7 +56,7 @@ export async function planRestore(
   source: RestoreSource,
   entry: BasebackupEntry,
   request: PlanRequest,
-  deps: { readonly pool: CodecPool; readonly signal: AbortSignal },
+  deps: { readonly pool: JobRunner; readonly signal: AbortSignal },
 ): Promise<RestorePlan> {
   const format = formatOf(entry);
   const main = mainObjectOf(source, entry, format);

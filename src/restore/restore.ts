@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
 import { segmentBytesIn } from '../catalog/wal-entry.ts';
-import type { CodecPool } from '../codec/pool.ts';
+import { type JobRunner, thisThread } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
 import { explain, isOperatorError } from '../lib/errors.ts';
 import { syncFileSystem } from '../lib/sync-file-system.ts';
@@ -15,6 +15,7 @@ import { type Choice, chooseBasebackup } from './choose.ts';
 import { checkFreeSpace } from './free-space.ts';
 import { RestoreJournal } from './journal.ts';
 import { coveredWishes, type SiteBackup } from './kept-alone.ts';
+import { isWorthThreads } from './lanes.ts';
 import type { Layout } from './layout.ts';
 import { placeLinks, placeTablespaceLinks } from './place-links.ts';
 import { planRestore, type RestorePlan, type RestoreSource } from './plan.ts';
@@ -51,7 +52,8 @@ export interface RestoreRequest {
 
 export interface RestoreDeps {
   readonly sources: readonly RestoreSource[];
-  readonly pool: CodecPool;
+  /** For base backups that are worth the start of threads. */
+  readonly pool: JobRunner;
   readonly clock: Clock;
   readonly progress: Progress;
   /** Where the restored server gets its WAL; the site is the one that has the backup. */
@@ -81,13 +83,14 @@ const passwordFile = 'pghoard_restore_password';
  * Restores a base backup so that PostgreSQL recovers to the wished target when it is started. Until the last step the directory cannot be
  * started on and says so in a marker file. What has been done by then stands in a journal, and the same request goes on from there.
  */
-export async function restoreBasebackup(request: RestoreRequest, deps: RestoreDeps, signal: AbortSignal): Promise<RestoreResult> {
-  const all = await backupsOf(deps, signal);
+export async function restoreBasebackup(request: RestoreRequest, given: RestoreDeps, signal: AbortSignal): Promise<RestoreResult> {
+  const all = await backupsOf(given, signal);
   const { target } = request.recovery;
   const segmentBytes = target.kind === 'lsn' ? await segmentBytesOf(all, signal) : undefined;
-  const choice = chooseBasebackup(all, { basebackup: request.basebackup, target, segmentBytes }, deps.clock.now());
-  deps.onChosen(choice);
+  const choice = chooseBasebackup(all, { basebackup: request.basebackup, target, segmentBytes }, given.clock.now());
+  given.onChosen(choice);
   const { source, ...entry } = choice.backup;
+  const deps = isWorthThreads(entry) ? given : { ...given, pool: thisThread };
   const recovery = await coveredWishes(request.recovery, { backup: choice.backup, all }, deps.say, signal);
   const preservation = preservationOf(request, source, entry.key);
   await preserve(preservation, deps.warn, signal);
@@ -291,7 +294,7 @@ async function syncFileSystems(roots: readonly string[], signal: AbortSignal): P
 async function settle(
   roots: readonly string[],
   how: Pick<SettleInput, 'owner' | 'sync'>,
-  pool: CodecPool,
+  pool: JobRunner,
   signal: AbortSignal,
 ): Promise<void> {
   await Promise.all(roots.map((root) => pool.run(settleTree, { root, ...how }, { signal })));

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { CodecPool, RunOptions } from '../codec/pool.ts';
+import type { JobRunner, RunOptions } from '../codec/pool.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatorError, messageOf, OperatorError } from '../lib/errors.ts';
 import { forEachLimited } from '../lib/limiter.ts';
@@ -13,7 +13,7 @@ import { type UnpackOutput, type UnpackReport, unpackObject } from './unpack-obj
 import type { PendingLink } from './unpacker.ts';
 
 export interface UnpackDeps {
-  readonly pool: CodecPool;
+  readonly pool: JobRunner;
   readonly signal: AbortSignal;
   /** Members keep the owners they had at the source. Only root can do that. */
   readonly keepOwners: boolean;
