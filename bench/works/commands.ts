@@ -6,11 +6,11 @@ import { systemUser } from '../../test/support/system-user.ts';
 import { makeHistory } from '../../test/support/wal-segment.ts';
 import { finishSegments } from '../cluster.ts';
 import type { Contestant } from '../contestant.ts';
-import { statOf, ticksPerSecond } from '../meter/processes.ts';
+import { ticksPerSecond } from '../meter/processes.ts';
 import { median } from '../results/statistics.ts';
 import type { Table } from '../results/tables.ts';
-import { run } from '../run.ts';
 import { inTurn } from './in-turn.ts';
+import { LightStarter } from './light-starter.ts';
 
 export interface CommandRow {
   readonly what: string;
@@ -28,7 +28,8 @@ export interface CommandRow {
 /** One way to have something done once. */
 interface Way {
   readonly name: string;
-  readonly work: () => Promise<void>;
+  /** Resolves to the milliseconds that it took. */
+  readonly work: () => Promise<number>;
   /** One of those that wait for our daemon. */
   readonly isOurs: boolean;
 }
@@ -46,18 +47,19 @@ export async function measureCommands(contestants: readonly Contestant[], postgr
   const { uid, gid } = systemUser();
   const path = join(postgres.dataDirectory, 'pg_wal', history);
   await writeFile(path, makeHistory(history));
+  await using starter = new LightStarter({ uid, gid }, postgres.dataDirectory);
   try {
     await chown(path, uid, gid);
     const [segment = ''] = (await finishSegments(postgres, 1)).map((file) => basename(file));
-    for (const name of [history, segment]) await inTurns(waysTo('archive', contestants, postgres, name), 1);
+    for (const name of [history, segment]) await inTurns(waysTo('archive', contestants, starter, name), 1, starter);
     const rows: CommandRow[] = [];
     for (const [what, way, name] of [
       ['archive', 'archive', history],
       ['restore', 'restore', history],
       ['restore 16 MiB', 'restore', segment],
     ] as const) {
-      const ways = waysTo(way, contestants, postgres, name);
-      rows.push(...toRows(what, ways, await inTurns(ways, calls)));
+      const ways = waysTo(way, contestants, starter, name);
+      rows.push(...toRows(what, ways, await inTurns(ways, calls, starter)));
     }
     return rows;
   } finally {
@@ -65,16 +67,20 @@ export async function measureCommands(contestants: readonly Contestant[], postgr
   }
 }
 
-function waysTo(what: 'archive' | 'restore', contestants: readonly Contestant[], postgres: TestPostgres, name: string): Way[] {
-  const user = { ...systemUser(), cwd: postgres.dataDirectory };
-  const sh = async (line: string) => void (await run('/bin/sh', ['-c', line], user));
-  const ways: Way[] = [{ name: startName, work: () => sh('exec true'), isOurs: false }];
+function waysTo(what: 'archive' | 'restore', contestants: readonly Contestant[], starter: LightStarter, name: string): Way[] {
+  const ways: Way[] = [{ name: startName, work: () => starter.run('exec true'), isOurs: false }];
   for (const { commands = [], bare } of contestants) {
-    if (bare) ways.push({ name: bareName, work: () => bare[what](name, output), isOurs: true });
+    if (bare) ways.push({ name: bareName, work: () => msOf(() => bare[what](name, output)), isOurs: true });
     for (const command of commands)
-      ways.push({ name: command.name, work: () => sh(command[what](name, output)), isOurs: bare !== undefined });
+      ways.push({ name: command.name, work: () => starter.run(command[what](name, output)), isOurs: bare !== undefined });
   }
   return ways;
+}
+
+async function msOf(work: () => Promise<void>): Promise<number> {
+  const startedMs = systemClock.monotonicMs();
+  await work();
+  return systemClock.monotonicMs() - startedMs;
 }
 
 interface Taken {
@@ -83,32 +89,26 @@ interface Taken {
 }
 
 /** One call of each way at a time, beginning with another one each time. */
-async function inTurns(ways: readonly Way[], calls: number): Promise<Taken[]> {
+async function inTurns(ways: readonly Way[], calls: number, starter: LightStarter): Promise<Taken[]> {
   const taken: Taken[] = ways.map(() => ({ ms: [], cpuTicks: 0 }));
   for (let call = 0; call < calls; call++) {
     for (const [way, of] of inTurn([...ways.entries()], call)) {
-      const ticks = ticksOfChildren();
-      const startedMs = systemClock.monotonicMs();
-      await of.work();
+      const ticks = starter.cpuTicks;
       const own = taken[way] as Taken;
-      own.ms.push(systemClock.monotonicMs() - startedMs);
-      own.cpuTicks += ticksOfChildren() - ticks;
+      own.ms.push(await of.work());
+      own.cpuTicks += starter.cpuTicks - ticks;
     }
   }
   return taken;
 }
 
-function ticksOfChildren(): number {
-  return statOf(process.pid)?.children ?? 0;
-}
-
 function toRows(what: string, ways: readonly Way[], taken: readonly Taken[]): CommandRow[] {
-  const msOf = (wanted: string) => median(taken[ways.findIndex(({ name }) => name === wanted)]?.ms ?? []);
+  const medianOf = (wanted: string) => median(taken[ways.findIndex(({ name }) => name === wanted)]?.ms ?? []);
   return ways.map(({ name, isOurs }, way) => {
-    const ms = msOf(name);
+    const ms = medianOf(name);
     const { cpuTicks, ms: calls } = taken[way] as Taken;
-    const row = { what, command: name, ms, cpuMs: (cpuTicks * 1000) / ticksPerSecond / calls.length, ratio: msOf('pghoard') / ms };
-    return isOurs ? { ...row, ownMs: ms - msOf(bareName) } : row;
+    const row = { what, command: name, ms, cpuMs: (cpuTicks * 1000) / ticksPerSecond / calls.length, ratio: medianOf('pghoard') / ms };
+    return isOurs ? { ...row, ownMs: ms - medianOf(bareName) } : row;
   });
 }
 
