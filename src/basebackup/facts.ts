@@ -10,6 +10,7 @@ export type BasebackupFacts = Pick<
   | 'startWalSegment'
   | 'endTime'
   | 'endWalSegment'
+  | 'endLsn'
   | 'backupFrom'
   | 'pgVersion'
   | 'compressionLevel'

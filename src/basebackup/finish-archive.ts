@@ -64,6 +64,7 @@ export async function makeMainObject(
     startWalSegment: end.label.startWalSegment,
     endTime: end.endTime,
     endWalSegment: end.endWalSegment,
+    endLsn: end.endLsn,
     backupFrom: end.label.backupFrom,
     pgVersion: source.serverVersion,
     format,

@@ -49,6 +49,7 @@ export function describeRawBackup(backup: RunningBackup, plan: Omit<RawPlan, 'pa
     // By our own clock, a little after the end: a recovery target before it could lie within the backup.
     endTime: deps.clock.now(),
     endWalSegment: walEnd && lastWalNameBefore(walEnd.lsn, walEnd.timeline, plan.segmentBytes),
+    endLsn: walEnd?.lsn,
     backupFrom: label.backupFrom,
     pgVersion: plan.serverVersion,
     compressionLevel: job.seal.compression.level,

@@ -20,7 +20,11 @@ export interface BackupEnd {
   readonly endTime: Date;
   /** The last segment that recovery needs: from a primary to reach `endTime`, from a standby to become consistent. */
   readonly endWalSegment: string;
+  /** What comes at this position or behind it is not needed for that. */
+  readonly endLsn: Lsn;
 }
+
+type WhereItEnds = Pick<BackupEnd, 'endTime' | 'endWalSegment' | 'endLsn'>;
 
 /**
  * A non-exclusive base backup, which lives exactly as long as its connection: closing that gives the backup up, and if it is lost the
@@ -75,14 +79,14 @@ export class BackupSession {
   async #endOfStandby(
     { checkpointLocation }: BackupLabel,
     { minRecoveryLsn, minRecoveryTimeline, segmentBytes }: ControlFile,
-  ): Promise<Pick<BackupEnd, 'endTime' | 'endWalSegment'>> {
+  ): Promise<WhereItEnds> {
     const [row] = await this.connection.query<{ time: string }>(`SELECT ${utc('now()')} AS time`);
     assert(row, 'SELECT without FROM returns a row');
     const needed = checkpointLocation < minRecoveryLsn ? minRecoveryLsn : checkpointLocation + 1n;
-    return { endTime: new Date(row.time), endWalSegment: lastWalNameBefore(needed, minRecoveryTimeline, segmentBytes) };
+    return { endTime: new Date(row.time), endWalSegment: lastWalNameBefore(needed, minRecoveryTimeline, segmentBytes), endLsn: needed };
   }
 
-  async #markEnd({ startWalSegment }: BackupLabel, { segmentBytes }: ControlFile): Promise<Pick<BackupEnd, 'endTime' | 'endWalSegment'>> {
+  async #markEnd({ startWalSegment }: BackupLabel, { segmentBytes }: ControlFile): Promise<WhereItEnds> {
     const { connection } = this;
     // The transaction id makes this statement's commit a record in the WAL: recovery can prove that it has reached this time.
     const [marker] = await connection.query<{ time: string }>(`SELECT ${utc('now()')} AS time, pg_catalog.txid_current()`);
@@ -90,7 +94,8 @@ export class BackupSession {
     assert(marker && position, 'SELECT without FROM returns a row');
     await endSegment(connection);
     const timeline = Number.parseInt(startWalSegment.slice(0, 8), 16);
-    return { endTime: new Date(marker.time), endWalSegment: lastWalNameBefore(parseLsn(position.lsn), timeline, segmentBytes) };
+    const endLsn = parseLsn(position.lsn);
+    return { endTime: new Date(marker.time), endWalSegment: lastWalNameBefore(endLsn, timeline, segmentBytes), endLsn };
   }
 }
 

@@ -50,7 +50,7 @@ export async function archiveAsSingleObject(
       },
     },
   );
-  const { label, endTime, endWalSegment } = await end.promise;
+  const { label, endTime, endWalSegment, endLsn } = await end.promise;
   const notes = new ShortfallNotes(deps.log);
   notes.take(sealed);
   notes.summarize();
@@ -60,6 +60,7 @@ export async function archiveAsSingleObject(
     startWalSegment: label.startWalSegment,
     endTime,
     endWalSegment,
+    endLsn,
     backupFrom: label.backupFrom,
     pgVersion: source.serverVersion,
     format: 'pghoard-bb-v1',

@@ -1,6 +1,7 @@
 import type { CompressionAlgorithm } from '../codec/codec-options.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { BackupFrom } from '../postgres/backup-label.ts';
+import { formatLsn, type Lsn, parseLsn } from '../postgres/lsn.ts';
 import type { Metadata, ObjectEntry } from '../storage/object-store.ts';
 import { basebackupNameOf } from './keys.ts';
 import { metadataOf, normaliseMetadata, parseCount } from './metadata-fields.ts';
@@ -20,6 +21,8 @@ export interface BasebackupEntry {
   readonly startWalSegment: string;
   /** The last one that recovery must read to make it consistent. Absent for what old versions took on a standby or by pg_basebackup. */
   readonly endWalSegment?: string;
+  /** Where recovery makes it consistent. Absent for backups of old versions. */
+  readonly endLsn?: Lsn;
   /** Absent for backups of old versions. */
   readonly backupFrom?: BackupFrom;
   /** Absent: a plain tar. */
@@ -68,6 +71,7 @@ function optionalFields(key: string, metadata: Metadata): Partial<BasebackupEntr
   const fields: Partial<BasebackupEntry> = {
     endTime: parseTimestamp(metadata['end-time'] ?? ''),
     endWalSegment: isSegment(metadata['end-wal-segment']) ? metadata['end-wal-segment'] : undefined,
+    endLsn: endLsnOf(metadata['end-lsn']),
     backupFrom: backupFromOf(metadata['backup-from']),
     format: metadata['format'] || undefined,
     pgVersion: parseCount(metadata['pg-version']),
@@ -102,6 +106,10 @@ function backupFromOf(text: string | undefined): BackupFrom | undefined {
   return text === 'primary' || text === 'standby' ? text : undefined;
 }
 
+function endLsnOf(text: string | undefined): Lsn | undefined {
+  return text !== undefined && /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/.test(text) ? parseLsn(text) : undefined;
+}
+
 function isSegment(text: string | undefined): text is string {
   return text !== undefined && /^[0-9A-F]{24}$/.test(text);
 }
@@ -122,6 +130,7 @@ export interface BasebackupDescription {
   readonly startWalSegment: string;
   readonly endTime?: Date | undefined;
   readonly endWalSegment?: string | undefined;
+  readonly endLsn?: Lsn | undefined;
   readonly backupFrom?: BackupFrom | undefined;
   readonly compression: CompressionAlgorithm;
   /** Written by `basic` and `pipe` only, where one compression made the whole object. */
@@ -157,6 +166,7 @@ export function describeBasebackup(backup: BasebackupDescription): Metadata {
     'start-wal-segment': backup.startWalSegment,
     'end-time': backup.endTime,
     'end-wal-segment': backup.endWalSegment,
+    'end-lsn': backup.endLsn === undefined ? undefined : formatLsn(backup.endLsn),
     'backup-from': backup.backupFrom,
     'pg-version': backup.pgVersion,
     'active-backup-mode': backup.activeBackupMode,

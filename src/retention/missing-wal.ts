@@ -1,7 +1,7 @@
 import { type BasebackupEntry, needsStoredWal } from '../catalog/basebackup-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { segmentBytesIn } from '../catalog/wal-entry.ts';
-import { nextWalName } from '../postgres/wal-name.ts';
+import { firstMissing } from './first-missing.ts';
+import type { HistoryReader } from './stored-histories.ts';
 
 /** What keeps a base backup from counting as one that can be restored. */
 export type WalDoubt =
@@ -17,12 +17,13 @@ export async function walDoubtOf(
   entry: BasebackupEntry,
   others: readonly BasebackupEntry[],
   catalog: Catalog,
-  signal?: AbortSignal,
+  { signal, readHistory = async () => undefined }: { readonly signal?: AbortSignal; readonly readHistory?: HistoryReader } = {},
 ): Promise<WalDoubt | undefined> {
   if (!needsStoredWal(entry)) return undefined;
   const end = entry.endWalSegment ?? endProvenBy(entry, others);
   if (end === undefined) return { kind: 'end-unknown' };
-  const segment = await firstMissing(entry.startWalSegment, end, catalog, signal);
+  const span = { start: entry.startWalSegment, end, endLsn: entry.endLsn };
+  const segment = await firstMissing(span, { catalog, readHistory, signal });
   return segment === undefined ? undefined : { kind: 'missing', segment };
 }
 
@@ -40,19 +41,4 @@ function isCertainlyLater(other: BasebackupEntry, { startWalSegment, lastModifie
   const isClockRight = begunMs <= other.lastModified.getTime() + clockSkewMsMax;
   const isBehind = other.startWalSegment.slice(8) >= startWalSegment.slice(8);
   return other.backupFrom !== 'standby' && isBehind && isClockRight && begunMs >= lastModified.getTime() + clockSkewMsMax;
-}
-
-/** Where the size of segments is not known, or the timeline was left in between, only the first and the last one are looked at. */
-async function firstMissing(start: string, end: string, catalog: Catalog, signal?: AbortSignal): Promise<string | undefined> {
-  const last = await catalog.findWal(end, signal);
-  if (last === undefined) return end;
-  const segmentBytes = segmentBytesIn(last);
-  if (segmentBytes === undefined || start.slice(0, 8) !== end.slice(0, 8))
-    return (await catalog.findWal(start, signal)) ? undefined : start;
-  let expected = start;
-  for await (const { name } of catalog.walFiles('segment', { from: start, to: end, signal })) {
-    if (name !== expected) return expected;
-    expected = nextWalName(name, segmentBytes);
-  }
-  return expected <= end ? expected : undefined;
 }

@@ -1,5 +1,5 @@
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
-import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
+import type { BasebackupListing } from '../catalog/catalog.ts';
 import { preservedUntil } from '../catalog/preservation.ts';
 import { type UnfinishedBasebackup, unfinishedBasebackups } from '../catalog/unfinished-basebackups.ts';
 import { inOrder } from './backup-order.ts';
@@ -7,6 +7,7 @@ import { confirmationFor, type PendingConfirmation } from './confirmation.ts';
 import { decideRetention, type RetainableBackup, type RetentionDecision, type RetentionRules } from './decide.ts';
 import { retainable, walDoubtsOf } from './retainable.ts';
 import { soundTime } from './sound-time.ts';
+import type { HistoryDeps } from './stored-histories.ts';
 import { surveyWal, type WalStretch } from './survey-wal.ts';
 import { inOrderOfBeginning, positionOf, type WalNeed, type WalNeeds } from './wal-need.ts';
 
@@ -34,10 +35,7 @@ export interface PlanRequest {
   readonly now: Date;
 }
 
-export interface PlanDeps {
-  readonly catalog: Catalog;
-  readonly signal: AbortSignal;
-}
+export type PlanDeps = HistoryDeps;
 
 const beginningOfAll = '0'.repeat(16);
 /** Chunks without a main object may for so long belong to a backup that is being taken on another host. */
@@ -54,7 +52,7 @@ export async function isAnythingDoomed(request: PlanRequest, { catalog, signal }
 export async function planRetention(request: PlanRequest, deps: PlanDeps): Promise<RetentionPlan> {
   const { listing, elsewhere, rules, now } = request;
   const { catalog, signal } = deps;
-  const [preserved, doubts] = [await preservedUntil(catalog, signal), await walDoubtsOf(listing.entries, catalog, signal)];
+  const [preserved, doubts] = [await preservedUntil(catalog, signal), await walDoubtsOf(listing.entries, deps)];
   const backups = listing.entries.map((entry) => retainable(entry, { preserved, doubts }));
   const decision = decideRetention(backups, rules, now);
   const unfinished: WalNeed[] = [];

@@ -1,8 +1,7 @@
-import { isOperatorError, messageOf } from '../lib/errors.ts';
 import { historyNameOf } from '../postgres/wal-name.ts';
 import { deleteAll } from '../storage/delete-many.ts';
 import type { RetentionPlan } from './plan.ts';
-import { readAncestors } from './read-ancestors.job.ts';
+import { storedHistories } from './stored-histories.ts';
 import type { SweepDeps } from './sweep-delta-files.ts';
 import { idleTimelines, type KnownTimelines, unneededHistories, usedTimelines } from './unneeded-histories.ts';
 
@@ -44,16 +43,11 @@ async function timelinesOf(
   };
 }
 
-async function ancestorsOf(timeline: number, { catalog, manifests, log, signal }: SweepDeps): Promise<readonly number[] | undefined> {
-  if (manifests === undefined) return undefined;
-  const { pool, storage, privateKeys } = manifests;
-  try {
-    return await pool.run(readAncestors, { storage, privateKeys, key: catalog.walKey(historyNameOf(timeline)) }, { signal });
-  } catch (error) {
-    if (!isOperatorError(error) || error.retryable) throw error;
-    log.debug({ history: historyNameOf(timeline) }, `no timeline history is deleted: ${messageOf(error)}`);
-    return undefined;
-  }
+async function ancestorsOf(timeline: number, deps: SweepDeps): Promise<readonly number[] | undefined> {
+  const history = await storedHistories(deps)(timeline);
+  if (history === undefined)
+    deps.log.debug({ history: historyNameOf(timeline) }, 'no timeline history is deleted: this one cannot be read');
+  return history?.map((left) => left.timeline);
 }
 
 function timelineOf(name: string): number {

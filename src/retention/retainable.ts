@@ -1,8 +1,8 @@
 import { type BasebackupEntry, holdsItsWal } from '../catalog/basebackup-entry.ts';
-import type { Catalog } from '../catalog/catalog.ts';
 import { forEachLimited } from '../lib/limiter.ts';
 import type { RetainableBackup } from './decide.ts';
 import { type WalDoubt, walDoubtOf } from './missing-wal.ts';
+import { type HistoryDeps, storedHistories } from './stored-histories.ts';
 
 /** Each costs a listing of the WAL that it needs. */
 const looksMax = 4;
@@ -26,14 +26,11 @@ export function retainable(
 }
 
 /** What keeps base backups from counting as ones that can be restored, by name. */
-export async function walDoubtsOf(
-  entries: readonly BasebackupEntry[],
-  catalog: Catalog,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, WalDoubt>> {
+export async function walDoubtsOf(entries: readonly BasebackupEntry[], deps: HistoryDeps): Promise<ReadonlyMap<string, WalDoubt>> {
+  const looking = { signal: deps.signal, readHistory: storedHistories(deps) };
   const doubts = new Map<string, WalDoubt>();
   await forEachLimited(entries, looksMax, async (entry) => {
-    const doubt = await walDoubtOf(entry, entries, catalog, signal);
+    const doubt = await walDoubtOf(entry, entries, deps.catalog, looking);
     if (doubt !== undefined) doubts.set(entry.name, doubt);
   });
   return doubts;

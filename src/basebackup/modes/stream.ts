@@ -38,7 +38,7 @@ export async function takeStreamed(backup: RunningBackup): Promise<MainObject> {
   parseControlFile(controlFile);
   await storeServerManifest(backup, serverManifest, streamed, manifest);
   const label = parseBackupLabel(streamed.backupLabel, { startTimeFallback: begunAt });
-  const end: BackupEnd = { labelText: streamed.backupLabel, label, endTime, endWalSegment: endSegmentOf(streamed, label, source.cluster) };
+  const end: BackupEnd = { labelText: streamed.backupLabel, label, endTime, ...endOf(streamed, label, source.cluster) };
   const cluster = { ...source, ...streamed, dataDirectory: names.dataDirectory ?? job.dataDirectory ?? '' };
   return await makeMainObject(
     backup,
@@ -53,13 +53,13 @@ export async function takeStreamed(backup: RunningBackup): Promise<MainObject> {
 }
 
 /** Of a standby the end is where its control file says, and recovery must find the checkpoint too. */
-function endSegmentOf(
+function endOf(
   { end }: StreamedBackup,
   { checkpointLocation }: BackupLabel,
   { segmentBytes }: { readonly segmentBytes: number },
-): string {
-  const needed = checkpointLocation < end.lsn ? end.lsn : checkpointLocation + 1n;
-  return lastWalNameBefore(needed, end.timeline, segmentBytes);
+): Pick<BackupEnd, 'endWalSegment' | 'endLsn'> {
+  const endLsn = checkpointLocation < end.lsn ? end.lsn : checkpointLocation + 1n;
+  return { endWalSegment: lastWalNameBefore(endLsn, end.timeline, segmentBytes), endLsn };
 }
 
 /** As a chunk of its own, since it comes last: with it pg_verifybackup can check what was restored. */

@@ -63,7 +63,7 @@ export async function checkBackups(
   const newest = stored.at(-1);
   if (newest)
     await tell('basebackup-wal', listingMsMax, async (limited) => [
-      judgeItsWal(newest, await walDoubtOf(newest, stored, catalog, limited), request),
+      judgeItsWal(newest, await walDoubtOf(newest, stored, catalog, { signal: limited }), request),
     ]);
   if (listing !== undefined && listing.entries.length > 0) {
     const { entries } = listing;
