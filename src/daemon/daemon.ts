@@ -133,12 +133,18 @@ export class Daemon {
     }
     this.#reloading = this.#reloading
       .then(() => this.#beat.whileReloading(() => this.#config.reload()))
-      .then(() => this.#metrics.reloaded(true))
-      .catch((error: unknown) => {
-        this.#metrics.reloaded(false);
-        this.#log.error({}, `configuration not reloaded, the old one stays: ${explain(error)}`);
-      });
+      .then(() => this.#reloaded(undefined))
+      .catch((error: unknown) => this.#reloaded(explain(error)));
     return this.#reloading;
+  }
+
+  /** With why it was not, if so. */
+  async #reloaded(obstacle: string | undefined): Promise<void> {
+    const { alerts } = this.#parts;
+    this.#metrics.reloaded(obstacle === undefined);
+    if (obstacle === undefined) return alerts.clear('configuration_not_reloaded', null);
+    this.#log.error({}, `configuration not reloaded, the old one stays: ${obstacle}`);
+    await alerts.raise('configuration_not_reloaded', null, obstacle);
   }
 
   /** The process ends because of a fault of its own: whoever takes metrics is told so. */
@@ -155,6 +161,7 @@ export class Daemon {
     await checkAddress({ address, port });
     await this.#config.occupy();
     await this.#parts.alerts.begin(config);
+    await this.#parts.alerts.clear('configuration_not_reloaded', null);
     await this.#sites.open(config);
     await this.#state.write();
     this.#http = await startHttpServer({ address, port, username, password, mayAct }, this.#sites.byName, {

@@ -75,6 +75,7 @@ const causes: Readonly<Record<AlertName, Tried>> = {
     ['test/integration/identity.test.ts', 'a cluster that was made anew is refused'],
   ],
   configuration_error: [[alerts, 'a server that is down']],
+  configuration_not_reloaded: [['test/fault/daemon-signals.test.ts', 'SIGHUP with garbage keeps the configuration that is in force']],
   disk_nearly_full: [[alerts, 'a disk that is nearly full']],
   job_stalled: [['src/daemon/lifecycle/job-watch.test.ts', 'a job without progress is told of']],
   lease_lost: [['test/integration/second-daemon.test.ts', 'one that sleeps too long finds the other one at work when it wakes']],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { healthDocument } from '../../src/daemon/health/health-document.ts';
 import { runOurs } from '../support/commands.ts';
 import { siteName } from '../support/daemon.ts';
 import { chunked, FaultSite } from '../support/fault-site.ts';
@@ -155,6 +156,15 @@ async function rewriteConfig(change: (config: ConfigFile) => unknown): Promise<v
   await writeFile(site.daemon.configFile, typeof changed === 'string' ? changed : JSON.stringify(changed));
 }
 
+/** As everybody is told who asks how the site is. */
+async function alertsBecome(name: string, isRaised: boolean): Promise<void> {
+  const isSo = async () => {
+    const { alerts } = healthDocument.parse(await (await site.daemon.request('GET', `/${siteName}/status`)).json());
+    return alerts.some((alert) => alert.name === name) === isRaised;
+  };
+  await waitFor(isSo, { withinMs: 30_000, what: `${name} is ${isRaised ? 'told' : 'over'}` });
+}
+
 async function statusOf(name: string): Promise<number> {
   return (await site.daemon.request('GET', `/${name}/basebackup`)).status;
 }
@@ -168,8 +178,11 @@ test('SIGHUP with garbage keeps the configuration that is in force, and says why
   await writeFile(site.daemon.configFile, `${good.slice(0, -5)} garbage`);
   send('SIGHUP');
   await logged(/line \d+/);
+  await alertsBecome('configuration_not_reloaded', true);
   await writeFile(site.daemon.configFile, good);
   assert.equal(await statusOf(siteName), 200);
+  send('SIGHUP');
+  await alertsBecome('configuration_not_reloaded', false);
   await site.settle();
 });
 

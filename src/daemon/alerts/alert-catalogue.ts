@@ -29,6 +29,10 @@ const catalogue = {
     severity: 'critical',
     hint: 'See whether the server runs and lets pghoard in as "nodes" says; "pghoard check" tells more.',
   },
+  configuration_not_reloaded: {
+    severity: 'warning',
+    hint: 'Mend the configuration file and reload again: the one that is in force goes on, but pghoard would not start with this one.',
+  },
   disk_nearly_full: {
     severity: 'critical',
     hint: 'Make room on the disk, or mend what keeps WAL from being stored: a full pg_wal stops the server.',

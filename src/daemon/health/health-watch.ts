@@ -97,7 +97,10 @@ export class HealthWatch {
       servers: this.#servers(),
       store: store.view,
       spool: spool.view,
-      alerts: parts.alerts.active.filter((alert) => alert.site === site.name).map(({ name, because }) => ({ name, because })),
+      // What the daemon itself has concerns each of its sites.
+      alerts: parts.alerts.active
+        .filter((alert) => alert.site === site.name || alert.site === null)
+        .map(({ name, because }) => ({ name, because })),
       because: loop.because,
       deletion: this.#deletion(),
     };
