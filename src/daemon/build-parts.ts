@@ -3,7 +3,7 @@ import { CodecPool } from '../codec/pool.ts';
 import type { StepTimes } from '../codec/step-times.ts';
 import type { DaemonConfig } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
-import { messageOf } from '../lib/errors.ts';
+import { inWords } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { Random } from '../lib/random.ts';
@@ -86,7 +86,7 @@ function openUploads(deps: BuildPartsDeps, { alerts, jobs }: Pick<SharedParts, '
     metrics,
     warningLimit,
     onTrouble: (site, key, failures, error) =>
-      void alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${messageOf(error)}`),
+      void alerts.raise('upload_retries_warning', site, `${key} could not be stored ${failures} times: ${inWords(error)}`),
     onRecovered: (site) => void alerts.clear('upload_retries_warning', site),
     watch: ({ site, key }, signal, attempt) => jobs.run({ site, kind: 'upload', what: `the upload of ${key}` }, signal, attempt),
     previousStats: previousTransfers(previousState),

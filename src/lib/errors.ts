@@ -54,6 +54,14 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Message and causes in one line; a cause that the message tells is not told again. */
+export function inWords(error: unknown): string {
+  const text = messageOf(error);
+  const cause = causeOf(error);
+  const why = cause === undefined ? '' : inWords(cause);
+  return why === '' || text.includes(why) ? text : `${text}: ${why}`;
+}
+
 /** Message, causes and hint as text for a person, without a stack trace. */
 export function explain(error: unknown): string {
   const lines = [messageOf(error)];

@@ -38,12 +38,13 @@ class TestQueue {
   readonly store = new FaultyStore(new MemoryStore());
   readonly clock = new TestClock();
   readonly told: string[] = [];
+  readonly warned: string[] = [];
   readonly queue: UploadQueue;
 
   constructor(threads = 1, previousStats?: unknown) {
     this.queue = new UploadQueue({
       threads,
-      log: silentLog,
+      log: { ...silentLog, warn: ({ because }: { because?: unknown }) => void this.warned.push(String(because)) },
       metrics: noMetrics,
       warningLimit: 3,
       onTrouble: (site, key, failures) => void this.told.push(`${site} ${key} ${failures}`),
@@ -94,6 +95,19 @@ test('retryable failures are repeated for as long as it takes, with delays up to
   await at.clock.wakeNext();
   assert.equal((await upload).key, 'one');
   assert.equal(at.store.count('put'), 32);
+});
+
+test('what fails is told with its cause', async () => {
+  const at = new TestQueue();
+  const error = new OperatorError('store-full', 'cannot store one', {
+    cause: new Error('ENOSPC: no space left on device'),
+    retryable: true,
+  });
+  at.store.inject({ operation: 'put', call: 1, how: 'refuse', error });
+  const upload = at.upload('one');
+  await at.clock.wakeNext();
+  await upload;
+  assert.deepEqual(at.warned, ['cannot store one: ENOSPC: no space left on device']);
 });
 
 test('a response that was lost is no harm: the same content is put again', async () => {

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { isOperatorError, messageOf } from '../lib/errors.ts';
+import { inWords, isOperatorError } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
@@ -126,7 +126,7 @@ export class UploadQueue {
     const policy = isRepeated ? repeating : { ...repeating, attemptsMax: 1 };
     let failures = 0;
     const onRetry = (error: unknown, attempt: number, delayMs: number) => {
-      log.warn({ site, key, attempt, delayMs: Math.round(delayMs), because: messageOf(error) }, 'upload failed, will be repeated');
+      log.warn({ site, key, attempt, delayMs: Math.round(delayMs), because: inWords(error) }, 'upload failed, will be repeated');
       this.#metrics.repeated(request);
       request.onProgress?.();
     };

@@ -1,4 +1,4 @@
-import { isOperatorError, messageOf } from '../../lib/errors.ts';
+import { inWords, isOperatorError } from '../../lib/errors.ts';
 
 /** `note`: worth knowing, or not to be found out from here; nothing is wrong. */
 export const checkResults = ['ok', 'note', 'warning', 'failure'] as const;
@@ -55,14 +55,6 @@ export function about(what: string, finding: Finding): Finding {
 export function failed(id: string, error: unknown, ...remedy: readonly string[]): Finding {
   const hint = isOperatorError(error) ? error.hint : undefined;
   return failure(id, inWords(error), ...(remedy.length > 0 ? remedy : hint === undefined ? [] : [hint]));
-}
-
-/** The message with its causes. */
-export function inWords(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const text = messageOf(error);
-  const why = cause === undefined ? '' : inWords(cause);
-  return why === '' || text.includes(why) ? text : `${text}: ${why}`;
 }
 
 /** `ok` where there is nothing. */

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createKeyPair } from '../../codec/keys.ts';
 import { inUnits } from '../../lib/bytes-in-words.ts';
+import { inWords } from '../../lib/errors.ts';
 import { judgeLoading, judgeRunningUser, judgeSecretFile } from './configuration.ts';
 import { judgeReply, judgeState } from './daemon-state.ts';
 import { judgeDirectory } from './directories.ts';
 import { judgeBacklog, judgeRoom, judgeStoreDisk, judgeWalDisk, roomNeeded } from './disk.ts';
 import { mayAccess } from './file-access.ts';
-import { type Finding, inWords, worstOf } from './finding.ts';
+import { type Finding, worstOf } from './finding.ts';
 import { checkKeys, judgeKeysOfBackups } from './keys.ts';
 
 const now = new Date('2026-11-30T12:00:00Z');

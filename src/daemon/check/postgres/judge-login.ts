@@ -1,6 +1,6 @@
-import { isOperatorError } from '../../../lib/errors.ts';
+import { inWords, isOperatorError } from '../../../lib/errors.ts';
 import { sqlStateOf } from '../../../postgres/postgres-error.ts';
-import { type Finding, failed, failure, inWords, note, ok, warning } from '../finding.ts';
+import { type Finding, failed, failure, note, ok, warning } from '../finding.ts';
 import { sqlName } from './sql-text.ts';
 
 /** How a login went. */

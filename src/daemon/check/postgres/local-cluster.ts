@@ -1,7 +1,7 @@
 import type { SiteConfig } from '../../../config/load.ts';
+import { inWords } from '../../../lib/errors.ts';
 import { readControlFile } from '../../../postgres/control-file.ts';
 import { checkMsMax } from '../deps.ts';
-import { inWords } from '../finding.ts';
 import { within } from '../within.ts';
 import type { LocalCluster } from './judge-cluster.ts';
 
