@@ -1,3 +1,4 @@
+import type { LiveDaemonDocument } from '../src/daemon/http/api.ts';
 import { h, show } from './dom.ts';
 import { followDaemon } from './follow.ts';
 import { formatDuration, formatTime } from './format.ts';
@@ -7,6 +8,8 @@ import { SitePage } from './site-page.ts';
 import { State } from './state.ts';
 
 const state = new State();
+/** By site. What is open and chosen in one stays when another is looked at. */
+const pages = new Map<string, SitePage>();
 let page: SitePage | undefined;
 
 function byId(id: string): HTMLElement {
@@ -44,11 +47,20 @@ function render(): void {
     return;
   }
   document.title = `${name} · pghoard`;
-  if (page?.name !== name) {
-    page = new SitePage(name, state.daemon);
+  if (page?.name !== name || !page.isOf(state.daemon)) {
+    page = pageOf(name, state.daemon);
     byId('site').replaceChildren(...page.elements);
   }
   page.show(site, nowMs);
+}
+
+/** A daemon that came back with other settings makes them anew. */
+function pageOf(name: string, daemon: LiveDaemonDocument): SitePage {
+  const known = pages.get(name);
+  if (known?.isOf(daemon)) return known;
+  const made = new SitePage(name, daemon);
+  pages.set(name, made);
+  return made;
 }
 
 function showConnection(nowMs: number): void {

@@ -12,6 +12,7 @@ import type { SiteState } from './state.ts';
 /** Everything about one site. */
 export class SitePage {
   readonly name: string;
+  readonly #daemon: LiveDaemonDocument;
   readonly #answer = h('header', { class: 'answer' });
   readonly #alerts = h('div');
   readonly #now = h('div', { class: 'now' });
@@ -22,6 +23,7 @@ export class SitePage {
 
   constructor(name: string, daemon: LiveDaemonDocument) {
     this.name = name;
+    this.#daemon = daemon;
     this.#timeline = new TimelineSection(name, daemon, (document) => this.#storage.show(document));
     this.#retention = new RetentionSection(daemon);
   }
@@ -29,6 +31,11 @@ export class SitePage {
   get elements(): readonly HTMLElement[] {
     const parts = [this.#timeline, this.#charts, this.#retention, this.#storage].map(({ element }) => element);
     return [this.#answer, this.#alerts, ...parts.slice(0, 1), this.#now, ...parts.slice(1)];
+  }
+
+  /** Whether it was made for a daemon with these settings. */
+  isOf({ version, config_file: file, may_act: mayAct }: LiveDaemonDocument): boolean {
+    return this.#daemon.version === version && this.#daemon.config_file === file && this.#daemon.may_act === mayAct;
   }
 
   show(site: SiteState, nowMs: number): void {

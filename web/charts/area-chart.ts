@@ -27,7 +27,8 @@ export class AreaChart {
     const words =
       known.length === 0 ? 'not known' : `now ${latest === undefined ? 'not known' : this.#format(latest)}, at most ${this.#format(peak)}`;
     if (this.#words.textContent !== words) this.#words.textContent = words;
-    this.#draw(samples, nowMs, spanMs, peak);
+    // A single value is told by the words.
+    if (known.length > 1) this.#draw(samples, nowMs, spanMs, peak);
   }
 
   #draw(samples: readonly Sample[], nowMs: number, spanMs: number, peak: number): void {

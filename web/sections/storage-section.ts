@@ -13,14 +13,13 @@ export class StorageSection {
   readonly #canvas = h('canvas', { 'aria-hidden': 'true' });
   readonly #words = h('p', { class: 'quiet' });
   readonly #rows = h('tbody');
+  readonly #details = h('details', { class: 'tables' });
   #days: readonly DayOfStorage[] = [];
 
   constructor() {
     const heads = ['Day', 'Base backups', 'Stored'].map((head) => h('th', { scope: 'col' }, head));
     const table = h('table', {}, h('caption', {}, 'Base backups by day'), h('thead', {}, h('tr', {}, ...heads)), this.#rows);
-    const details = h(
-      'details',
-      { class: 'tables' },
+    this.#details.append(
       h('summary', {}, 'The same as a table'),
       h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Base backups by day' }, table),
     );
@@ -30,8 +29,9 @@ export class StorageSection {
       h('h2', {}, 'Storage of base backups, by day'),
       this.#canvas,
       this.#words,
-      details,
+      this.#details,
     );
+    this.#details.addEventListener('toggle', () => this.#showRows());
     new ResizeObserver(() => this.#draw()).observe(this.#canvas);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#draw());
   }
@@ -44,6 +44,12 @@ export class StorageSection {
     if (first === undefined || last === undefined) return;
     const bytes = this.#days.reduce((sum, day) => sum + day.bytes, 0);
     this.#words.textContent = `${plural(basebackups.length, 'base backup')}, ${formatBytes(bytes)} in all, ${formatDay(first.dayMs)} to ${formatDay(last.dayMs)}. WAL is not counted here.`;
+    this.#showRows();
+    this.#draw();
+  }
+
+  #showRows(): void {
+    if (!this.#details.open) return;
     this.#rows.replaceChildren(
       ...this.#days
         .toReversed()
@@ -51,7 +57,6 @@ export class StorageSection {
           h('tr', {}, h('td', {}, formatDay(dayMs)), h('td', {}, count), h('td', {}, formatBytes(ofDay))),
         ),
     );
-    this.#draw();
   }
 
   #draw(): void {

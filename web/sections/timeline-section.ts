@@ -46,7 +46,7 @@ export class TimelineSection {
     const prepared = prepare(news);
     if (prepared === undefined) return this.#say(news.because ?? 'There is nothing yet that can be restored.');
     this.#document = news;
-    this.#onNews(news);
+    requestIdleCallback(() => this.#onNews(news), { timeout: 1000 }); // the picture first
     this.#say('');
     this.#picture.hidden = false;
     this.#timeline.show(prepared);

@@ -14,11 +14,11 @@ export interface AtSecond {
 
 const second = 1000;
 
-/** Where clocks went back, several stretches have a second: it can be restored only if all of them say so. */
+/** Where clocks went back, several stretches have a second: it can be restored only if all of them say so. The last good one before a hole is good. */
 export function whatIsAt({ stretches }: Lane, ms: number): AtSecond {
   const here = stretches.filter(({ from, to }) => from <= ms && ms <= to);
-  const bad = here.find((stretch) => !isGood(stretch));
-  const found = bad ?? here.find(({ state }) => state === 'covered') ?? here[0];
+  const bad = here.find((stretch) => !isGood(stretch) && stretch.from < ms && ms < stretch.to);
+  const found = bad ?? here.find(({ state }) => state === 'covered') ?? here.find(isGood) ?? here[0];
   if (found !== undefined && isGood(found))
     return { state: found.state, because: found.because, isRestorable: true, before: undefined, after: undefined };
   const good = stretches.filter(isGood);

@@ -125,6 +125,10 @@ test('of a second it is told what holds, and what is nearest where it cannot be 
     before: undefined,
     after: undefined,
   });
+  assert.deepEqual(
+    [10, 20].map((minute) => whatIsAt(lane, ms(minute)).state),
+    ['proven', 'covered'],
+  );
   assert.deepEqual(whatIsAt(lane, ms(15)), { state: 'hole', because: 'hole it is', isRestorable: false, before: ms(10), after: ms(20) });
   const { state, isRestorable, before, after } = whatIsAt(lane, ms(40));
   assert.deepEqual([state, isRestorable, before, after], ['nothing', false, ms(30), undefined]);

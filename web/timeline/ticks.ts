@@ -23,10 +23,21 @@ const stepsOfDay = [1, 2, 5, 10, 15, 30]
 const stepsOfDays = [1, 2, 7, 14];
 const stepsOfMonths = [1, 3, 6, 12, 60];
 
-const dateLabel = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-const monthLabel = new Intl.DateTimeFormat('en-GB', { month: 'short', year: 'numeric' });
-const minuteLabel = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const secondLabel = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+/** Made when it is first needed: each takes milliseconds. */
+function labeller(options: Intl.DateTimeFormatOptions): { format(moment: number | Date): string } {
+  let formatter: Intl.DateTimeFormat | undefined;
+  return {
+    format: (moment) => {
+      formatter ??= new Intl.DateTimeFormat('en-GB', options);
+      return formatter.format(moment);
+    },
+  };
+}
+
+const dateLabel = labeller({ day: 'numeric', month: 'short' });
+const monthLabel = labeller({ month: 'short', year: 'numeric' });
+const minuteLabel = labeller({ hour: '2-digit', minute: '2-digit' });
+const secondLabel = labeller({ hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 /** At most so many ticks at round times of the viewer's clock. */
 export function ticksOf(window: TimeWindow, countMax: number): readonly Tick[] {
