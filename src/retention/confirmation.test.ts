@@ -14,7 +14,8 @@ const backup = (days: number): RetainableBackup => ({
   startWalSegment: '000000010000000000000001',
 });
 const verdict = (days: number): BackupVerdict => ({ name: `b${days}`, stays: false, because: '', wal: 'none' });
-const stretch = (stays: boolean, bytes: number, from: number, to: number): WalStretch => ({
+/** `usual`: it goes as every day. */
+const stretch = (stays: boolean, bytes: number, from: number, to: number, usual = false): WalStretch => ({
   stays,
   because: '',
   from: '000000010000000000000001',
@@ -23,17 +24,25 @@ const stretch = (stays: boolean, bytes: number, from: number, to: number): WalSt
   bytes,
   storedFirst: at(from),
   storedLast: at(to),
+  ...(!stays && !usual && { unusual: { storedFirst: at(from), storedLast: at(to) } }),
 });
 
-/** `backups`: the days of those there are. `going`: of those that go. Stretches: bytes, from the one day to the other. */
+/** `backups`: the days of those there are. `going`: of those that go; `routine`: of those that go as every day. Stretches: bytes, from the one day to the other. */
 function planOf(
   backups: readonly number[],
   going: readonly number[],
   stretches: readonly WalStretch[] = [],
   intervalHours = 24,
+  routine: readonly number[] = [],
 ): PlannedDeletion {
   const decision = { backups: [], doomed: going.map(verdict), wal: undefined, time: at(0) };
-  return { backups: backups.map(backup), decision, survey: stretches, intervalHours };
+  return {
+    backups: backups.map(backup),
+    decision,
+    routine: new Set(routine.map(verdict).map(({ name }) => name)),
+    survey: stretches,
+    intervalHours,
+  };
 }
 
 const days = (count: number) => [...Array(count).keys()];
@@ -42,6 +51,8 @@ const cases: readonly [what: string, plan: PlannedDeletion, asks: RegExp | undef
   ['two become one', planOf([0, 1], [0]), undefined],
   ['three become two, as day after day', planOf([0, 1, 2], [0]), undefined],
   ['three become one', planOf([0, 1, 2], [0, 1]), /2 of 3 base backups/],
+  ['three become one, as they do when a month begins', planOf([0, 1, 2], [0, 1], [], 24, [0, 1]), undefined],
+  ['three become one, of which only one was to go now', planOf([0, 1, 2], [0, 1], [], 24, [1]), /2 of 3 base backups/],
   ['just half', planOf(days(10), days(5)), undefined],
   ['one more than half', planOf(days(10), days(6)), /6 of 10 base backups/],
   ['nothing goes', planOf(days(10), [], [stretch(true, 100, 0, 9)]), undefined],
@@ -52,7 +63,7 @@ const cases: readonly [what: string, plan: PlannedDeletion, asks: RegExp | undef
   ],
   [
     'the WAL of a week in which no base backup succeeded',
-    planOf([0, 7], [0], [stretch(false, 90, 0, 7), stretch(true, 10, 7, 7)]),
+    planOf([0, 7], [0], [stretch(false, 90, 0, 7, true), stretch(true, 10, 7, 7)]),
     undefined,
   ],
   ['what an interrupted pass has left of two backups', planOf([2, 3], [], [stretch(false, 90, 0, 2), stretch(true, 10, 2, 3)]), undefined],
@@ -71,6 +82,11 @@ const cases: readonly [what: string, plan: PlannedDeletion, asks: RegExp | undef
     'most of what was written in a month',
     planOf([29, 30], [], [stretch(false, 90, 0, 29), stretch(true, 10, 29, 30)]),
     /90 % of the WAL .* 696 hours/,
+  ],
+  [
+    'the same where nearly all of it goes as every day, such as when what was preserved is let go',
+    planOf([29, 30], [], [stretch(false, 85, 0, 27, true), stretch(false, 5, 27, 29), stretch(true, 10, 29, 30)]),
+    undefined,
   ],
   [
     'the same in two stretches',

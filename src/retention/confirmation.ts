@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RetainableBackup, RetentionDecision } from './decide.ts';
+import { everydayMs } from './routine.ts';
 import type { WalStretch } from './survey-wal.ts';
 
 /** What a pass is going to delete. */
@@ -19,18 +20,16 @@ export interface PendingConfirmation extends Deletion {
 export interface PlannedDeletion {
   readonly backups: readonly RetainableBackup[];
   readonly decision: RetentionDecision;
+  /** Names of base backups that go as others do every day. */
+  readonly routine: ReadonlySet<string>;
   readonly survey: readonly WalStretch[];
   readonly intervalHours: number;
 }
 
 const hourMs = 3_600_000;
 const digestLength = 12;
-/** WAL of so many base backups may go in one pass, however much of all it is: a site that keeps two deletes half of its WAL each time. */
-const intervalsMax = 2;
-/** So does a new site, with what it archived before its first base backup, when base backups are only taken on request. */
-const unaskedMs = 24 * hourMs;
 
-/** Undefined for what happens day after day. */
+/** Undefined for what happens day after day, however much of all that is: a site that keeps two base backups deletes half of its WAL each time. */
 export function confirmationFor(plan: PlannedDeletion): PendingConfirmation | undefined {
   const reasons = [...tooManyBackups(plan), ...tooMuchWal(plan)];
   if (reasons.length === 0) return undefined;
@@ -49,32 +48,23 @@ function deletionOf({ doomed, wal }: RetentionDecision): Deletion {
   return { doomed: doomed.map(({ name }) => name).toSorted(), wal: JSON.stringify(needs) };
 }
 
-function tooManyBackups({ backups, decision: { doomed } }: PlannedDeletion): string[] {
-  if (doomed.length * 2 <= backups.length) return [];
+function tooManyBackups({ backups, decision: { doomed }, routine }: PlannedDeletion): string[] {
+  if (doomed.length * 2 <= backups.length || doomed.every(({ name }) => routine.has(name))) return [];
   return [`${doomed.length} of ${backups.length} base backups would be deleted`];
 }
 
 /** Such as where base backups have got lost, so that nothing seems to need their WAL. */
-function tooMuchWal({ backups, survey, intervalHours }: PlannedDeletion): string[] {
+function tooMuchWal({ survey, intervalHours }: PlannedDeletion): string[] {
   const going = survey.filter(({ stays }) => !stays);
   const [bytes, all] = [bytesOf(going), bytesOf(survey)];
   if (bytes * 2 <= all) return [];
-  const spanMs = newestOf(going) - oldestOf(going);
-  if (spanMs <= Math.max(unaskedMs, intervalsMax * Math.max(intervalHours * hourMs, longestPauseMs(backups)))) return [];
-  return [`${percent(bytes, all)} % of the WAL would be deleted, stored in the course of ${Math.round(spanMs / hourMs)} hours`];
+  const unusualMs = going.reduce((sum, { unusual }) => sum + (unusual === undefined ? 0 : spanMs(unusual)), 0);
+  if (unusualMs <= everydayMs(intervalHours)) return [];
+  return [`${percent(bytes, all)} % of the WAL would be deleted, stored in the course of ${Math.round(unusualMs / hourMs)} hours`];
 }
 
-function longestPauseMs(backups: readonly RetainableBackup[]): number {
-  const starts = backups.map(({ startTime }) => startTime.getTime()).toSorted((a, b) => a - b);
-  return Math.max(0, ...starts.slice(1).map((start, index) => start - (starts[index] ?? start)));
-}
-
-function oldestOf(stretches: readonly WalStretch[]): number {
-  return Math.min(...stretches.map(({ storedFirst }) => storedFirst.getTime()));
-}
-
-function newestOf(stretches: readonly WalStretch[]): number {
-  return Math.max(...stretches.map(({ storedLast }) => storedLast.getTime()));
+function spanMs({ storedFirst, storedLast }: Pick<WalStretch, 'storedFirst' | 'storedLast'>): number {
+  return storedLast.getTime() - storedFirst.getTime();
 }
 
 function bytesOf(stretches: readonly WalStretch[]): number {

@@ -36,7 +36,7 @@ export const retentionSiteOptions = optionGroup({
   }),
   retention_confirmation: z.boolean().default(true).meta({
     description:
-      'A pass that would delete more than half of the base backups, or of the WAL, waits until `pghoard retention --confirm` says that it is meant.',
+      'A pass that would delete more than half of the base backups, or of the WAL, waits until `pghoard retention --confirm` says that it is meant. Not asked is what goes by unchanged rules because a new base backup has come.',
     since: '3.0',
   }),
 });

@@ -6,6 +6,7 @@ import { inOrder } from './backup-order.ts';
 import { confirmationFor, type PendingConfirmation } from './confirmation.ts';
 import { decideRetention, type RetainableBackup, type RetentionDecision, type RetentionRules } from './decide.ts';
 import { retainable, walDoubtsOf } from './retainable.ts';
+import { routineOf } from './routine.ts';
 import { soundTime } from './sound-time.ts';
 import type { HistoryDeps } from './stored-histories.ts';
 import { surveyWal, type WalStretch } from './survey-wal.ts';
@@ -61,9 +62,11 @@ export async function planRetention(request: PlanRequest, deps: PlanDeps): Promi
   }
   const others = elsewhere.map(needOfAll);
   const needs = listing.unreadable.length > 0 ? undefined : withNeeds(decision.wal, [...unfinished, ...others]);
-  const survey = await surveyWal(catalog, needs, signal);
+  const routine = routineOf(backups, rules, now);
+  const survey = await surveyWal(catalog, { needs, isUsual: routine.letsGo }, signal);
   const waitsFor = waitingFor(decision, backups, request);
-  const confirmation = confirmationFor({ backups, decision: { ...decision, wal: needs }, survey, intervalHours: rules.intervalHours });
+  const planned = { backups, decision: { ...decision, wal: needs }, routine: routine.backups, survey, intervalHours: rules.intervalHours };
+  const confirmation = confirmationFor(planned);
   return { backups, preserved, decision, needs, survey, waitsFor, confirmation };
 }
 

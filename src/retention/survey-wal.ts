@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { parseBeginningName } from '../catalog/wal-beginning.ts';
 import { classifyWalFile } from '../postgres/wal-name.ts';
 import type { ObjectInfo } from '../storage/object-store.ts';
-import { judgeWal, type WalNeeds, type WalVerdict } from './wal-need.ts';
+import { judgeWal, type StoredSegment, type WalNeeds, type WalVerdict } from './wal-need.ts';
 
 /** Files that follow one another in the store, of one timeline and with one fate. Some may be missing in between. */
 export interface WalStretch extends WalVerdict {
@@ -15,6 +15,8 @@ export interface WalStretch extends WalVerdict {
   /** When the oldest and the newest of them were stored. */
   readonly storedFirst: Date;
   readonly storedLast: Date;
+  /** The same of those that go for another reason than every day's. */
+  readonly unusual?: { readonly storedFirst: Date; readonly storedLast: Date };
 }
 
 /** WAL as it lies in the store. */
@@ -24,19 +26,45 @@ export interface StoredWalFile extends ObjectInfo {
   readonly segment: string;
 }
 
-/** All stored WAL in as many stretches as there are fates, however many files there are. Undefined needs: all stays. */
-export async function surveyWal(catalog: Catalog, needs: WalNeeds | undefined, signal: AbortSignal): Promise<readonly WalStretch[]> {
-  const stretches: Mutable<WalStretch>[] = [];
-  let kind = '';
-  for await (const file of storedWal(catalog, signal)) {
-    const verdict = verdictOn(file, needs);
-    const last = stretches.at(-1);
-    const kindOfFile = kindAndTimeline(file);
-    if (last !== undefined && kind === kindOfFile && last.stays === verdict.stays && last.because === verdict.because) extend(last, file);
-    else stretches.push(beginWith(file, verdict));
-    kind = kindOfFile;
+export interface SurveyRules {
+  /** Undefined: all stays. */
+  readonly needs: WalNeeds | undefined;
+  /** What goes as every day. */
+  readonly isUsual: (file: StoredSegment) => boolean;
+}
+
+/** All stored WAL in as many stretches as there are fates, however many files there are. */
+export async function surveyWal(catalog: Catalog, rules: SurveyRules, signal: AbortSignal): Promise<readonly WalStretch[]> {
+  const survey = new WalSurvey(rules);
+  for await (const file of storedWal(catalog, signal)) survey.add(file);
+  return survey.stretches;
+}
+
+/** Joins files, in the order of a listing, to stretches. */
+export class WalSurvey {
+  readonly #rules: SurveyRules;
+  readonly #stretches: Mutable<WalStretch>[] = [];
+  #kind = '';
+
+  constructor(rules: SurveyRules) {
+    this.#rules = rules;
   }
-  return stretches;
+
+  get stretches(): readonly WalStretch[] {
+    return this.#stretches;
+  }
+
+  add(file: StoredWalFile): void {
+    const { needs, isUsual } = this.#rules;
+    const verdict = verdictOn(file, needs);
+    const kind = kindAndTimeline(file);
+    const last = this.#stretches.at(-1);
+    const isSame = last !== undefined && this.#kind === kind && last.stays === verdict.stays && last.because === verdict.because;
+    const stretch = isSame ? extend(last, file) : beginWith(file, verdict);
+    if (!isSame) this.#stretches.push(stretch);
+    this.#kind = kind;
+    if (!verdict.stays && !isUsual({ segment: file.segment, stored: file.lastModified })) noteUnusual(stretch, file);
+  }
 }
 
 /** Segments, partial segments and beginnings of segments. What is no WAL by its name is not seen. */
@@ -75,12 +103,21 @@ function beginWith({ name, size, lastModified }: StoredWalFile, { stays, because
 }
 
 /** In place: there may be millions of files. */
-function extend(stretch: Mutable<WalStretch>, { name, size, lastModified }: StoredWalFile): void {
+function extend(stretch: Mutable<WalStretch>, { name, size, lastModified }: StoredWalFile): Mutable<WalStretch> {
   stretch.to = name;
   stretch.files++;
   stretch.bytes += size;
   if (lastModified < stretch.storedFirst) stretch.storedFirst = lastModified;
   if (lastModified > stretch.storedLast) stretch.storedLast = lastModified;
+  return stretch;
+}
+
+function noteUnusual(stretch: Mutable<WalStretch>, { lastModified }: StoredWalFile): void {
+  const { storedFirst = lastModified, storedLast = lastModified } = stretch.unusual ?? {};
+  stretch.unusual = {
+    storedFirst: lastModified < storedFirst ? lastModified : storedFirst,
+    storedLast: lastModified > storedLast ? lastModified : storedLast,
+  };
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
