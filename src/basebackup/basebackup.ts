@@ -1,9 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { type BasebackupEntry, parseBasebackupEntry } from '../catalog/basebackup-entry.ts';
-import { cannotWrite } from '../codec/sink-file.ts';
 import { inUnits } from '../lib/bytes-in-words.ts';
 import { DigestSet } from '../lib/digest-set.ts';
-import { messageOf, OperatorError, systemErrorCode } from '../lib/errors.ts';
+import { messageOf, OperatorError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { durationInWords } from '../lib/time-in-words.ts';
 import { sourceOfFile } from '../storage/object-source.ts';
@@ -16,7 +15,7 @@ import { takeDelta } from './modes/delta.ts';
 import { takeLocalTar, takeLocalTarWithStats } from './modes/local-tar.ts';
 import { takePiped } from './modes/pipe.ts';
 import { takeStreamed } from './modes/stream.ts';
-import { basebackupName } from './plan.ts';
+import { reserveName } from './reserve-name.ts';
 
 /** A store that does not answer must not hold up the failure it caused; what is left is removed before the next backup. */
 const removeFailedMsMax = 30_000;
@@ -36,7 +35,9 @@ const takers: Record<BasebackupMode, (backup: RunningBackup) => Promise<MainObje
  */
 export async function takeBasebackup(job: BasebackupJob, deps: BasebackupDeps, signal: AbortSignal): Promise<BasebackupEntry> {
   await cleanUpAfterCrash(deps, signal);
-  const backup = await reserveName(job, deps, signal);
+  const { name, directory } = await reserveName(deps, signal);
+  const named = { ...deps, log: deps.log.child({ basebackup: name }) };
+  const backup: RunningBackup = { job, deps: named, name, directory, signal, newDeltaFiles: new DigestSet() };
   const { log, clock } = backup.deps;
   const begunMs = clock.monotonicMs();
   log.info({ mode: job.mode, reason: job.origin.reason }, 'base backup begins');
@@ -49,24 +50,6 @@ export async function takeBasebackup(job: BasebackupJob, deps: BasebackupDeps, s
   } catch (error) {
     await undo(backup);
     throw error;
-  }
-}
-
-/** A name that neither the store nor the spool knows; making the spool directory claims it. */
-async function reserveName(job: BasebackupJob, deps: BasebackupDeps, signal: AbortSignal): Promise<RunningBackup> {
-  await deps.spool.ensure();
-  const now = deps.clock.now();
-  for (let n = 0; ; n++) {
-    signal.throwIfAborted();
-    const name = basebackupName(now, n);
-    const directory = deps.spool.basebackupDirectory(name);
-    if (await deps.catalog.basebackupNameTaken(name)) continue;
-    try {
-      await mkdir(directory, { mode: 0o700 });
-      return { job, deps: { ...deps, log: deps.log.child({ basebackup: name }) }, name, directory, signal, newDeltaFiles: new DigestSet() };
-    } catch (error) {
-      if (systemErrorCode(error) !== 'EEXIST') throw cannotWrite(directory, error);
-    }
   }
 }
 

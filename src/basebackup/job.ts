@@ -10,6 +10,7 @@ import type { Random } from '../lib/random.ts';
 import type { ConnInfo } from '../postgres/conninfo.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { UploadQueue } from '../transfer/upload-queue.ts';
+import type { UsedNames } from './used-names.ts';
 
 export type BasebackupMode = 'local-tar' | 'local-tar-delta-stats' | 'delta' | 'basic' | 'pipe' | 'stream';
 
@@ -90,6 +91,8 @@ export interface BasebackupProgress {
 export interface BasebackupDeps {
   readonly catalog: Catalog;
   readonly spool: Spool;
+  /** Those that earlier base backups have had. */
+  readonly names: Pick<UsedNames, 'add' | 'has'>;
   readonly uploads: Pick<UploadQueue, 'upload'>;
   readonly pool: CodecPool;
   readonly metrics: Metrics;

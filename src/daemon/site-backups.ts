@@ -31,6 +31,7 @@ export interface SiteBackupsDeps {
   readonly admission: Admission;
   readonly ownership: Ownership;
   readonly requested: RequestedBasebackup;
+  readonly names: BasebackupDeps['names'];
   /** Tells of a program that is too old. */
   readonly programs: Pick<ProgramWatch, 'lookAgain'>;
   /** A base backup is complete. */
@@ -120,7 +121,7 @@ export class SiteBackups {
 
   /** Resolves to whether it is complete. */
   async #attempt(step: TakeBasebackup, decisionTime: Date, source: BasebackupSource): Promise<boolean> {
-    const { parts, site, catalog, spool, admission, ownership, onTaken } = this.#deps;
+    const { parts, site, catalog, spool, names, admission, ownership, onTaken } = this.#deps;
     const { pool, uploads, metrics, log, clock, random } = parts;
     const measured = new BasebackupMetrics({ metrics, clock, site: site.name, mode: site.basebackup_mode });
     const stall = new AbortController();
@@ -144,6 +145,7 @@ export class SiteBackups {
       const deps = {
         catalog,
         spool,
+        names,
         uploads: watchedUploads,
         pool,
         metrics,

@@ -1,3 +1,4 @@
+import { UsedNames } from '../basebackup/used-names.ts';
 import { IdentityKeeper } from '../catalog/identity-keeper.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { isOperatorError, type OperatorError } from '../lib/errors.ts';
@@ -21,6 +22,8 @@ export interface SiteBelongings {
   readonly spoolTrouble: OperatorError | undefined;
   readonly keeper: IdentityKeeper;
   readonly requested: RequestedBasebackup;
+  /** Of base backups. */
+  readonly names: UsedNames;
 }
 
 /** `closing`: ends reading of WAL that is looked at to find out whose it is. */
@@ -45,8 +48,9 @@ export async function openBelongings(parts: DaemonParts, site: SiteConfig, closi
     log,
   });
   const requested = await RequestedBasebackup.open({ site: site.name, file: spool.requestedBasebackupFile, clock, log });
+  const names = await UsedNames.open({ site: site.name, file: spool.basebackupNamesFile, log });
   const known = withClusters(sources, () => keeper.identity, clusterOfStored, clock);
-  return { sources: known, storeWatch, throttling, spool, spoolTrouble, keeper, requested };
+  return { sources: known, storeWatch, throttling, spool, spoolTrouble, keeper, requested, names };
 }
 
 /** Makes the spool ready for a new life. Resolves to why that cannot be done. */

@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import type { UsedNames } from '../basebackup/used-names.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
@@ -40,6 +41,7 @@ export interface SiteLoopDeps {
   readonly ownership: Ownership;
   readonly servers: ServerWatch;
   readonly requested: RequestedBasebackup;
+  readonly names: UsedNames;
   readonly programs: SiteBackupsDeps['programs'];
   /** Why the WAL of a base backup would not arrive. */
   readonly walObstacle: () => string | undefined;
@@ -236,6 +238,7 @@ export class SiteLoop {
     progress();
     const entries = this.#listing.current?.entries ?? [];
     if (fresh) this.#clock.note(entries);
+    if (fresh) await this.#deps.names.note(fresh.own.entries.map(({ name }) => name));
     if (fresh) await this.#deps.requested.lookFor(entries);
     if (this.#mayPrune()) this.#lastWal.look(entries);
     const pruning = fresh && this.#mayPrune() ? await this.#prune(fresh).catch((error: unknown) => ({ error })) : undefined;

@@ -61,7 +61,7 @@ export class Site implements SiteServices {
   }
 
   private constructor(parts: DaemonParts, site: SiteConfig, belongings: SiteBelongings, stop: AbortController) {
-    const { sources, storeWatch, throttling, spool, spoolTrouble, keeper, requested } = belongings;
+    const { sources, storeWatch, throttling, spool, spoolTrouble, keeper, requested, names } = belongings;
     const { alerts, clock, log } = parts;
     const [{ catalog }] = sources;
     this.config = site;
@@ -102,6 +102,7 @@ export class Site implements SiteServices {
     this.loop = new SiteLoop({
       ...common,
       requested,
+      names,
       walObstacle: () => this.#wal.obstacle,
       because: spoolTrouble && explain(spoolTrouble),
     });

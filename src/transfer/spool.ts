@@ -70,6 +70,11 @@ export class Spool {
     return join(this.directory, 'requested_basebackup.json');
   }
 
+  /** Ours: the names that base backups have had. */
+  get basebackupNamesFile(): string {
+    return join(this.directory, 'basebackup_names.json');
+  }
+
   /** Ours: the hashes of the files that the last `local-tar-delta-stats` backup had. */
   get deltaHashesFile(): string {
     return join(this.directory, 'delta_hashes');

@@ -2,7 +2,7 @@ import type { AlertName } from '../../src/daemon/alerts/alert-catalogue.ts';
 import { formatLsn } from '../../src/postgres/lsn.ts';
 import { parseWalName } from '../../src/postgres/wal-name.ts';
 import { segmentBytes } from './made-up-postgres.ts';
-import { backupsMax, neederOf, reasonsToStay } from './promises.ts';
+import { mayStay, neederOf, reasonsToStay } from './promises.ts';
 import type { Life, SimulatedDaemon } from './simulated-daemon.ts';
 import { numberOf, type SimulatedSite, type TrueBackup } from './simulated-site.ts';
 import type { Caller } from './stormy-store.ts';
@@ -16,8 +16,10 @@ const lateMsMax = 8 * hourMs;
 const calmMs = 26 * hourMs;
 const confirmedMs = 14 * hourMs;
 const tidyMs = 80 * hourMs;
-/** Of a week: so long what looks like a base backup that is being taken somewhere keeps its WAL. */
-const oldSegmentsMax = 60;
+/** After the next base backup is complete, and its last WAL stored. */
+const needlessMs = 4 * hourMs;
+/** So long what looks like a base backup that is being taken somewhere keeps its WAL. */
+const unfinishedMs = 7 * 24 * hourMs;
 const stateBytesMax = 500_000;
 const claimsEveryLooks = 4;
 
@@ -43,8 +45,13 @@ const causes: readonly { readonly alert: AlertName; readonly afterMs: number; re
   {
     alert: 'wal_not_archived',
     afterMs: 7 * hourMs,
-    is: ({ cluster, isArchivingBroken, store }) =>
-      isArchivingBroken && store.weather === 'fair' && (cluster.leader?.ready.length ?? 0) > 0 && cluster.leader?.isForeign === false,
+    is: (site) => {
+      const { cluster, isArchivingBroken, store } = site;
+      const { leader } = cluster;
+      // What a base backup needs is fetched by the daemon itself.
+      const waits = leader !== undefined && !leader.isForeign && leader.ready.some((name) => !store.keys.has(site.walKey(name)));
+      return waits && isArchivingBroken && store.weather === 'fair';
+    },
   },
   {
     alert: 'wal_gap',
@@ -78,6 +85,8 @@ export class Judge {
   readonly #records: ReadonlyMap<SimulatedSite, Record>;
   /** Since when a cause has been seen by a life without interruption. */
   readonly #seen = new Map<string, number>();
+  /** Since when what is there has been needless. */
+  readonly #needless = new Map<SimulatedSite, ReadonlyMap<string, number>>();
   looks = 0;
   deletions = 0;
   claims = 0;
@@ -117,19 +126,18 @@ export class Judge {
       if (backup?.completedMs === undefined) return;
       this.#judgeDeleter(site, caller, key);
       const reasons = reasonsToStay(site, backup, nowMs);
-      if (reasons.length > 0) this.#violated(site, `${caller.host} deletes base backup ${backup.name}, but ${reasons.join('; ')}`);
+      if (reasons.length > 0) this.violated(site, `${caller.host} deletes base backup ${backup.name}, but ${reasons.join('; ')}`);
     } else if (folder === 'basebackup_chunk') {
       const backup = site.backups.get(name);
       if (backup === undefined) return;
-      if (site.store.keys.has(backup.mainKey))
-        this.#violated(site, `${caller.host} deletes a chunk of base backup ${name}, which is there`);
+      if (site.store.keys.has(backup.mainKey)) this.violated(site, `${caller.host} deletes a chunk of base backup ${name}, which is there`);
       if (backup.isRunning && caller.host !== backup.host)
-        this.#violated(site, `${caller.host} deletes a chunk of ${name}, which ${backup.host} is taking`);
+        this.violated(site, `${caller.host} deletes a chunk of ${name}, which ${backup.host} is taking`);
     } else if (folder === 'xlog') {
       this.#judgeDeleter(site, caller, key);
       const { timeline, number } = parseWalName(name, segmentBytes);
       const needer = neederOf(site, timeline, number, nowMs);
-      if (needer !== undefined) this.#violated(site, `${caller.host} deletes WAL ${name}, which base backup ${needer.name} needs`);
+      if (needer !== undefined) this.violated(site, `${caller.host} deletes WAL ${name}, which base backup ${needer.name} needs`);
     } else if (folder === 'timeline') {
       this.#judgeDeleter(site, caller, key);
       const timeline = Number.parseInt(name, 16);
@@ -137,13 +145,13 @@ export class Judge {
         timeline === site.cluster.timeline || site.cluster.histories.get(site.cluster.timeline)?.some((left) => left.timeline === timeline);
       const needer = site.good.find((backup) => backup.timeline < timeline && site.lineOf(backup) === site.cluster.timeline);
       if (isOnLine === true && needer !== undefined)
-        this.#violated(site, `${caller.host} deletes history ${name}, which ${needer.name} needs`);
+        this.violated(site, `${caller.host} deletes history ${name}, which ${needer.name} needs`);
     }
   }
 
   #judgeDeleter(site: SimulatedSite, caller: Caller, key: string): void {
     const others = this.#deps.daemons.filter(({ host, life }) => host !== caller.host && life?.site(site.name)?.ownership?.isHeld === true);
-    if (others.length > 0) this.#violated(site, `${caller.host} deletes ${key}, but it is ${others[0]?.host} that works on the site`);
+    if (others.length > 0) this.violated(site, `${caller.host} deletes ${key}, but it is ${others[0]?.host} that works on the site`);
   }
 
   #judgeState(site: SimulatedSite): void {
@@ -151,7 +159,7 @@ export class Judge {
     const { good } = site;
     for (const backup of good) backup.wasGood = true;
     if (good.length > 0) record.hadGood = true;
-    else if (record.hadGood) this.#violated(site, 'no base backup can be restored any more');
+    else if (record.hadGood) this.violated(site, 'no base backup can be restored any more');
     const nowMs = this.#deps.year.ms;
     for (const { beganMs } of site.backups.values()) record.lastBeganMs = Math.max(record.lastBeganMs, beganMs);
     record.ableSinceMs = this.#isAble(site) ? (record.ableSinceMs ?? nowMs) : undefined;
@@ -177,7 +185,7 @@ export class Judge {
 
   #judgeHolders(site: SimulatedSite): void {
     const holders = this.#deps.daemons.filter(({ life }) => life?.site(site.name)?.ownership?.isHeld === true);
-    if (holders.length > 1) this.#violated(site, `${holders.map(({ host }) => host).join(' and ')} both work on the site`);
+    if (holders.length > 1) this.violated(site, `${holders.map(({ host }) => host).join(' and ')} both work on the site`);
   }
 
   #judgeSchedule(site: SimulatedSite): void {
@@ -188,7 +196,7 @@ export class Judge {
     const lateMs = this.#deps.year.ms - Math.max(ableSinceMs, dueMs);
     if (lateMs <= lateMsMax) return;
     const whys = this.#deps.daemons.map(({ host, life }) => `${host}: ${life?.site(site.name)?.loop.because}`);
-    this.#violated(site, `no base backup for ${Math.round(lateMs / minuteMs)} minutes after it was due: ${whys.join(', ')}`);
+    this.violated(site, `no base backup for ${Math.round(lateMs / minuteMs)} minutes after it was due: ${whys.join(', ')}`);
   }
 
   #judgeAlerts(site: SimulatedSite): void {
@@ -207,7 +215,7 @@ export class Judge {
         this.#seen.set(key, sinceMs);
         if (nowMs - sinceMs < afterMs) continue;
         this.alarms++;
-        if (!active.some(({ name }) => name === alert)) this.#violated(site, `${host} does not raise ${alert}`);
+        if (!active.some(({ name }) => name === alert)) this.violated(site, `${host} does not raise ${alert}`);
       }
       if (calmSinceMs === undefined || nowMs - calmSinceMs < calmMs || nowMs - life.beganMs < calmMs) continue;
       // Who lost a site that another daemon took over says so until it has it again.
@@ -220,7 +228,7 @@ export class Judge {
         return name !== 'lease_lost';
       });
       if (left.length > 0)
-        this.#violated(
+        this.violated(
           site,
           `all has been well for long, but ${host} still says ${left.map(({ name, because }) => `${name}: ${because}`).join('; ')}`,
         );
@@ -235,7 +243,7 @@ export class Judge {
       if (restorable?.state !== 'yes' || restorable.until === undefined) continue;
       this.claims++;
       if (!site.isRestorableTo(restorable.until.getTime() - began))
-        this.#violated(site, `${host} says that the site can be restored to ${restorable.until.toISOString()}, but it cannot`);
+        this.violated(site, `${host} says that the site can be restored to ${restorable.until.toISOString()}, but it cannot`);
     }
   }
 
@@ -243,19 +251,37 @@ export class Judge {
     for (const { host, life } of this.#deps.daemons) this.#judgeSize(site, host, life);
     const { calmSinceMs } = this.#recordOf(site);
     if (calmSinceMs === undefined || this.#deps.year.ms - calmSinceMs < tidyMs) return;
-    const { complete } = site;
-    if (complete.length > backupsMax(site)) this.#violated(site, `${complete.length} base backups are kept, ${backupsMax(site)} may be`);
+    // It is judged whether that waits rightly.
+    if (this.#deps.daemons.some(({ life }) => life?.site(site.name)?.retention.pending !== undefined)) return;
+    for (const name of this.#needlessFor(site)) this.violated(site, `${name} is kept, though nothing needs it`);
+  }
+
+  /** What has been needless for so long that it should be gone: base backups, and WAL from before the oldest of them. */
+  #needlessFor(site: SimulatedSite): readonly string[] {
+    const nowMs = this.#deps.year.ms;
+    const { complete, store } = site;
+    const backups = complete.filter((backup) => !mayStay(site, backup, nowMs)).map(({ name }) => `base backup ${name}`);
     const first = complete.map(({ startLsn }) => numberOf(startLsn)).reduce((a, b) => (a < b ? a : b));
-    const old = [...site.store.keys].filter(
-      (key) => key.startsWith(`${site.name}/xlog/`) && parseWalName(key.slice(-24), segmentBytes).number < first,
-    );
-    if (old.length > oldSegmentsMax) this.#violated(site, `${old.length} WAL segments from before the oldest base backup are still there`);
+    const isOld = (key: string) => key.startsWith(`${site.name}/xlog/`) && parseWalName(key.slice(-24), segmentBytes).number < first;
+    const wal = this.#isAnyUnfinished(site) ? [] : [...store.keys].filter(isOld);
+    const needless = [...backups, ...wal];
+    const since = new Map(needless.map((name) => [name, this.#needless.get(site)?.get(name) ?? nowMs]));
+    this.#needless.set(site, since);
+    return needless.filter((name) => nowMs - (since.get(name) ?? nowMs) >= needlessMs);
+  }
+
+  /** Chunks without what makes a base backup visible: nobody knows whether it is being taken. */
+  #isAnyUnfinished({ backups, store }: SimulatedSite): boolean {
+    const beganMin = this.#deps.year.ms - unfinishedMs;
+    const isUnfinished = ({ beganMs, chunkKeys, mainKey }: TrueBackup) =>
+      beganMs > beganMin && !store.keys.has(mainKey) && chunkKeys.some((key) => store.keys.has(key));
+    return [...backups.values()].some(isUnfinished);
   }
 
   #judgeSize(site: SimulatedSite, host: string, life: Life | undefined): void {
     if (life === undefined || this.looks % (claimsEveryLooks * 40) !== 0) return;
     const bytes = JSON.stringify(life.state).length;
-    if (bytes > stateBytesMax) this.#violated(site, `the state of ${host} has grown to ${bytes} bytes`);
+    if (bytes > stateBytesMax) this.violated(site, `the state of ${host} has grown to ${bytes} bytes`);
   }
 
   #recordOf(site: SimulatedSite): Record {
@@ -264,7 +290,8 @@ export class Judge {
     return record;
   }
 
-  #violated(site: SimulatedSite, what: string): void {
+  /** Something that must hold does not. */
+  violated(site: SimulatedSite, what: string): void {
     const backups = [...site.backups.values()].filter(({ isRunning, mainKey }) => isRunning || site.store.keys.has(mainKey));
     const known = backups.map((backup) => `  ${backup.name}: ${this.#inWords(site, backup)}`);
     const about = [

@@ -1,7 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { cleanUpAfterCrash, removeFailedBackup } from '../../src/basebackup/clean-up.ts';
 import type { BasebackupDeps, BasebackupJob } from '../../src/basebackup/job.ts';
-import { basebackupName } from '../../src/basebackup/plan.ts';
+import { reserveName } from '../../src/basebackup/reserve-name.ts';
 import { type BasebackupEntry, chunkMetadata, describeBasebackup, parseBasebackupEntry } from '../../src/catalog/basebackup-entry.ts';
 import { DigestSet } from '../../src/lib/digest-set.ts';
 import { isOperatorError, OperatorError } from '../../src/lib/errors.ts';
@@ -42,9 +41,7 @@ export async function takeMadeUpBackup(
     major: '17',
   };
   await deps.admit(applicant, signal);
-  const name = await freeName(deps);
-  const directory = deps.spool.basebackupDirectory(name);
-  await mkdir(directory, { recursive: true });
+  const { name, directory } = await reserveName(deps, signal);
   const { timeline } = server;
   const backup: TrueBackup = {
     name,
@@ -55,13 +52,15 @@ export async function takeMadeUpBackup(
     startLsn: server.lsn,
     beganMs: world.year.ms,
     startTime: world.year.now,
+    isOfPrimary: server.role === 'primary',
     endLsn: undefined,
+    isEndTold: false,
     endedMs: Number.POSITIVE_INFINITY,
     completedMs: undefined,
     isRunning: true,
     wasGood: false,
   };
-  site.backups.set(name, backup);
+  site.begin(backup);
   try {
     const parts = world.random.between(1, partsMax);
     for (let part = 1; part <= parts; part++) {
@@ -74,15 +73,16 @@ export async function takeMadeUpBackup(
       deps.onProgress?.({ phase: 'copying', bytesDone: part * 100, filesDone: part });
     }
     checkServer(server, timeline);
-    const isPrimary = server.role === 'primary';
-    const isEndTold = isPrimary || world.random.next() < 0.8;
+    const isPrimary = backup.isOfPrimary;
+    // Old versions did not know the end of what they took from a standby.
+    backup.isEndTold = isPrimary || world.random.next() < 0.8;
     backup.endLsn = server.lsn;
     if (isPrimary) cluster.switchWal(server);
     backup.endedMs = world.year.ms;
     await deps.admit(applicant, signal);
     // Only pg_basebackup leaves it to us to look at a clock.
     const endTime = job.mode === 'basic' ? deps.clock.now() : world.year.now;
-    const metadata = metadataOf(job, backup, { endTime, isPrimary, isEndTold });
+    const metadata = metadataOf(job, backup, endTime);
     const entry = await store(deps, backup.mainKey, metadata, signal);
     backup.completedMs = world.year.ms;
     backup.isRunning = false;
@@ -108,13 +108,6 @@ function checkServer(server: MadeUpServer, timeline: number): void {
   throw new OperatorError('postgres-unreachable', `the connection to ${server.host} was lost`, { retryable: true });
 }
 
-async function freeName({ catalog, clock }: BasebackupDeps): Promise<string> {
-  for (let n = 0; ; n++) {
-    const name = basebackupName(clock.now(), n);
-    if (!(await catalog.basebackupNameTaken(name))) return name;
-  }
-}
-
 /** As the upload queue does: again and again, until it is stored. */
 async function store({ catalog, clock }: BasebackupDeps, key: string, metadata: Metadata, signal: AbortSignal): Promise<ObjectEntry> {
   for (;;) {
@@ -127,22 +120,15 @@ async function store({ catalog, clock }: BasebackupDeps, key: string, metadata: 
   }
 }
 
-interface BackupEnd {
-  readonly endTime: Date;
-  readonly isPrimary: boolean;
-  readonly isEndTold: boolean;
-}
-
-function metadataOf(job: BasebackupJob, backup: TrueBackup, { endTime, isPrimary, isEndTold }: BackupEnd): Metadata {
-  const { timeline, startLsn, endLsn = startLsn, startTime } = backup;
+function metadataOf(job: BasebackupJob, backup: TrueBackup, endTime: Date): Metadata {
+  const { timeline, startLsn, endLsn = startLsn, startTime, isOfPrimary, isEndTold } = backup;
   const { decisionTime, reason, normalizedTime, host, activeMode } = job.origin;
   return describeBasebackup({
     startTime,
     startWalSegment: formatWalName({ timeline, number: numberOf(startLsn) }, segmentBytes),
     endTime,
-    // Old versions did not know the end of what they took from a standby.
     endWalSegment: isEndTold ? formatWalName({ timeline, number: lastOf(endLsn) }, segmentBytes) : undefined,
-    backupFrom: isPrimary ? 'primary' : 'standby',
+    backupFrom: isOfPrimary ? 'primary' : 'standby',
     compression: 'snappy',
     format: 'pghoard-bb-v2',
     plainBytes: 100,

@@ -140,16 +140,21 @@ export class MadeUpCluster {
 
   /** Where the line of the present timeline was at a moment: what was written beside it is lost. */
   positionAt(ms: number): Lsn {
+    const moment = this.momentAt(ms);
+    if (moment === undefined) return 0n;
+    const left = (this.histories.get(this.timeline) ?? []).find((each) => each.timeline === moment.timeline);
+    return left !== undefined && left.switchLsn < moment.lsn ? left.switchLsn : moment.lsn;
+  }
+
+  /** Where the primary that was meant then was. */
+  momentAt(ms: number): Moment | undefined {
     let [low, high] = [0, this.#moments.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((this.#moments[middle]?.ms ?? 0) < ms) low = middle + 1;
       else high = middle;
     }
-    const moment = this.#moments[low] ?? this.#moments.at(-1);
-    if (moment === undefined) return 0n;
-    const left = (this.histories.get(this.timeline) ?? []).find((each) => each.timeline === moment.timeline);
-    return left !== undefined && left.switchLsn < moment.lsn ? left.switchLsn : moment.lsn;
+    return this.#moments[low] ?? this.#moments.at(-1);
   }
 
   historyText(timeline: number): string {

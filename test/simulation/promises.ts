@@ -1,22 +1,75 @@
 import { lastOf, numberOf, type SimulatedSite, type TrueBackup } from './simulated-site.ts';
 
-const hourMs = 3_600_000;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
 /** Why a base backup must not go, by the rules as docs/config.md tells them, and by the truth. Knows nothing of how retention decides. */
 export function reasonsToStay(site: SimulatedSite, backup: TrueBackup, nowMs: number): readonly string[] {
-  const { rules } = site;
-  const good = site.good;
+  const { good } = site;
   for (const each of good) each.wasGood = true;
+  const ever = [...site.backups.values()].filter(({ wasGood }) => wasGood);
+  const { always, byRules } = reasonsAmong({ site, good, ever }, backup, nowMs);
+  return site.isGood(backup) ? [...always, ...byRules] : always;
+}
+
+/**
+ * Whether a base backup may still be there once all has been well for long: because the rules want it, by the truth or by as much of it as is told. What cannot be
+ * restored counts like others, but is no reason for one of them to go.
+ */
+export function mayStay(site: SimulatedSite, backup: TrueBackup, nowMs: number): boolean {
+  const { complete, good } = site;
+  // Without new ones nothing grows old.
+  const timeMs = Math.min(nowMs, Math.max(...complete.map(({ completedMs }) => completedMs ?? 0)));
+  const told = good.filter((each) => isTold(site, each));
+  const doubtful = good.filter((each) => !told.includes(each));
+  return [good, told, doubtful].some((some) => {
+    const { always, byRules } = reasonsAmong({ site, good: some, ever: some }, backup, timeMs);
+    const reasons = some === doubtful ? byRules.filter((reason) => reason.startsWith('keep:')) : [...always, ...byRules];
+    return reasons.length > 0;
+  });
+}
+
+/** Whether metadata prove that it can be restored: its own, or those of a later one of the primary. */
+function isTold(site: SimulatedSite, { isEndTold, startLsn, timeline, completedMs = 0 }: TrueBackup): boolean {
+  const proves = (other: TrueBackup) =>
+    other.isOfPrimary &&
+    other.beganMs >= completedMs + minuteMs &&
+    other.endLsn !== undefined &&
+    site.cluster.leadsTo({ timeline, lsn: startLsn }, other.timeline) &&
+    site.hasSegments(numberOf(startLsn), lastOf(other.endLsn), other.timeline);
+  return isEndTold || site.complete.some(proves);
+}
+
+interface Known {
+  readonly site: SimulatedSite;
+  /** What counts as restorable. */
+  readonly good: readonly TrueBackup[];
+  /** What is or was so. */
+  readonly ever: readonly TrueBackup[];
+}
+
+function reasonsAmong(
+  { site, good, ever }: Known,
+  backup: TrueBackup,
+  nowMs: number,
+): { readonly always: readonly string[]; readonly byRules: readonly string[] } {
+  const { rules } = site;
   const newer = good.filter((each) => each !== backup && (each.completedMs ?? 0) > (backup.completedMs ?? 0));
-  const reasons: string[] = [];
-  if ([...site.pins].some((pin) => pin.backup === backup && pin.untilMs > nowMs)) reasons.push('somebody asked to keep it');
-  if (newer.length === 0) reasons.push('there is no newer one that can be restored');
-  if (!site.isGood(backup)) return reasons;
   const begin = nowMs - (rules.recovery_window_days ?? 0) * dayMs;
-  if (rules.recovery_window_days !== null && !newer.some(({ endedMs }) => endedMs <= begin)) reasons.push('the recovery window needs it');
-  if (isWithinLimits(site, backup, newer.length, nowMs)) reasons.push('count or age keep it');
-  return [...reasons, ...periodsOf(site, backup)];
+  const isPinned = [...site.pins].some((pin) => pin.backup === backup && pin.untilMs > nowMs);
+  const isWithinWindow = rules.recovery_window_days !== null && !newer.some(({ endedMs }) => endedMs <= begin);
+  return {
+    always: [
+      ...(isPinned ? ['somebody asked to keep it'] : []),
+      ...(newer.length === 0 ? ['there is no newer one that can be restored'] : []),
+    ],
+    byRules: [
+      ...(isWithinWindow ? ['the recovery window needs it'] : []),
+      ...(isWithinLimits(site, backup, newer.length, nowMs) ? ['count or age keep it'] : []),
+      ...periodsOf(site, backup, ever),
+    ],
+  };
 }
 
 /** Whether all that follows it must stay for a base backup, or only what makes it consistent. */
@@ -37,16 +90,6 @@ export function neederOf(site: SimulatedSite, timeline: number, number: bigint, 
   });
 }
 
-/** How many there may be once all is well. */
-export function backupsMax({ rules, pins }: SimulatedSite): number {
-  const perDay = 24 / rules.basebackup_interval_hours;
-  const { keep } = rules;
-  const count = rules.basebackup_count ?? 0;
-  const byTime = ((rules.recovery_window_days ?? 0) + (rules.basebackup_age_days_max ?? 0) + 2) * perDay;
-  const kept = keep === null ? 0 : keep.daily + keep.weekly + keep.monthly;
-  return Math.ceil((Math.max(count, byTime) + rules.basebackup_count_min + kept) * 1.5) + pins.size + 4;
-}
-
 function isWithinLimits({ rules }: SimulatedSite, { beganMs }: TrueBackup, newer: number, nowMs: number): boolean {
   const { basebackup_count: count, basebackup_age_days_max: age, basebackup_count_min: least } = rules;
   if (count !== null && newer >= count) return false;
@@ -54,10 +97,10 @@ function isWithinLimits({ rules }: SimulatedSite, { beganMs }: TrueBackup, newer
   return count !== null || newer < Math.max(least, 1);
 }
 
-function periodsOf(site: SimulatedSite, backup: TrueBackup): string[] {
+function periodsOf(site: SimulatedSite, backup: TrueBackup, known: readonly TrueBackup[]): string[] {
   const { keep } = site.rules;
   if (keep === null) return [];
-  const ever = [...site.backups.values()].filter(({ wasGood }) => wasGood).toSorted((a, b) => a.beganMs - b.beganMs);
+  const ever = known.toSorted((a, b) => a.beganMs - b.beganMs);
   const units = [
     ['day', keep.daily, (date: Date) => date.toISOString().slice(0, 10)],
     ['week', keep.weekly, (date: Date) => String(Math.floor((date.getTime() / dayMs + 3) / 7))],

@@ -18,7 +18,10 @@ export interface TrueBackup {
   readonly beganMs: number;
   /** As its metadata has it. */
   startTime: Date;
+  readonly isOfPrimary: boolean;
   endLsn: Lsn | undefined;
+  /** Its metadata have that. */
+  isEndTold: boolean;
   endedMs: number;
   /** Since when its main object is there; undefined before. */
   completedMs: number | undefined;
@@ -48,6 +51,8 @@ export interface SimulatedSiteDeps {
   readonly year: YearClock;
   readonly random: SeededRandom;
   readonly onDelete: (site: SimulatedSite, caller: Caller, key: string) => void;
+  /** A base backup has the name of another one, which was complete once. */
+  readonly onNameAgain: (site: SimulatedSite, backup: TrueBackup) => void;
 }
 
 /** One site of the simulated year: its cluster, its store, its rules, and the truth about its backups. */
@@ -62,8 +67,6 @@ export class SimulatedSite {
   isArchivingBroken = false;
   /** Base backups fail half-way. */
   areBackupsFailing = false;
-  /** WAL of which the truth is that nobody has it any more. */
-  hasLostWal = false;
   readonly #deps: SimulatedSiteDeps;
 
   constructor(name: string, number: number, rules: SiteRules, deps: SimulatedSiteDeps) {
@@ -77,6 +80,12 @@ export class SimulatedSite {
       random: deps.random,
       onDelete: (caller, key) => deps.onDelete(this, caller, key),
     });
+  }
+
+  /** A base backup is being taken. */
+  begin(backup: TrueBackup): void {
+    if (this.backups.get(backup.name)?.completedMs !== undefined) this.#deps.onNameAgain(this, backup);
+    this.backups.set(backup.name, backup);
   }
 
   /** Those that are complete and not deleted, in the order of their completion. */
@@ -114,14 +123,17 @@ export class SimulatedSite {
     return this.cluster.leadsTo({ timeline, lsn: endLsn ?? startLsn }, this.cluster.timeline) ? this.cluster.timeline : timeline;
   }
 
-  /** Whether the cluster can be restored to a moment, by any of its base backups. */
+  /** Whether the cluster can be restored to a moment, by any of its base backups: on the present timeline, or as it was then, on one that has been left since. */
   isRestorableTo(ms: number): boolean {
-    const lsn = this.cluster.positionAt(ms);
-    const present = this.cluster.timeline;
-    return this.good.some(
-      (backup) =>
-        backup.endedMs <= ms && this.lineOf(backup) === present && this.hasSegments(numberOf(backup.startLsn), lastOf(lsn), present),
-    );
+    const { cluster } = this;
+    const then = cluster.momentAt(ms);
+    const places = [{ timeline: cluster.timeline, lsn: cluster.positionAt(ms) }, ...(then === undefined ? [] : [then])];
+    const candidates = this.good.filter(({ endedMs }) => endedMs <= ms);
+    return places.some(({ timeline, lsn }) => candidates.some((backup) => this.#leadsTo(backup, timeline, lsn)));
+  }
+
+  #leadsTo({ timeline, startLsn, endLsn = startLsn }: TrueBackup, to: number, lsn: Lsn): boolean {
+    return this.cluster.leadsTo({ timeline, lsn: endLsn }, to) && this.hasSegments(numberOf(startLsn), lastOf(lsn), to);
   }
 
   /** Whether WAL is missing after a base backup, with WAL behind it that is stored. */

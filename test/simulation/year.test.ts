@@ -17,7 +17,7 @@ const {
   PGHOARD_TEST_DAYS: days = wanted === undefined && years === '0' ? '14' : '365',
 } = process.env;
 const drawn = Array.from({ length: Number(years) }, () => new SeededRandom(Math.floor(Math.random() * 2 ** 32)).seed);
-const seeds = wanted === undefined ? (drawn.length === 0 ? [3, 8] : drawn) : [new SeededRandom().seed];
+const seeds = wanted === undefined ? (drawn.length === 0 ? [21, 8] : drawn) : [new SeededRandom().seed];
 const daysAgain = 5;
 
 describe('a year of two sites, three servers each, and two daemons', { concurrency: 2 }, () => {

@@ -59,6 +59,8 @@ const sites = ['a', 'b'].map(
       year,
       random: others,
       onDelete: (site, caller, key) => judge.deleting(site, caller, key),
+      onNameAgain: (site, backup) =>
+        judge.violated(site, `${backup.host} gives a base backup the name that another one has had: ${backup.name}`),
     }),
 );
 const daemons = ['one', 'two'].map(

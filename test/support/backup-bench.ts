@@ -1,6 +1,7 @@
 import { chmod, chown, copyFile, lchown, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BasebackupDeps, BasebackupJob, BasebackupProgress } from '../../src/basebackup/job.ts';
+import { UsedNames } from '../../src/basebackup/used-names.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { SiteKeys } from '../../src/catalog/keys.ts';
 import { CodecPool } from '../../src/codec/pool.ts';
@@ -26,13 +27,14 @@ export class BackupBench implements AsyncDisposable {
   readonly #scratch: TemporaryDirectory;
   readonly #pool: CodecPool;
 
-  private constructor(scratch: TemporaryDirectory, store: ObjectStore) {
+  private constructor(scratch: TemporaryDirectory, store: ObjectStore, names: UsedNames) {
     this.#scratch = scratch;
     this.store = store;
     this.#pool = new CodecPool(2);
     this.deps = {
       catalog: new Catalog(store, new SiteKeys('site')),
       spool: new Spool(join(scratch.path, 'spool'), 'site'),
+      names,
       uploads: new UploadQueue({
         threads: 3,
         log: silentLog,
@@ -53,7 +55,9 @@ export class BackupBench implements AsyncDisposable {
   }
 
   static async open(store: ObjectStore = new MemoryStore()): Promise<BackupBench> {
-    const bench = new BackupBench(await makeTemporaryDirectory(), store);
+    const scratch = await makeTemporaryDirectory();
+    const names = await UsedNames.open({ site: 'site', file: join(scratch.path, 'names.json'), log: silentLog });
+    const bench = new BackupBench(scratch, store, names);
     await bench.deps.spool.ensure();
     return bench;
   }

@@ -14,6 +14,8 @@ import { waitFor } from './wait-for.ts';
 
 const segmentBytes = 1024 * 1024;
 const requestFile = 'requested_basebackup.json';
+/** What is only remembered. */
+const rememberedFiles = ['identity.json', 'basebackup_names.json'];
 
 /** Base backups of some thirty chunks, a few of which are made at once. */
 export const chunked = { basebackup_mode: 'local-tar', basebackup_chunk_size: 1_000_000, basebackup_chunks_in_progress: 3 };
@@ -164,7 +166,7 @@ export class FaultSite implements AsyncDisposable {
 
   /** What waits there, or was left; that which is only remembered there does not count. */
   async spooled(): Promise<string[]> {
-    return filesBelow(this.daemon.spoolDirectory, (name) => name !== 'identity.json' && !name.startsWith(requestFile));
+    return filesBelow(this.daemon.spoolDirectory, (name) => !rememberedFiles.includes(name) && !name.startsWith(requestFile));
   }
 
   /**
