@@ -12,6 +12,7 @@ import { type Trouble, troublesOf } from '../wal/gaps/trouble.ts';
 import { type KnownTrouble, TroubleBook } from '../wal/gaps/trouble-book.ts';
 import type { WalHole } from '../wal/receive/receiver.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import { LetGoWatch } from './let-go-watch.ts';
 import type { SiteLoop } from './site-loop.ts';
 
 export interface WalGapsDeps {
@@ -44,6 +45,7 @@ export class WalGaps {
   readonly #deps: WalGapsDeps;
   readonly #end: AbortController;
   readonly #book = new TroubleBook();
+  readonly #letGo = new LetGoWatch();
   readonly #mender: Mender;
   #running: Promise<void> = Promise.resolve();
   #gaps: Gaps | undefined;
@@ -131,7 +133,10 @@ export class WalGaps {
   }
 
   async #look(): Promise<void> {
-    await this.#deps.watch.refresh();
+    const { watch, loop } = this.#deps;
+    // What is not there any more must not be taken for something that can be restored.
+    if (this.#letGo.hasLetGo(loop.listing, () => loop.keptAlone)) watch.outdate();
+    await watch.refresh();
     await this.#weigh();
     await this.#tell();
     if (!this.#deps.mayAct()) return;

@@ -32,7 +32,7 @@ interface Surveyed {
 
 /**
  * Which WAL is stored, from listings: all of it is listed now and then, and in between what we store ourselves is followed. What is deleted because no
- * base backup needs it stays on the map until the next listing: nobody looks there.
+ * base backup needs it stays on the map until the next listing, which comes soon after the base backups have gone.
  */
 export class ArchiveMap {
   readonly #deps: ArchiveMapDeps;

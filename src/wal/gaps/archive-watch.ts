@@ -48,6 +48,11 @@ export class ArchiveWatch {
     return this.#surveyed;
   }
 
+  /** Has everything listed at the next look. */
+  outdate(): void {
+    this.#surveyAtMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** Does what is due. What fails is told, and tried again after a while. */
   async refresh(): Promise<void> {
     const { map, clock } = this.#deps;
