@@ -23,8 +23,16 @@ const unfinishedMs = 7 * 24 * hourMs;
 const stateBytesMax = 500_000;
 const claimsEveryLooks = 4;
 
+interface Cause {
+  readonly alert: AlertName;
+  readonly afterMs: number;
+  readonly is: (site: SimulatedSite) => boolean;
+  /** When it has become another one. */
+  readonly since?: (site: SimulatedSite) => number;
+}
+
 /** What must be alarmed about, once it has been so for long enough. */
-const causes: readonly { readonly alert: AlertName; readonly afterMs: number; readonly is: (site: SimulatedSite) => boolean }[] = [
+const causes: readonly Cause[] = [
   {
     alert: 'configuration_error',
     afterMs: 5 * hourMs,
@@ -52,6 +60,7 @@ const causes: readonly { readonly alert: AlertName; readonly afterMs: number; re
       const waits = leader !== undefined && !leader.isForeign && leader.ready.some((name) => !store.keys.has(site.walKey(name)));
       return waits && isArchivingBroken && store.weather === 'fair';
     },
+    since: ({ keptMs }) => keptMs,
   },
   {
     alert: 'wal_gap',
@@ -205,8 +214,8 @@ export class Judge {
     for (const { host, life, isWell, wrongByMs } of this.#deps.daemons) {
       if (life === undefined) continue;
       const active = life.parts.alerts.active.filter((alert) => alert.site === site.name);
-      for (const { alert, afterMs, is } of causes) {
-        const key = `${host} ${life.beganMs} ${site.name} ${alert}`;
+      for (const { alert, afterMs, is, since = () => 0 } of causes) {
+        const key = `${host} ${life.beganMs} ${site.name} ${alert} ${since(site)}`;
         if (!isWell || wrongByMs !== 0 || !is(site)) {
           this.#seen.delete(key);
           continue;

@@ -67,6 +67,8 @@ export class SimulatedSite {
   isArchivingBroken = false;
   /** Base backups fail half-way. */
   areBackupsFailing = false;
+  /** When WAL was stored last. */
+  keptMs = 0;
   readonly #deps: SimulatedSiteDeps;
 
   constructor(name: string, number: number, rules: SiteRules, deps: SimulatedSiteDeps) {
@@ -176,6 +178,7 @@ export class SimulatedSite {
       host: 'made up',
     });
     const key = this.walKey(name);
+    this.keptMs = this.#deps.year.ms;
     await this.store.memory.put(key, sourceOfBytes(body), { metadata });
     this.store.keys.add(key);
   }
