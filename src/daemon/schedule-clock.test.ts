@@ -56,6 +56,18 @@ test('a clock that is ahead leads to one base backup, not to one after the other
   assert.equal(wrongBy(schedule), 0);
 });
 
+test('a base backup that is seen late, as the store could not be asked for half a day, does not make a clock wrong that is right', () => {
+  const schedule = new ScheduleClock(clock);
+  schedule.note([stored()]);
+  trueMs = 12 * hourMs;
+  const late = stored();
+  trueMs = 26 * hourMs;
+  schedule.note([late]);
+  assert.equal(wrongBy(schedule), 0);
+  trueMs = 40 * hourMs;
+  assert.equal(wrongBy(schedule), 0);
+});
+
 test('what was there before the start says nothing of a clock that is ahead of it', () => {
   const old = stored();
   trueMs = 1_000 * hourMs;

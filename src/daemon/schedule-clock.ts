@@ -19,6 +19,8 @@ const skewMsMax = 3_600_000;
 export class ScheduleClock {
   readonly #clock: Clock;
   #newest: Newest | undefined;
+  /** Of the last listing: on the clock that is never set. */
+  #listedAtMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,10 +29,14 @@ export class ScheduleClock {
   /** To be called with each listing. */
   note(entries: readonly Pick<BasebackupEntry, 'lastModified'>[]): void {
     const storedMs = Math.max(...entries.map(({ lastModified }) => lastModified.getTime()));
+    const seenAtMs = this.#clock.monotonicMs();
+    // It may have come right after the last listing, and where the store could not be asked that is long ago.
+    const unseenMs = seenAtMs - this.#listedAtMs;
+    this.#listedAtMs = seenAtMs;
     if (entries.length === 0 || storedMs === this.#newest?.storedMs) return;
     const hasCome = this.#newest !== undefined && storedMs > this.#newest.storedMs;
-    const isWallAhead = hasCome && this.#clock.now().getTime() - storedMs > skewMsMax;
-    this.#newest = { storedMs, seenAtMs: this.#clock.monotonicMs(), isWallAhead };
+    const isWallAhead = hasCome && this.#clock.now().getTime() - storedMs > unseenMs + skewMsMax;
+    this.#newest = { storedMs, seenAtMs, isWallAhead };
   }
 
   now(): Date {
