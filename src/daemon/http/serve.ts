@@ -79,11 +79,12 @@ async function send(response: ServerResponse, { status, headers, body }: Reply):
   }
 }
 
-/** Somebody who does not read is let go, by an error: what waits for it is never more than one piece. */
+/** Somebody who does not read, or has gone, is let go by an error: what waits for it is never more than one piece. */
 async function sendPieces(response: ServerResponse, status: number, headers: Reply['headers'], { pieces }: LiveBody): Promise<void> {
+  const gone = goneSignal(response);
   response.writeHead(status, headers);
   for await (const piece of pieces) {
-    if (!response.write(piece)) await once(response, 'drain', { signal: AbortSignal.timeout(slowMsMax) });
+    if (!response.write(piece)) await once(response, 'drain', { signal: AbortSignal.any([gone, AbortSignal.timeout(slowMsMax)]) });
   }
   response.end();
 }
