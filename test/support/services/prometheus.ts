@@ -18,7 +18,10 @@ export interface PrometheusResult {
   readonly value: readonly [time: number, value: string];
 }
 
-/** A real Prometheus that fetches the metrics of a daemon each second. */
+/**
+ * A real Prometheus that fetches the metrics of a daemon every other second. It gives each fetch no longer than that, and one that takes longer makes all series stale, so that
+ * no query gives anything: a second is too short for a machine that is busy.
+ */
 export class TestPrometheus implements AsyncDisposable {
   readonly #service: Service;
   readonly #url: string;
@@ -33,7 +36,7 @@ export class TestPrometheus implements AsyncDisposable {
     const configFile = join(directory, 'prometheus.json'); // JSON is YAML
     const { address, username, password } = target;
     const job = { job_name: 'pghoard', basic_auth: { username, password }, static_configs: [{ targets: [address] }] };
-    const config = { global: { scrape_interval: '1s', evaluation_interval: '1s' }, rule_files: [rules], scrape_configs: [job] };
+    const config = { global: { scrape_interval: '2s', evaluation_interval: '1s' }, rule_files: [rules], scrape_configs: [job] };
     await writeFile(configFile, JSON.stringify(config));
     const port = await freePort();
     const args = [`--config.file=${configFile}`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=127.0.0.1:${port}`];
@@ -55,7 +58,13 @@ export class TestPrometheus implements AsyncDisposable {
       const found = await this.query(expression);
       return found.length > 0 && found;
     };
-    return waitFor(answer, { withinMs, what: `${expression} gives a series` });
+    let target = '';
+    const answerOrTarget = async () => {
+      const found = await answer();
+      if (!found) target = JSON.stringify(await this.target());
+      return found;
+    };
+    return waitFor(answerOrTarget, { withinMs, what: () => `${expression} gives a series; how it was fetched last: ${target}` });
   }
 
   /** How the last fetch from the daemon went. */
