@@ -17,4 +17,4 @@ NODE_COMPILE_CACHE=$checkout/dist/.compiled # shared by the some thousand proces
 export NODE_COMPILE_CACHE
 if [ $# = 0 ]; then set -- 'dist/**/*.test.js'; fi
 # Three at a time on two cores: tests also wait, for leases to run out and servers to come up.
-exec sh scripts/with-test-directory.sh node_modules/.bin/node --enable-source-maps --test --test-concurrency=3 --test-timeout=600000 "$@" < /dev/null
+exec sh scripts/with-test-memory.sh node_modules/.bin/node --enable-source-maps --test --test-concurrency=3 --test-timeout=600000 "$@" < /dev/null

@@ -10,7 +10,7 @@ import { makeCluster } from './make-cluster.ts';
 import { hasDebianPostgres, type PostgresVersion, postgresBin } from './postgres-binaries.ts';
 import { descendantsOf, isRunning, signalProcess } from './process-tree.ts';
 import { systemUser } from './system-user.ts';
-import { makeTemporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
+import { makeDirectoryInMemory, makeTemporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
 import { waitFor } from './wait-for.ts';
 
 export { systemUser } from './system-user.ts';
@@ -84,7 +84,7 @@ export class TestPostgres implements AsyncDisposable {
 
   /** A fresh cluster, started: about half a second. */
   static async start(options: TestPostgresOptions = {}): Promise<TestPostgres> {
-    const scratch = await makeTemporaryDirectory();
+    const scratch = await makeDirectoryInMemory();
     return disposingOnFailure(scratch, async () => {
       const bin = await postgresBin(options.version ?? (await defaultVersion()), scratch.path);
       const home = options.directory ?? scratch.path;

@@ -1,7 +1,7 @@
 #!/bin/sh
-# with-test-directory.sh COMMAND ARGUMENT…: runs it with a TMPDIR of its own, which is gone afterwards. That lies in memory where there is plenty of it: tests make and
-# delete some hundred thousand files, and a file system without a journal takes half a millisecond of processor time for each, searching for an inode that was
-# not in use of late. A TMPDIR that is set stays.
+# with-test-memory.sh COMMAND ARGUMENT…: runs it with PGHOARD_TEST_MEMORY, a directory in memory that is gone afterwards, where there is plenty of memory. The tests put
+# their PostgreSQL clusters there: each is some thousand files, and a file system without a journal takes half a millisecond of processor time for each file,
+# searching for an inode that was not in use of late. What the daemon writes stays on disk, so that it lasts long enough to be killed in the middle.
 set -eu
 
 # What three test files need at once, twice over.
@@ -28,14 +28,14 @@ remove_left() {
   done
 }
 
-if [ -n "${TMPDIR:-}" ] || ! has_plenty; then exec "$@"; fi
+if ! has_plenty; then exec "$@"; fi
 remove_left
 directory=$memory/pghoard-test.$$
 mkdir -m 755 "$directory"
 trap 'rm -rf "$directory"' EXIT
 if may_run_programs "$directory"; then
-  TMPDIR=$directory
-  export TMPDIR
+  PGHOARD_TEST_MEMORY=$directory
+  export PGHOARD_TEST_MEMORY
 fi
 "$@" &
 command=$!
