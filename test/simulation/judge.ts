@@ -18,7 +18,7 @@ const confirmedMs = 14 * hourMs;
 const tidyMs = 80 * hourMs;
 /** After the next base backup is complete, and its last WAL stored. */
 const needlessMs = 4 * hourMs;
-/** So long what looks like a base backup that is being taken somewhere keeps its WAL. */
+/** So long, and until the next base backup is complete, what looks like one that is being taken somewhere keeps its WAL. */
 const unfinishedMs = 7 * 24 * hourMs;
 const stateBytesMax = 500_000;
 const claimsEveryLooks = 4;
@@ -280,8 +280,9 @@ export class Judge {
   }
 
   /** Chunks without what makes a base backup visible: nobody knows whether it is being taken. */
-  #isAnyUnfinished({ backups, store }: SimulatedSite): boolean {
-    const beganMin = this.#deps.year.ms - unfinishedMs;
+  #isAnyUnfinished({ backups, store, rules }: SimulatedSite): boolean {
+    const nextMs = 1.5 * rules.basebackup_interval_hours * hourMs + lateMsMax;
+    const beganMin = this.#deps.year.ms - unfinishedMs - nextMs;
     const isUnfinished = ({ beganMs, chunkKeys, mainKey }: TrueBackup) =>
       beganMs > beganMin && !store.keys.has(mainKey) && chunkKeys.some((key) => store.keys.has(key));
     return [...backups.values()].some(isUnfinished);
