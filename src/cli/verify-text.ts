@@ -28,7 +28,8 @@ export function reportText(report: VerifyReport, now: Date): string {
 }
 
 export function verifyProgressLine({ bytes, totalBytes = 0, bytesPerSecond, secondsRemaining }: ProgressReport): string {
-  if (totalBytes === 0) return `Read ${inUnits(bytes)}`;
+  // What had to be read again is in the one, not in the other.
+  if (totalBytes < bytes) return `Read ${inUnits(bytes)}`;
   const rate = bytesPerSecond > 0 ? `, ${inUnits(bytesPerSecond)}/s` : '';
   const left = secondsRemaining === undefined || bytes >= totalBytes ? '' : `, ${durationInWords(Math.ceil(secondsRemaining))} left`;
   return `Read ${inUnits(bytes)} of ${inUnits(totalBytes)}${rate}${left}`;

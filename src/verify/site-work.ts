@@ -62,6 +62,14 @@ export class SiteWork {
     return this.#isSound.get(entry.name) ?? (noted && noted.result === 'sound');
   }
 
+  /** When a base backup was found sound; undefined: it is not known to be. */
+  provenAt(backup: SurveyedBackup): Date | undefined {
+    const { entry, noted } = backup;
+    if (this.isSound(backup) !== true) return undefined;
+    if (this.#isSound.get(entry.name) === true || noted === undefined) return this.#deps.clock.now();
+    return new Date(noted.verified_at);
+  }
+
   /** By what is noted, or will be. */
   get knownDamage(): readonly Finding[] {
     const { keys } = this.#deps.catalog;

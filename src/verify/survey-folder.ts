@@ -141,6 +141,15 @@ class OpenBlock {
     if (file.lastModified > this.modified) this.modified = file.lastModified;
     this.sum.addObject(file);
   }
+
+  addRun({ first, last, objects, bytes, modified, sum }: ProvenRun): void {
+    if (this.objects === 0) this.first = first;
+    this.last = last;
+    this.objects += objects;
+    this.bytes += bytes;
+    if (modified > this.modified) this.modified = modified;
+    this.sum.addSum(ObjectSum.of(sum));
+  }
 }
 
 function isUnchanged(run: ProvenRun, blocks: readonly OpenBlock[]): boolean {
@@ -153,26 +162,20 @@ function isUnchanged(run: ProvenRun, blocks: readonly OpenBlock[]): boolean {
 /** Collects objects in the order of their listing into runs. */
 export class RunBuilder {
   readonly #runs: ProvenRun[] = [];
-  #open: ProvenRun | undefined;
+  #open: OpenRun | undefined;
 
   /** One that is sound. */
   add(file: StoredFile, when: Date): void {
-    const sum = new ObjectSum();
-    sum.addObject(file);
-    const { name, size, lastModified } = file;
-    this.addRun({ first: name, last: name, objects: 1, bytes: size, modified: lastModified, sum: String(sum), when });
+    this.#openFor(1, when).block.add(file);
   }
 
   addRun(run: ProvenRun): void {
-    const before = this.#open;
-    const fits = before !== undefined && before.objects + run.objects <= blockObjectsMax && areAlike(before.when, run.when);
-    if (before !== undefined && !fits) this.#runs.push(before);
-    this.#open = fits ? joined(before, run) : run;
+    this.#openFor(run.objects, run.when).block.addRun(run);
   }
 
   /** Something follows that is not sound, or not known to be. */
   interrupt(): void {
-    if (this.#open) this.#runs.push(this.#open);
+    if (this.#open) this.#runs.push(closed(this.#open));
     this.#open = undefined;
   }
 
@@ -180,22 +183,29 @@ export class RunBuilder {
     this.interrupt();
     return this.#runs;
   }
+
+  #openFor(objects: number, when: Date): OpenRun {
+    const open = this.#open;
+    if (open !== undefined && open.block.objects + objects <= blockObjectsMax && areAlike(open.when, when)) {
+      if (when < open.when) open.when = when;
+      return open;
+    }
+    this.interrupt();
+    this.#open = { block: new OpenBlock(undefined, false), when };
+    return this.#open;
+  }
+}
+
+interface OpenRun {
+  readonly block: OpenBlock;
+  /** When the first of them was read. */
+  when: Date;
+}
+
+function closed({ block: { first, last, objects, bytes, modified, sum }, when }: OpenRun): ProvenRun {
+  return { first, last, objects, bytes, modified, sum: String(sum), when };
 }
 
 function areAlike(one: Date, other: Date): boolean {
   return Math.abs(one.getTime() - other.getTime()) <= alikeMs;
-}
-
-function joined(one: ProvenRun, other: ProvenRun): ProvenRun {
-  const sum = ObjectSum.of(one.sum);
-  sum.addSum(ObjectSum.of(other.sum));
-  return {
-    first: one.first,
-    last: other.last,
-    objects: one.objects + other.objects,
-    bytes: one.bytes + other.bytes,
-    modified: one.modified > other.modified ? one.modified : other.modified,
-    sum: String(sum),
-    when: one.when < other.when ? one.when : other.when,
-  };
 }

@@ -78,7 +78,7 @@ function amountsOf(
   const unproven = backups.filter((backup) => work.isSound(backup) === undefined);
   const proofs = [
     ...states.flatMap(({ provenAt }) => provenAt ?? []),
-    ...backups.flatMap((backup) => (work.isSound(backup) && backup.noted ? new Date(backup.noted.verified_at) : [])),
+    ...backups.flatMap((backup) => work.provenAt(backup) ?? []),
   ];
   return {
     stored: {
