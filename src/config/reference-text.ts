@@ -4,6 +4,7 @@ import { alertOptions } from '../daemon/alerts/options.ts';
 import { metricsGlobalOptions } from '../daemon/metrics/options.ts';
 import { storageOptionsByType } from '../storage/options.ts';
 import { transferOptions } from '../transfer/options.ts';
+import { verifyOptions } from '../verify/options.ts';
 import { walReceiverOptions } from '../wal/options.ts';
 import { optionTable, shapeOfGroup } from './reference-table.ts';
 import { fileOptions, siteOptions } from './schema.ts';
@@ -24,6 +25,7 @@ export function configReference(): string {
     section('A site: `backup_sites.NAME`', optionTable(siteOptions.shape)),
     nodes,
     section('`pg_receivexlog` of a site', optionTable(walReceiverOptions.shape)),
+    section('`verify` of a site', optionTable(verifyOptions.shape)),
     section('`encryption_keys.ID` of a site', optionTable(encryptionKeyOptions.shape)),
     storage,
     ...Object.entries(storageOptionsByType).map(([type, { shape }]) =>

@@ -3,7 +3,7 @@ import { optionGroup } from '../lib/option-group.ts';
 
 const since = '3.0';
 
-const verifyOptions = optionGroup({
+export const verifyOptions = optionGroup({
   bytes_per_day: z
     .int()
     .min(0)

@@ -23,7 +23,9 @@ function manifestOf(listed: readonly File[], algorithm = 'CRC32C'): Buffer {
       const name = index === 1 ? { 'Encoded-Path': Buffer.from(path).toString('hex') } : { Path: path };
       return { ...name, Size: content.length, 'Checksum-Algorithm': algorithm, Checksum: sum.toString('hex') };
     });
-  return Buffer.from(JSON.stringify({ 'PostgreSQL-Backup-Manifest-Version': 1, Files: entries, 'WAL-Ranges': [], 'Manifest-Checksum': 'x' }));
+  return Buffer.from(
+    JSON.stringify({ 'PostgreSQL-Backup-Manifest-Version': 1, Files: entries, 'WAL-Ranges': [], 'Manifest-Checksum': 'x' }),
+  );
 }
 
 function differences(came: readonly File[], manifest: Buffer | undefined): readonly string[] {

@@ -76,10 +76,7 @@ function amountsOf(
   const folders = Object.values(books);
   const states = folders.map((book) => book.oldest);
   const unproven = backups.filter((backup) => work.isSound(backup) === undefined);
-  const proofs = [
-    ...states.flatMap(({ provenAt }) => provenAt ?? []),
-    ...backups.flatMap((backup) => work.provenAt(backup) ?? []),
-  ];
+  const proofs = [...states.flatMap(({ provenAt }) => provenAt ?? []), ...backups.flatMap((backup) => work.provenAt(backup) ?? [])];
   return {
     stored: {
       objects: sum(folders, ({ survey }) => survey.objects) + sum(backups, ({ objects }) => objects),
