@@ -35,8 +35,9 @@ function differences(came: readonly File[], manifest: Buffer | undefined): reado
     for (const byte of content) check.update(Buffer.from(byte));
     check.endFile();
   }
-  for (let at = 0; manifest !== undefined && at < manifest.length; at += 7) check.manifest(manifest.subarray(at, at + 7));
-  if (manifest !== undefined) check.endManifest();
+  if (manifest === undefined) return check.differences();
+  for (let at = 0; at < manifest.length; at += 7) check.manifest(manifest.subarray(at, at + 7));
+  check.endManifest();
   return check.differences();
 }
 

@@ -54,8 +54,8 @@ export async function verifySite(request: VerifyRequest, deps: VerifyDeps): Prom
 
 /** Each once. */
 function knownDamage(found: readonly Finding[], noted: readonly Finding[]): readonly Finding[] {
-  const now = found.filter(({ severity }) => severity === 'damaged');
-  return [...now, ...noted.filter(({ object, code }) => !now.some((each) => each.object === object && each.code === code))];
+  const damaged = [...found.filter(({ severity }) => severity === 'damaged'), ...noted];
+  return [...new Map(damaged.toReversed().map((each) => [`${each.object} ${each.code}`, each])).values()].toReversed();
 }
 
 function extentOf({ name, startWalSegment: from, endWalSegment: to = from }: BasebackupEntry) {
