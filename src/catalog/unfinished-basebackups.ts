@@ -32,3 +32,34 @@ function momentInName(name: string): number | undefined {
   const moment = day === undefined ? Number.NaN : Date.parse(`${day}T${hour}:${minute}:00Z`);
   return Number.isNaN(moment) ? undefined : moment;
 }
+
+/** Behind every other name that begins so. */
+const lastPossibleName = '\u{10ffff}';
+/** More of them at once are told as the first ones. */
+const newestMax = 10;
+
+/** Those whose names come after this one: few requests, however many base backups there are. */
+export async function newestUnfinished(
+  { store, keys }: Catalog,
+  after: string,
+  signal: AbortSignal,
+): Promise<readonly UnfinishedBasebackup[]> {
+  const found = new Map<string, UnfinishedBasebackup>();
+  for (const prefix of [keys.chunksPrefix, keys.deltaChunksPrefix]) {
+    let last = `${prefix}${after}/${lastPossibleName}`;
+    for (let sets = 0; sets < newestMax; sets++) {
+      const first = await firstOf(store.list(prefix, { after: last, signal }));
+      const [name, file] = first?.key.slice(prefix.length).split('/') ?? [];
+      if (first === undefined || name === undefined) break;
+      last = `${prefix}${name}/${lastPossibleName}`;
+      const begun = new Date(Math.min(first.lastModified.getTime(), momentInName(name) ?? Number.POSITIVE_INFINITY));
+      if (file !== undefined && name > after) found.set(name, { name, begun, touched: first.lastModified });
+    }
+  }
+  return [...found.values()];
+}
+
+async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const item of items) return item;
+  return undefined;
+}

@@ -3,12 +3,14 @@ import type { SiteConfig } from '../config/load.ts';
 import { explain, type OperatorError } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { Spool } from '../transfer/spool.ts';
+import { readWalTimes } from '../wal/index/read-wal-times.job.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
 import { Admission } from './admission.ts';
 import type { ThrottleWatch } from './alerts/throttle-watch.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { HealthWatch } from './health/health-watch.ts';
+import { ProofWatch } from './health/proof-watch.ts';
 import type { SiteHealth } from './health/site-health.ts';
 import { SpoolWatch } from './health/spool-watch.ts';
 import type { SiteServices } from './http/site-services.ts';
@@ -21,6 +23,7 @@ import { openServerWatch } from './servers/open-server-watch.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
 import { openBelongings, type SiteBelongings, troubleOf } from './site-belongings.ts';
 import { SiteDiary } from './site-diary.ts';
+import { privateKeysOf } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
 import { catalogsOfOneCluster, type SiteSources } from './site-sources.ts';
 import type { SiteVerify, VerifyState } from './site-verify.ts';
@@ -120,6 +123,14 @@ export class Site implements SiteServices {
       store: storeWatch,
       spool: new SpoolWatch(spool, clock),
       book: parts.sampleBooks.of(site.name),
+      proof: new ProofWatch({
+        site: site.name,
+        catalog,
+        listing: () => loop.listing,
+        archive: () => this.gaps?.view,
+        readTimes: (wanted, segmentBytes, ending) => readTimes(parts, site, { names: wanted, segmentBytes, signal: ending }),
+        log,
+      }),
     });
   }
 
@@ -161,6 +172,10 @@ export class Site implements SiteServices {
   /** Which of it is damaged, in words; null: nothing is, as far as it was read. Undefined: nobody knows, or does not ask. */
   get damaged(): string | null | undefined {
     return damageInWords(this.#verify);
+  }
+
+  get recoverability(): SiteServices['recoverability'] {
+    return this.healthWatch.recoverability;
   }
 
   get retention(): SiteServices['retention'] {
@@ -217,4 +232,18 @@ export class Site implements SiteServices {
     await this.#wal.fetcher.close();
     await Promise.all(this.catalogs.map((catalog) => catalog.store.close()));
   }
+}
+
+interface TimesWanted {
+  readonly names: readonly string[];
+  readonly segmentBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** A segment that ends no transaction says nothing, nor does a run of idle ones. */
+const indexesBackMax = 16;
+
+function readTimes({ pool }: DaemonParts, site: SiteConfig, { names, segmentBytes, signal }: TimesWanted) {
+  const source = { storage: site.object_storage, prefix: site.prefix, privateKeys: privateKeysOf(site) };
+  return pool.run(readWalTimes, { source, segmentBytes, names, backMax: indexesBackMax }, { signal });
 }

@@ -1,3 +1,4 @@
+import { unknownRecoverability } from '../../src/catalog/recoverability/recoverability.ts';
 import { type SiteHealth, siteHealth } from '../../src/daemon/health/site-health.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../src/daemon/http/server.ts';
 import type { SiteServices } from '../../src/daemon/http/site-services.ts';
@@ -52,6 +53,7 @@ function servicesOf({ name, pending, health = { ...siteHealth(viewOf({})), site:
     catalogs: [],
     relatives: async () => [],
     health,
+    recoverability: { at: health.at, found: unknownRecoverability('nothing is known yet') },
     requestBasebackup: () => void asked.push(`${name} basebackup`),
     retention: { pending: pending && { wal: '', ...pending }, postponed: undefined },
     confirmDeletion: (digest) => void asked.push(`${name} ${digest}`),

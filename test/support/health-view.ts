@@ -3,7 +3,7 @@ import { needyBackups } from '../../src/catalog/needy-backups.ts';
 import type { ServerSample } from '../../src/catalog/recoverability/server-samples.ts';
 import { type WalArchiveView } from '../../src/catalog/wal-archive-view.ts';
 import { WalRanges } from '../../src/catalog/wal-ranges.ts';
-import type { SiteHealthView, WalView } from '../../src/daemon/health/health-view.ts';
+import { noKnowledge, type SiteHealthView, type WalView } from '../../src/daemon/health/health-view.ts';
 import { formatWalName } from '../../src/postgres/wal-name.ts';
 import { findGaps } from '../../src/wal/gaps/gaps.ts';
 import { troublesOf } from '../../src/wal/gaps/trouble.ts';
@@ -68,6 +68,7 @@ export function viewOf(made: MadeSite, changes: Partial<SiteHealthView> = {}): S
     alerts: [],
     because: 'the next base backup is due tomorrow',
     deletion: undefined,
+    knowledge: noKnowledge,
     ...changes,
   };
 }

@@ -3,6 +3,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:ht
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { unknownRecoverability } from '../../src/catalog/recoverability/recoverability.ts';
 import type { CodecPool } from '../../src/codec/pool.ts';
 import { siteHealth } from '../../src/daemon/health/site-health.ts';
 import { type HttpServer, type HttpServerDeps, type HttpServerOptions, startHttpServer } from '../../src/daemon/http/server.ts';
@@ -48,6 +49,7 @@ export async function startHttpBench(pool: CodecPool, options: HttpBenchOptions 
     retention: { pending: undefined, postponed: undefined },
     confirmDeletion: () => {},
     health: siteHealth(viewOf({})),
+    recoverability: { at: new Date(0), found: unknownRecoverability('nothing is known yet') },
     requestBasebackup: () => void requested.push('main'),
     walDirectory: () => findWalDirectory(join(site.directory, 'pgdata')),
     ...options.services,

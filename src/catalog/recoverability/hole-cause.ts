@@ -44,7 +44,9 @@ export function causeOf(hole: HoleToExplain, facts: HoleFacts): Cause {
   }
   const lost = facts.lost.find(({ backup }) => isIn(hole, backup, facts));
   if (lost !== undefined && !isEntered) return lost.cause;
-  return historyCause(at) ?? ofParent ?? wal ?? lost?.cause ?? { kind: 'basebackup-missing', timeline: at.timeline };
+  // Of the segment in which the parent was left it is the new name that recovery asks for first.
+  const isSame = wal?.wal !== undefined && wal.wal.first === ofParent?.wal?.first;
+  return historyCause(at) ?? (isSame ? wal : (ofParent ?? wal)) ?? lost?.cause ?? { kind: 'basebackup-missing', timeline: at.timeline };
 }
 
 function isIn({ at, from, to }: HoleToExplain, { start, end = start }: NeedyBackup, { segmentBytes }: HoleFacts): boolean {

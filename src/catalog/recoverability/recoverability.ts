@@ -108,3 +108,8 @@ export interface Recoverability {
   /** The newest moment of it that can be restored; its time is undefined where nothing tells it. */
   readonly newest?: RecoverablePoint & { readonly timeline: number };
 }
+
+/** Nothing is claimed, nor denied. */
+export function unknownRecoverability(because: string): Recoverability {
+  return { unknown: because, segmentBytes: undefined, timelines: [], basebackups: [], current: undefined };
+}

@@ -1,5 +1,7 @@
 import type { BasebackupProgress } from '../../basebackup/job.ts';
 import type { BasebackupListing } from '../../catalog/catalog.ts';
+import { noEvidence } from '../../catalog/evidence/read-evidence.ts';
+import { noWalTimes, type RecoverabilityFacts } from '../../catalog/recoverability/facts.ts';
 import type { ClockSetBack, ServerSample, WalPosition } from '../../catalog/recoverability/server-samples.ts';
 import type { WalArchiveView } from '../../catalog/wal-archive-view.ts';
 import type { Gaps } from '../../wal/gaps/gaps.ts';
@@ -27,7 +29,19 @@ export interface SiteHealthView {
   readonly because: string;
   /** What retention deletes next, as far as that is known. */
   readonly deletion: NextAction | undefined;
+  readonly knowledge: RecoverabilityKnowledge;
 }
+
+/** What else it depends on which moments can be restored. */
+export type RecoverabilityKnowledge = Pick<RecoverabilityFacts, 'alone' | 'evidence' | 'restorePoints' | 'times' | 'unfinished'>;
+
+export const noKnowledge: RecoverabilityKnowledge = {
+  alone: new Set(),
+  evidence: noEvidence,
+  restorePoints: [],
+  times: noWalTimes,
+  unfinished: [],
+};
 
 export interface BackupsView {
   /** Complete ones, oldest first; undefined until they are listed. */

@@ -1,3 +1,5 @@
+import type { BasebackupListing } from '../../catalog/catalog.ts';
+import { type Recoverability, unknownRecoverability } from '../../catalog/recoverability/recoverability.ts';
 import type { SiteConfig } from '../../config/load.ts';
 import { explain } from '../../lib/errors.ts';
 import type { DaemonParts } from '../daemon-parts.ts';
@@ -6,9 +8,12 @@ import { retentionRulesOf } from '../retention-rules.ts';
 import type { SiteLoop } from '../site-loop.ts';
 import type { WalGaps } from '../wal-gaps.ts';
 import { type AskedServer, areOnlyStandbys, primaryOf, sampledOf, whyNoPrimary } from './asked-servers.ts';
+import { factsOf } from './findings.ts';
 import type { BackupsView, ServersView, SiteHealthView, WalView } from './health-view.ts';
 import type { NextAction } from './next-action.ts';
 import { nextDeletion } from './next-deletion.ts';
+import type { ProofWatch } from './proof-watch.ts';
+import { RecoverabilityMemo } from './recoverability-memo.ts';
 import type { SampleBook } from './sample-book.ts';
 import type { SampleMemory } from './sample-memory.ts';
 import { type SiteHealth, siteHealth } from './site-health.ts';
@@ -20,7 +25,15 @@ export interface HealthWatchDeps {
   readonly site: SiteConfig;
   readonly loop: Pick<
     SiteLoop,
-    'listing' | 'backupFailures' | 'runningBackup' | 'because' | 'dueAt' | 'preserved' | 'retentionPostponed' | 'pendingDeletion'
+    | 'listing'
+    | 'keptAlone'
+    | 'backupFailures'
+    | 'runningBackup'
+    | 'because'
+    | 'dueAt'
+    | 'preserved'
+    | 'retentionPostponed'
+    | 'pendingDeletion'
   >;
   readonly gaps: Pick<WalGaps, 'view' | 'gaps' | 'troubles'> | undefined;
   readonly receiver: () => Pick<LeasedReceiver, 'status'> | undefined;
@@ -30,6 +43,7 @@ export interface HealthWatchDeps {
   readonly store: StoreWatch;
   readonly spool: SpoolWatch;
   readonly book: SampleBook;
+  readonly proof: ProofWatch;
 }
 
 const beatMs = 1_000;
@@ -38,8 +52,11 @@ const beatMs = 1_000;
 export class HealthWatch {
   readonly #deps: HealthWatchDeps;
   readonly #end = new AbortController();
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
   #lastSample: object | undefined;
+  readonly #memo = new RecoverabilityMemo();
+  /** Found anew with each listing. */
+  #alone: { readonly of: BasebackupListing | undefined; readonly names: ReadonlySet<string> } = { of: undefined, names: new Set() };
 
   constructor(deps: HealthWatchDeps) {
     this.#deps = deps;
@@ -47,7 +64,16 @@ export class HealthWatch {
 
   /** How it is now. */
   get health(): SiteHealth {
-    return siteHealth(this.#view());
+    const view = this.#view();
+    return siteHealth(view, (facts) => this.#memo.find(facts, view.wal?.gaps));
+  }
+
+  /** Which moments can be restored. */
+  get recoverability(): { readonly at: Date; readonly found: Recoverability } {
+    const view = this.#view();
+    const facts = factsOf(view);
+    const found = typeof facts === 'string' ? unknownRecoverability(facts) : this.#memo.find(facts, view.wal?.gaps);
+    return { at: view.now, found };
   }
 
   /** For the state file. */
@@ -56,7 +82,7 @@ export class HealthWatch {
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#running = Promise.all([this.#repeat(() => this.#lookHere()), this.#repeat(() => this.#deps.proof.look(this.#end.signal))]);
   }
 
   async stop(): Promise<void> {
@@ -64,17 +90,22 @@ export class HealthWatch {
     await this.#running;
   }
 
-  async #run(): Promise<void> {
+  async #repeat(look: () => Promise<void>): Promise<void> {
     const { clock, log } = this.#deps.parts;
     while (!this.#end.signal.aborted) {
       try {
-        this.#takeSample();
-        await this.#deps.spool.look();
+        await look();
       } catch (error) {
         log.error({ site: this.#deps.site.name }, `a look at the health of the site failed: ${explain(error)}`);
       }
       await clock.sleep(beatMs, this.#end.signal).catch(() => {});
     }
+  }
+
+  /** A store that does not answer must not hold this up. */
+  async #lookHere(): Promise<void> {
+    this.#takeSample();
+    await this.#deps.spool.look();
   }
 
   #takeSample(): void {
@@ -103,7 +134,15 @@ export class HealthWatch {
         .map(({ name, because }) => ({ name, because })),
       because: loop.because,
       deletion: this.#deletion(),
+      knowledge: { ...this.#deps.proof.knowledge, alone: this.#keptAlone() },
     };
+  }
+
+  #keptAlone(): ReadonlySet<string> {
+    const { loop } = this.#deps;
+    const { listing } = loop;
+    if (this.#alone.of !== listing) this.#alone = { of: listing, names: loop.keptAlone };
+    return this.#alone.names;
   }
 
   #deletion(): NextAction | undefined {

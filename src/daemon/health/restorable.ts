@@ -59,9 +59,11 @@ function whyStoredWalIsUnknown({ view: { wal } }: Findings): string {
   return `it is not known which WAL is stored: ${why}`;
 }
 
-function whyLacking(name: string, { view }: Findings): Restorable {
+function whyLacking(name: string, { view, found }: Findings): Restorable {
   if (view.wal === undefined)
     return unknown(`base backup ${name} needs WAL, and this daemon archives none (active_backup_mode: ${view.walMode})`);
+  const mark = found?.basebackups.find((each) => each.name === name);
+  if (mark?.state === 'corrupt') return no(mark.because);
   const trouble = view.wal.troubles.at(-1)?.trouble.words;
   return no(`WAL that base backup ${name} needs is not stored${trouble === undefined ? ' yet' : `: ${trouble}`}`);
 }

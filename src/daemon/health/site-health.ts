@@ -1,5 +1,5 @@
 import { type BackupsHealth, backupsHealth } from './backups-health.ts';
-import { findingsOf } from './findings.ts';
+import { findingsOf, type RecoverabilityFinder } from './findings.ts';
 import type { HealthAlert, SiteHealthView, SpoolView } from './health-view.ts';
 import { jobsOf, type RunningJob } from './jobs.ts';
 import type { NextAction } from './next-action.ts';
@@ -29,8 +29,8 @@ export interface SiteHealth {
 }
 
 /** No clock, no files, no network: the same view gives the same health. */
-export function siteHealth(view: SiteHealthView): SiteHealth {
-  const findings = findingsOf(view);
+export function siteHealth(view: SiteHealthView, find?: RecoverabilityFinder): SiteHealth {
+  const findings = findingsOf(view, find);
   const restorable = restorableOf(findings);
   const walLag = walLagOf(findings);
   const store = storeHealth(view.store);

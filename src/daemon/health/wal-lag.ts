@@ -1,6 +1,6 @@
 import type { ServerSample } from '../../catalog/recoverability/server-samples.ts';
+import type { Stretch } from '../../catalog/recoverability/stored-line.ts';
 import type { Findings } from './findings.ts';
-import type { Stretch } from './stored-line.ts';
 
 /** How far what can be restored is behind the server. */
 export interface WalLag {

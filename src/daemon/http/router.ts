@@ -9,6 +9,7 @@ import { answerPage, isPageFile } from './page.ts';
 import { bytesReply, createdReply, type Reply } from './reply.ts';
 import { invalidPath, parseRequestPath } from './request-path.ts';
 import { answerRetention } from './retention.ts';
+import { answerRecoverability } from './site-recoverability.ts';
 import type { DaemonServices, SiteServices } from './site-services.ts';
 import { answerSiteStatus } from './site-status.ts';
 
@@ -43,6 +44,7 @@ async function answerSite(
   services: DaemonServices,
 ): Promise<Reply> {
   if (what === 'status' && rest.length === 0 && request.method !== 'PUT') return answerSiteStatus(site);
+  if (what === 'recoverability' && rest.length === 0 && request.method !== 'PUT') return answerRecoverability(site);
   if (what === 'metrics')
     throw new OperatorError('request-invalid', 'Invalid metrics request: metrics are those of the whole daemon, at /metrics');
   if (what === 'basebackup' && rest.length === 0) return answerBasebackup(site, request, services);

@@ -1,4 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { Recoverability } from '../../catalog/recoverability/recoverability.ts';
 import type { PendingConfirmation } from '../../retention/confirmation.ts';
 import type { WalArchiver } from '../../wal/archive.ts';
 import type { WalFetcher } from '../../wal/fetch.ts';
@@ -16,6 +17,8 @@ export interface SiteServices {
   relatives(signal: AbortSignal): Promise<readonly Catalog[]>;
   /** How it is now. */
   readonly health: SiteHealth;
+  /** Which moments can be restored, as it is known now. */
+  readonly recoverability: { readonly at: Date; readonly found: Recoverability };
   /** Asks for a base backup as soon as may be. May reject with an OperatorError, where the site takes none. */
   requestBasebackup(): void | Promise<void>;
   /** What retention deletes only if somebody says that it is meant, and why something that is to go is still there. */
