@@ -1,7 +1,14 @@
 #!/bin/sh
-# build-container.sh [OPTION…]: the image pghoard:VERSION, by podman or docker, whichever is there; options are theirs: --build-arg postgresql_client=
+# build-container.sh [OPTION…]: the image pghoard:VERSION, by podman, docker or buildah, whichever is there (or CONTAINER_TOOL); options are theirs:
+# --build-arg postgresql_client=
 set -eu
 cd "$(dirname -- "$0")/.."
 version=$(sh packaging/version.sh | tr '~' -)
-if command -v podman > /dev/null; then set -- podman build --format docker "$@"; else set -- docker build "$@"; fi # OCI's own format has no health checks
+for tool in ${CONTAINER_TOOL:-podman docker buildah}; do
+  if command -v "$tool" > /dev/null; then break; fi
+done
+case $tool in # OCI's own format has no health checks
+  docker) set -- docker build "$@" ;;
+  *) set -- "$tool" build --format docker "$@" ;;
+esac
 exec "$@" -f packaging/container/Containerfile -t "pghoard:$version" .

@@ -5,8 +5,9 @@ import { after, before, test } from 'node:test';
 import { runProgram } from '../../../src/lib/subprocess.ts';
 import { packageRoot } from '../../support/package-root.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
-import { CleanRoot, prepared, succeed } from './clean-root.ts';
-import { assertRuns } from './life.ts';
+import { CleanRoot } from './clean-root.ts';
+import { assertRuns, byUnit } from './life.ts';
+import { prepared, succeed } from './place.ts';
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
 let scratch: TemporaryDirectory;
@@ -31,7 +32,7 @@ test('it installs into a clean Debian without Node, makes its user and directory
   assert.equal(await root.say('dpkg --audit'), '');
   assert.equal(await root.say('dpkg --verify pghoard'), '', 'what was installed is what was packed');
   assert.match(await root.say('systemctl is-enabled pghoard.service'), /enabled/);
-  await assertRuns(root, version);
+  await assertRuns(await byUnit(root, version));
 });
 
 test('systemd finds nothing wrong with the unit', async () => {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { runProgram } from '../../../src/lib/subprocess.ts';
 import { packageRoot } from '../../support/package-root.ts';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.ts';
-import { prepared } from './clean-root.ts';
+import { prepared } from './place.ts';
 
 interface Lock {
   readonly packages: Record<string, { readonly version: string; readonly dev?: boolean }>;

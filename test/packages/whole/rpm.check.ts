@@ -5,8 +5,9 @@ import { after, before, test } from 'node:test';
 import { runProgram } from '../../../src/lib/subprocess.ts';
 import { packageRoot } from '../../support/package-root.ts';
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
-import { CleanRoot, prepared, succeed } from './clean-root.ts';
-import { assertRuns } from './life.ts';
+import { CleanRoot } from './clean-root.ts';
+import { assertRuns, byUnit } from './life.ts';
+import { prepared, succeed } from './place.ts';
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
 let scratch: TemporaryDirectory;
@@ -50,7 +51,7 @@ test('it needs nothing but the C libraries, a shell, systemd and those who make 
 test('it installs into a clean root without Node, makes its user and directory, and runs there', async () => {
   await run('--install', '--nodeps', rpm);
   assert.equal(await root.say('stat -c "%U %G %a" /var/lib/pghoard'), 'postgres postgres 750');
-  await assertRuns(root, version);
+  await assertRuns(await byUnit(root, version));
 });
 
 test('what was installed is what was packed', async () => {
