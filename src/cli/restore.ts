@@ -1,21 +1,11 @@
-import { Catalog } from '../catalog/catalog.ts';
-import { SiteKeys } from '../catalog/keys.ts';
 import { CodecPool } from '../codec/pool.ts';
-import type { Config, SiteConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { loadConfig, selectSite } from '../config/load.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Choice } from '../restore/choose.ts';
-import {
-  backupsOf,
-  type RestoreRequest,
-  type RestoreResult,
-  type RestoreSource,
-  restoreBasebackup,
-  type SiteBackup,
-} from '../restore/restore.ts';
+import { backupsOf, type RestoreRequest, type RestoreResult, restoreBasebackup, type SiteBackup } from '../restore/restore.ts';
 import { defaultHost, reachableHost } from '../restore/restore-command.ts';
 import { echoTargetTime } from '../restore/target-time.ts';
-import { openStore } from '../storage/drivers.ts';
 import { Progress } from '../transfer/progress.ts';
 import { basebackupTable } from './basebackup-table.ts';
 import { credentialsOf, DaemonClient, daemonAddressOf } from './daemon-client.ts';
@@ -26,6 +16,7 @@ import { ownPostgresCommand } from './own-postgres-command.ts';
 import { type GetFlags, type HttpListFlags, type ListFlags, parseRestoreFlags, type RestoreCommand } from './restore-flags.ts';
 import { RestoreProgress } from './restore-progress.ts';
 import { restoreRequest } from './restore-request.ts';
+import { closeSources, openSources } from './restore-sources.ts';
 
 const defaultPort = 16_000;
 
@@ -106,22 +97,6 @@ function depsOf(flags: GetFlags, config: Config, shown: RestoreProgress) {
     say: (message: string) => shown.say(message),
     warn: (message: string) => shown.say(`WARNING: ${message}`),
   };
-}
-
-async function openSources(config: Config, site: SiteConfig): Promise<RestoreSource[]> {
-  const sites = [site, ...site.moved_from.map((name) => selectSite(config, name))];
-  return Promise.all(sites.map(openSource));
-}
-
-async function openSource({ name, prefix, object_storage, encryption_keys, keep }: SiteConfig): Promise<RestoreSource> {
-  const catalog = new Catalog(await openStore(object_storage), new SiteKeys(prefix));
-  const privateKeys: Record<string, string> = {};
-  for (const [id, keys] of Object.entries(encryption_keys ?? {})) if (keys.private !== null) privateKeys[id] = keys.private;
-  return { site: name, catalog, storage: object_storage, privateKeys, keepsAlone: keep !== null };
-}
-
-async function closeSources(sources: readonly RestoreSource[]): Promise<void> {
-  await Promise.all(sources.map(({ catalog }) => catalog.store.close()));
 }
 
 /** What flags do not say comes from the configuration file, where there is one. */

@@ -13,6 +13,10 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'tell whether everything is set up, and what mends what is not',
     load: async () => (await import('./check.ts')).checkProgram,
   },
+  drill: {
+    summary: 'restore a base backup beside the cluster, recover and check it: is it restorable?',
+    load: async () => (await import('./drill.ts')).drillProgram,
+  },
   retention: {
     summary: 'tell what is kept, why, and when it goes; confirm a large deletion',
     load: async () => (await import('./retention.ts')).retentionProgram,

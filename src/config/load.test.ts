@@ -94,6 +94,7 @@ test('a site has the defaults of the newest release', async () => {
     basebackup_age_days_max: null,
     recovery_window_days: null,
     keep: null,
+    restore_drill: null,
     retention_confirmation: true,
     prefix: 'main',
     moved_from: [],

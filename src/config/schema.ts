@@ -9,6 +9,7 @@ import { metricsGlobalOptions } from '../daemon/metrics/options.ts';
 import { daemonGlobalOptions, daemonSiteOptions } from '../daemon/options.ts';
 import { optionGroup } from '../lib/option-group.ts';
 import { postgresGlobalOptions, postgresSiteOptions } from '../postgres/options.ts';
+import { restoreDrillSiteOptions } from '../restore/drill/options.ts';
 import { restoreGlobalOptions } from '../restore/options.ts';
 import { retentionSiteOptions } from '../retention/options.ts';
 import { storageSiteOptions } from '../storage/options.ts';
@@ -24,6 +25,7 @@ const siteShape = {
   ...basebackupSiteOptions.shape,
   ...retentionSiteOptions.shape,
   ...verifySiteOptions.shape,
+  ...restoreDrillSiteOptions.shape,
   ...catalogSiteOptions.shape,
   ...codecSiteOptions.shape,
   ...storageSiteOptions.shape,

@@ -13,6 +13,7 @@ import { UploadQueue } from '../transfer/upload-queue.ts';
 import { postgresNodes } from '../wal/gaps/wal-nodes.ts';
 import { Alerts } from './alerts/alerts.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import { holdDrillInProcess } from './drills/drill-process.ts';
 import { SampleBooks } from './health/sample-books.ts';
 import { JobWatch } from './lifecycle/job-watch.ts';
 import { WorkerDeaths } from './lifecycle/worker-deaths.ts';
@@ -65,6 +66,7 @@ export function buildParts(deps: BuildPartsDeps): SharedParts {
     findProgram,
     openStore: openStoreOrLater,
     takeBasebackup,
+    holdDrill: holdDrillInProcess,
     sampleBooks: new SampleBooks(clock, previousState),
     previouslyFlushed: (site) => previousFlushed(previousState, site),
     log,

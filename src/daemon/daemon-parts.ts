@@ -11,6 +11,7 @@ import type { UploadQueue } from '../transfer/upload-queue.ts';
 import type { WalNodes } from '../wal/gaps/wal-nodes.ts';
 import type { RememberedPosition } from '../wal/receive/start-position.ts';
 import type { Alerts } from './alerts/alerts.ts';
+import type { HoldDrill } from './drills/drill-process.ts';
 import type { SampleBooks } from './health/sample-books.ts';
 import type { JobWatch } from './lifecycle/job-watch.ts';
 import type { ServedFiles } from './served-files.ts';
@@ -29,7 +30,7 @@ export const settingsForSites = [
 ] as const satisfies readonly (keyof DaemonConfig)[];
 
 /** All that a site may know of the configuration beside its own part. */
-export type SettingsForSites = Pick<DaemonConfig, (typeof settingsForSites)[number] | 'backup_sites'>;
+export type SettingsForSites = Pick<DaemonConfig, (typeof settingsForSites)[number] | 'backup_sites' | 'file'>;
 
 /** What the sites of a daemon share. */
 export interface DaemonParts {
@@ -53,6 +54,7 @@ export interface DaemonParts {
   readonly findProgram: typeof findProgram;
   readonly openStore: typeof openStoreOrLater;
   readonly takeBasebackup: typeof takeBasebackup;
+  readonly holdDrill: HoldDrill;
   /** Where the servers were and when. */
   readonly sampleBooks: SampleBooks;
   /** What the state file of an earlier life tells of a site. */

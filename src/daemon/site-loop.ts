@@ -1,8 +1,8 @@
-import { access } from 'node:fs/promises';
 import type { UsedNames } from '../basebackup/used-names.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
+import { isThere } from '../lib/is-there.ts';
 import { countFailure } from '../lib/metrics.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { PendingConfirmation } from '../retention/confirmation.ts';
@@ -261,7 +261,7 @@ export class SiteLoop {
     const aheadMs = now.getTime() - parts.clock.now().getTime();
     return {
       active: site.active,
-      maintenance: await exists(parts.config.maintenance_mode_file),
+      maintenance: await isThere(parts.config.maintenance_mode_file),
       obstacle: this.#obstacle(source) ?? (await this.#backups.roomObstacle()),
       standby: this.#deps.ownership.hindrance,
       running: this.#backups.isRunning,
@@ -305,11 +305,4 @@ export class SiteLoop {
     if (ownership.standing !== 'elsewhere') return;
     throw new OperatorError('lease-elsewhere', `site ${site.name}: ${ownership.hindrance}`, { hint });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -9,6 +9,8 @@ import { Admission } from './admission.ts';
 import type { ThrottleWatch } from './alerts/throttle-watch.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import type { SiteDrills } from './drills/site-drills.ts';
+import { drillsOf } from './drills-of-site.ts';
 import { HealthWatch } from './health/health-watch.ts';
 import { ProofWatch } from './health/proof-watch.ts';
 import type { SiteHealth } from './health/site-health.ts';
@@ -55,6 +57,7 @@ export class Site implements SiteServices {
   readonly #verify: SiteVerify | undefined;
   readonly #verifyEnd = new AbortController();
   #verifying: Promise<void> = Promise.resolve();
+  readonly #drills: SiteDrills | undefined;
   /** Ends uploads; the loop has its own end. */
   readonly #stop: AbortController;
 
@@ -132,6 +135,14 @@ export class Site implements SiteServices {
         log,
       }),
     });
+    this.#drills = drillsOf({
+      parts,
+      site,
+      catalog,
+      ownership,
+      isRestorable: () => this.health.restorable.is,
+      onHeld: () => void this.loop.listAgain(),
+    });
   }
 
   get name(): string {
@@ -193,6 +204,7 @@ export class Site implements SiteServices {
     this.#diary.start();
     this.#wal.start();
     this.#verifying = this.#verify?.run() ?? Promise.resolve();
+    this.#drills?.start();
   }
 
   /** Whether what is the trouble has been mended. */
@@ -220,7 +232,7 @@ export class Site implements SiteServices {
   /** Ends a running base backup, and waits until the WAL that is on its way has arrived. */
   async drain(): Promise<void> {
     this.#verifyEnd.abort(shuttingDown(`site ${this.name}`));
-    await Promise.all([this.loop.stop(), this.#wal.stop()]);
+    await Promise.all([this.loop.stop(), this.#wal.stop(), this.#drills?.stop()]);
     await Promise.all([this.ownership?.stop(), this.#wal.settled(), this.#programs.stop(), this.servers.stop(), this.#verifying]);
   }
 

@@ -5,7 +5,16 @@ import { messageOf, OperatorError } from '../lib/errors.ts';
 import { runProgram } from '../lib/subprocess.ts';
 import { majorOf, parseVersionNumber } from './versions.ts';
 
-export type ProgramName = 'pg_basebackup' | 'pg_receivewal' | 'pg_verifybackup' | 'pg_controldata' | 'pg_waldump' | 'psql' | 'postgres';
+export type ProgramName =
+  | 'pg_amcheck'
+  | 'pg_basebackup'
+  | 'pg_checksums'
+  | 'pg_controldata'
+  | 'pg_receivewal'
+  | 'pg_verifybackup'
+  | 'pg_waldump'
+  | 'postgres'
+  | 'psql';
 
 /** Where to look for a program, and for which server. */
 export interface ProgramSearch {

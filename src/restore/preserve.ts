@@ -78,6 +78,12 @@ export class RestorePin implements AsyncDisposable {
     if (this.#held) await this.#extend(recoveryMs, new AbortController().signal);
   }
 
+  /** Nothing needs the backup any more. */
+  async release(): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    await unpreserve(this.#held, this.#deps.warn);
+  }
+
   /** Renews it no more. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();

@@ -25,7 +25,7 @@ import { type ExistingSettings, type RecoveryWishes, recoveryFiles } from './rec
 import { restoreCommand, type WalSource } from './restore-command.ts';
 import { RestoredDirectory } from './restored-directory.ts';
 import { moveAside, removeSetAside } from './set-aside.ts';
-import { type SettleInput, settleTree } from './settle-tree.job.ts';
+import { type Owner, type SettleInput, settleTree } from './settle-tree.job.ts';
 import type { TablespaceWishes } from './tablespaces.ts';
 import { type Unpacked, unpack } from './unpack.ts';
 import type { PendingLink } from './unpacker.ts';
@@ -48,6 +48,8 @@ export interface RestoreRequest {
   readonly preserveUntil?: Date | undefined;
   /** Take that back once the restore has succeeded. */
   readonly cancelPreserveOnSuccess: boolean;
+  /** The caller keeps daemons from deleting the backup; otherwise that is done here, and for a while after, in which somebody starts the server. */
+  readonly isKept?: boolean;
 }
 
 export interface RestoreDeps {
@@ -75,6 +77,8 @@ export interface RestoreResult {
   readonly advice: readonly string[];
   /** As the source's settings name it, where they do. */
   readonly sourceTimeZone: string | undefined;
+  /** Whose the files are; undefined: this process's. */
+  readonly owner: Owner | undefined;
 }
 
 const passwordFile = 'pghoard_restore_password';
@@ -94,7 +98,7 @@ export async function restoreBasebackup(request: RestoreRequest, given: RestoreD
   const recovery = await coveredWishes(request.recovery, { backup: choice.backup, all }, deps.say, signal);
   const preservation = preservationOf(request, source, entry.key);
   await preserve(preservation, deps.warn, signal);
-  await using pin = await RestorePin.set({ catalog: source.catalog, backupKey: entry.key }, deps, signal);
+  await using pin = request.isKept ? undefined : await RestorePin.set({ catalog: source.catalog, backupKey: entry.key }, deps, signal);
   const plan = await planRestore(source, entry, request, { pool: deps.pool, signal });
   const found = await checkTargets(plan.layout, request);
   await checkReused(found, source, signal);
@@ -112,7 +116,7 @@ export async function restoreBasebackup(request: RestoreRequest, given: RestoreD
   await writeSettings(restored, source, { recovery, existing }, deps);
   await makeDurable(restored, settled.layout, deps, signal);
   await commit(restored, directories, journal);
-  await pin.leaveForRecovery();
+  await pin?.leaveForRecovery();
   if (request.cancelPreserveOnSuccess) await unpreserve(preservation, deps.warn);
   const { files, plainBytes } = unpacked;
   const advice = adviceFor({
@@ -131,6 +135,7 @@ export async function restoreBasebackup(request: RestoreRequest, given: RestoreD
     plainBytes,
     advice,
     sourceTimeZone: sourceTimeZone(existing),
+    owner: ownerOf(restored),
   };
 }
 
@@ -275,10 +280,14 @@ async function writeSettings(
 
 async function makeDurable(restored: RestoredDirectory, layout: Layout, { pool, say }: RestoreDeps, signal: AbortSignal): Promise<void> {
   say('Making everything durable');
-  const owner = process.getuid?.() === 0 ? restored.owner() : undefined;
+  const owner = ownerOf(restored);
   const roots = rootsOf(layout);
   if (owner) await settle(roots, { owner, sync: false }, pool, signal);
   await settle(await syncFileSystems(roots, signal), { owner: undefined, sync: true }, pool, signal);
+}
+
+function ownerOf(restored: RestoredDirectory): Owner | undefined {
+  return process.getuid?.() === 0 ? restored.owner() : undefined;
 }
 
 function rootsOf({ dataDirectory, tablespaces }: Layout): string[] {

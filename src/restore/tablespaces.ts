@@ -8,6 +8,8 @@ export interface TablespaceWishes {
   readonly directories: ReadonlyMap<string, string>;
   /** Where tablespaces go whose original directory does not exist: `<base>/<oid>`. */
   readonly baseDirectory?: string | undefined;
+  /** Where all of them go, whatever there is at the source: `<allBelow>/<oid>`. */
+  readonly allBelow?: string | undefined;
 }
 
 /** What pg_basebackup's tar says of tablespaces comes too late to plan with: those mapped by OID are taken to be in it. */
@@ -32,9 +34,10 @@ export async function placeTablespaces(
 
 async function directoryFor(
   { name, oid, path }: BackupTablespace,
-  { directories, baseDirectory }: TablespaceWishes,
+  { directories, baseDirectory, allBelow }: TablespaceWishes,
   exists: (path: string) => Promise<boolean>,
 ): Promise<string> {
+  if (allBelow !== undefined) return resolve(allBelow, String(oid));
   const mapped = directories.get(name) ?? directories.get(String(oid));
   const wanted = mapped ?? path;
   if (wanted === '' || (mapped === undefined && !path.startsWith('/'))) throw noPath(name);

@@ -81,6 +81,8 @@ const causes: Readonly<Record<AlertName, Tried>> = {
   lease_lost: [['test/integration/second-daemon.test.ts', 'one that sleeps too long finds the other one at work when it wakes']],
   page_checksum_errors: [['test/integration/page-checksums.test.ts', 'a page with a wrong checksum']],
   restorable_window_stalled: [[alerts, 'a store that is throttled to a standstill']],
+  restore_drill_failed: [['test/integration/restore-drill.test.ts', 'a damaged base backup fails']],
+  restore_drill_overdue: [['test/integration/restore-drill.test.ts', 'one that cannot be held proves nothing']],
   retention_confirmation: [['src/daemon/site-retention.test.ts', 'retention_confirmation']],
   spool_unusable: [['test/integration/unusable-spool.test.ts', 'it is mended by who makes room for it']],
   store_denied: [

@@ -53,6 +53,14 @@ const catalogue = {
     severity: 'critical',
     hint: 'Whatever was written since cannot be restored yet. Look for other alerts of the site, and at archive_timeout.',
   },
+  restore_drill_failed: {
+    severity: 'critical',
+    hint: 'See what failed with "pghoard drill" (guide, section 15), keep older base backups (preserve them), and take a new one.',
+  },
+  restore_drill_overdue: {
+    severity: 'warning',
+    hint: 'Mend what keeps drills from being held: "pghoard drill" tells. Until then nothing proves that the site can be restored.',
+  },
   retention_confirmation: {
     severity: 'warning',
     hint: 'See what would go with "pghoard retention --dry-run". Mend the setting or the clock, or say that it is meant: "pghoard retention --confirm" (guide, section 4).',

@@ -22,6 +22,21 @@ const rows: readonly Row[] = [
   ],
   ['pghoard.restorable', 'gauge', site, 'yes or no', 'Whether the site can certainly be restored from what is stored.'],
   [
+    'pghoard.restore_drills',
+    'counter',
+    ['result', 'site'],
+    'times',
+    'Restore drills that `passed` or `failed`, or were `impossible` to hold.',
+  ],
+  ['pghoard.restore_drill_duration_seconds', 'gauge', site, 'seconds', 'How long the last one took that could be begun.'],
+  [
+    'pghoard.restore_drill_passed_age_seconds',
+    'gauge',
+    site,
+    'seconds',
+    'How long ago the last one was begun that passed; told once an hour and after each.',
+  ],
+  [
     'pghoard.newest_restorable_age_seconds',
     'gauge',
     site,

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
 import type { OperatorError } from '../../lib/errors.ts';
+import { outlivedByNone } from '../../lib/own-child.ts';
 import { exitOf, tailOf } from '../../lib/subprocess.ts';
 import { type ConnInfo } from '../../postgres/conninfo.ts';
 import { programLogin } from '../../postgres/program-login.ts';
@@ -8,8 +8,6 @@ import { receiverMark } from './leftover-receivers.ts';
 import { receiverFailure } from './receiver-failure.ts';
 
 const killDelayMs = 2000;
-/** util-linux; has the kernel end the child when we die. */
-const setpriv = '/usr/bin/setpriv';
 
 export interface ReceivewalCommand {
   readonly file: string;
@@ -42,10 +40,9 @@ export class ReceivewalProcess implements AsyncDisposable {
 
   /** `onLine` is told each line it prints. */
   static async start(command: ReceivewalCommand, onLine: (line: string) => void): Promise<ReceivewalProcess> {
-    const program = [command.file, ...command.args];
-    const [file, ...args] = (await isExecutable(setpriv)) ? [setpriv, '--pdeathsig', 'KILL', '--', ...program] : program;
+    const [file, ...args] = await outlivedByNone([command.file, ...command.args], 'KILL');
     const env = { ...process.env, ...command.env, ...receiverMark() };
-    return new ReceivewalProcess(spawn(file as string, args, { env, stdio: ['ignore', 'ignore', 'pipe'] }), command.file, onLine);
+    return new ReceivewalProcess(spawn(file, args, { env, stdio: ['ignore', 'ignore', 'pipe'] }), command.file, onLine);
   }
 
   private constructor(child: ChildProcess, file: string, onLine: (line: string) => void) {
@@ -98,11 +95,4 @@ function forwardLines(child: ChildProcess, onLine: (line: string) => void): void
     rest = (lines.pop() ?? '').slice(-1000);
     for (const line of lines) onLine(line);
   });
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
