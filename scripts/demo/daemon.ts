@@ -1,5 +1,6 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RecoverabilityDocument } from '../../src/daemon/http/api.ts';
 import { OperatorError } from '../../src/lib/errors.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
@@ -51,6 +52,7 @@ export async function configure(place: Place, database: Database): Promise<Daemo
         basebackup_count: 2,
         basebackup_interval_hours: 24,
         object_storage: { storage_type: 'local', directory: daemon.storeDirectory },
+        restore_drill: { workdir: at('drills'), pg_bin_directory: database.bin, user: await superuser(database), low_priority: false },
       },
     },
   };
@@ -99,6 +101,15 @@ export async function archiveWal(database: Database, daemon: Daemon, processes: 
   return segment;
 }
 
+/** Waits until the daemon has restored a base backup by itself and found it good; returns up to when that proves it. */
+export async function firstDrill(daemon: Daemon, processes: Processes): Promise<string> {
+  return untilTrue(processes, daemon, backupMsMax, 'a restore drill has passed', async () => {
+    const { timelines } = (await (await get(daemon, `/${site}/recoverability`)).json()) as RecoverabilityDocument;
+    const proven = timelines.flatMap(({ spans }) => spans).find(({ state }) => state === 'proven');
+    return proven?.to.time ?? proven?.from.time ?? undefined;
+  });
+}
+
 export async function bytesBelow(directory: string): Promise<number> {
   let bytes = 0;
   for (const name of await readdir(directory, { recursive: true })) {
@@ -106,6 +117,11 @@ export async function bytesBelow(directory: string): Promise<number> {
     if (found?.isFile()) bytes += found.size;
   }
   return bytes;
+}
+
+async function superuser({ query }: Database): Promise<string> {
+  const [row] = await query('SELECT current_user AS name');
+  return String(row?.['name']);
 }
 
 async function untilTrue<T>(

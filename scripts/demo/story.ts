@@ -1,6 +1,16 @@
 import { basename } from 'node:path';
 import type { SystemUser } from '../../test/support/system-user.ts';
-import { archiveCommand, archiveWal, bytesBelow, configure, createKeys, type Daemon, firstBackup, startDaemon } from './daemon.ts';
+import {
+  archiveCommand,
+  archiveWal,
+  bytesBelow,
+  configure,
+  createKeys,
+  type Daemon,
+  firstBackup,
+  firstDrill,
+  startDaemon,
+} from './daemon.ts';
 import type { Database } from './database.ts';
 import { startEmbedded } from './embedded-database.ts';
 import { useGiven } from './given-database.ts';
@@ -45,6 +55,7 @@ export async function backUpAndRestore(
   await storeWal(scene);
   const restored = await restoreTo(second, scene);
   const right = await compare(before, restored, scene);
+  await awaitDrill(scene);
   return { right, sayWhatNext: () => sayWhatNext({ place, database, daemon, restored }) };
 }
 
@@ -128,5 +139,12 @@ async function compare(before: Fingerprint, restored: Restored, { database }: Sc
     const right = after.rows === before.rows && after.checksum === before.checksum;
     if (!right) say(`expected ${JSON.stringify(before)}, restored ${JSON.stringify(after)}`);
     return [right ? `all ${after.rows} rows are back, and their checksum is the same` : 'the restored rows are NOT right', right];
+  });
+}
+
+async function awaitDrill({ daemon, processes }: Scene): Promise<void> {
+  await step('waiting for the first restore drill', async () => {
+    const until = await firstDrill(daemon, processes);
+    return [`restore drill passed, held by the daemon itself: proven up to ${until}`, undefined];
   });
 }

@@ -12,6 +12,8 @@ export function sayWhatNext(scene: { place: Place; database: Database; daemon: D
   const bin = relative(process.cwd(), join(place.packageRoot, 'bin'));
   const config = relative(process.cwd(), daemon.configFile);
   say(`
+Look at it: http://127.0.0.1:${daemon.port}/
+
 The daemon and both databases keep running until Ctrl-C.
 
 Everything is in ${place.directory}

@@ -16,7 +16,8 @@ test('npm start -- --once: a dropped table comes back, and nothing is left runni
   const { code, stdout, stderr } = await runProgram(process.execPath, [demo, '--once', '--rows', '2000']);
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /all 2000 rows are back, and their checksum is the same/);
-  assert.equal(stdout.trimEnd().split('\n').length, 11, 'one line for each step');
+  assert.match(stdout, /restore drill passed/);
+  assert.equal(stdout.trimEnd().split('\n').length, 12, 'one line for each step');
 });
 
 test('npm start stays until it is ended, and what it started ends with it even if it is killed', async () => {
