@@ -5,7 +5,7 @@ import { sourceOfBytes } from '../../storage/object-source.ts';
 import { Catalog } from '../catalog.ts';
 import { SiteKeys } from '../keys.ts';
 import type { DrillEvidence } from './drill-evidence.ts';
-import { EvidenceReader } from './read-evidence.ts';
+import { drillsMax, EvidenceReader } from './read-evidence.ts';
 import { storeDrillEvidence, storeVerifyEvidence } from './store-evidence.ts';
 import type { BasebackupEvidence, WalEvidence } from './verify-evidence.ts';
 
@@ -67,4 +67,15 @@ test('keys tell what evidence is of', () => {
   assert.equal(keys.verifyEvidenceOfTimeline(26), 'main/evidence/verify/wal/0000001A');
   assert.equal(keys.verifyEvidenceOfBasebackup('x'), 'main/evidence/verify/basebackup/x');
   assert.equal(keys.drillEvidence(new Date('2026-11-30T10:00:05.123Z')), 'main/evidence/drill/20261130T100005Z');
+});
+
+test('of very many drills the newest stay', async () => {
+  const catalog = new Catalog(new MemoryStore(), new SiteKeys('main'));
+  const begunAt = (hour: number) => new Date(Date.UTC(2026, 0, 1, hour)).toISOString();
+  for (let hour = 0; hour < drillsMax + 2; hour++) await storeDrillEvidence(catalog, { ...drill, begun_at: begunAt(hour) });
+  const { drills } = await new EvidenceReader(catalog).read(signal);
+  assert.deepEqual([drills.length, drills[0]?.begun_at], [drillsMax, begunAt(2)]);
+  const keys: string[] = [];
+  for await (const { key } of catalog.store.list(catalog.keys.drillEvidencePrefix)) keys.push(key);
+  assert.equal(keys.length, drillsMax);
 });

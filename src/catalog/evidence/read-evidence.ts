@@ -25,7 +25,7 @@ type KnownObjects = ReadonlyMap<string, KnownObject>;
 const requestsMax = 4;
 /** One that is larger is none of ours. */
 const bytesMax = 4 * 1024 * 1024;
-const drillsMax = 400;
+export const drillsMax = 400;
 
 /** Reads evidence, and what has not changed since the last time from memory. */
 export class EvidenceReader {
