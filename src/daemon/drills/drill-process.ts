@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type DrillEvidence, drillEvidence } from '../../catalog/evidence/drill-evidence.ts';
 import { OperatorError } from '../../lib/errors.ts';
@@ -30,7 +29,7 @@ export const holdDrillInProcess: HoldDrill = async (site, configFile, signal) =>
   const stop = () => {
     child.kill('SIGTERM');
     const kill = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
-    void once(child, 'exit').finally(() => clearTimeout(kill));
+    child.once('exit', () => clearTimeout(kill));
   };
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
@@ -51,8 +50,8 @@ function evidenceIn(text: string): DrillEvidence | undefined {
   }
 }
 
-/** What the program said of itself in the end. */
+/** With what the program gave as its reason, else with its last words. */
 function unheld(said: string): never {
-  const why = said.slice(said.lastIndexOf('FATAL: ') + 1).replace(/^ATAL: [\w-]+: /, '');
+  const [, why = said] = /FATAL: [\w-]+: ([^]*)/.exec(said) ?? [];
   throw new OperatorError('drill-impossible', why === '' ? 'the restore drill ended without a word' : why, { retryable: true });
 }

@@ -5,6 +5,7 @@ import type { RecoverabilityDocument } from '../../catalog/recoverability/recove
 import { inUnits } from '../../lib/bytes-in-words.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import type { Random } from '../../lib/random.ts';
+import { TimeLimit } from '../../lib/time-limit.ts';
 import { readControlFile } from '../../postgres/control-file.ts';
 import { findProgram, type Program, type ProgramSearch } from '../../postgres/programs.ts';
 import { majorOf } from '../../postgres/versions.ts';
@@ -34,6 +35,9 @@ export interface DrillDeps extends Omit<RestoreDeps, 'onChosen'> {
   readonly claims: () => Promise<RecoverabilityDocument>;
 }
 
+/** Timers know no longer time. */
+const timerMsMax = 2 ** 31 - 1;
+
 /** What has been shown so far. */
 interface Shown {
   restored?: RestoreResult;
@@ -51,11 +55,13 @@ export async function holdDrill(request: DrillRequest, deps: DrillDeps, signal: 
   const chosen = chooseDrillTarget(await deps.claims(), request.wish, deps.random);
   const begun = clock.now();
   const begunMs = clock.monotonicMs();
-  const limited = AbortSignal.any([signal, timeLimit(request.options)]);
+  const minutes = request.options.time_limit_minutes;
+  using limit = new TimeLimit(Math.min(minutes * 60_000, timerMsMax), clock);
+  const limited = AbortSignal.any([signal, limit.signal]);
   const shown: Shown = { checks: [] };
   const error = await show(chosen, shown, request, deps, limited).then(
     () => undefined,
-    (reason: unknown) => (limited.aborted ? limited.reason : reason),
+    (reason: unknown) => (limit.signal.aborted ? tookTooLong(minutes) : reason),
   );
   signal.throwIfAborted();
   return {
@@ -154,14 +160,8 @@ function valueOf(target: RecoveryTarget): string | null {
   return target.kind === 'time' ? formatTargetTime(target.time) : null;
 }
 
-function timeLimit({ time_limit_minutes: minutes }: RestoreDrillOptions): AbortSignal {
-  const limit = new AbortController();
-  const tooLong = () =>
-    limit.abort(
-      new OperatorError('drill-impossible', `the drill was stopped: it took longer than ${minutes} minutes`, {
-        hint: 'See restore_drill.time_limit_minutes.',
-      }),
-    );
-  setTimeout(tooLong, Math.min(minutes * 60_000, 2 ** 31 - 1)).unref();
-  return limit.signal;
+function tookTooLong(minutes: number): OperatorError {
+  return new OperatorError('drill-impossible', `the drill was stopped: it took longer than ${minutes} minutes`, {
+    hint: 'See restore_drill.time_limit_minutes.',
+  });
 }
