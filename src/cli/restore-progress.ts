@@ -47,11 +47,12 @@ export class RestoreProgress implements AsyncDisposable {
     this.#output.write(`${message}\n`);
   }
 
-  /** Shows the last state and ends. */
+  /** Shows the last state and ends. What ends it before its scope does has shown it already. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#running;
     if (!this.#started) return;
+    this.#started = false;
     this.#show();
     this.#closeLine();
     await this.#writeStatus();
