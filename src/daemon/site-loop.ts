@@ -2,27 +2,21 @@ import type { UsedNames } from '../basebackup/used-names.ts';
 import type { BasebackupListing, Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, OperatorError } from '../lib/errors.ts';
-import { isThere } from '../lib/is-there.ts';
 import { countFailure } from '../lib/metrics.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
 import type { PendingConfirmation } from '../retention/confirmation.ts';
 import type { Spool } from '../transfer/spool.ts';
 import type { Admission } from './admission.ts';
-import { backupViews } from './backup-views.ts';
-import { readsDataDirectory } from './basebackup-mode.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { LastWal } from './last-wal.ts';
-import { nextStep } from './next-step.ts';
 import type { Ownership } from './ownership.ts';
 import type { RequestedBasebackup } from './requested-basebackup.ts';
 import { type Schedule, scheduleOf } from './schedule.ts';
-import { ScheduleClock } from './schedule-clock.ts';
-import { serversForBasebackup } from './servers/basebackup-servers.ts';
-import type { BasebackupChoice } from './servers/choose-for-basebackup.ts';
 import type { ServerWatch } from './servers/server-watch.ts';
 import { SiteBackups, type SiteBackupsDeps } from './site-backups.ts';
-import { type FreshListing, SiteListing } from './site-listing.ts';
+import { SiteListing } from './site-listing.ts';
+import { SitePass } from './site-pass.ts';
 import { SiteRetention } from './site-retention.ts';
 
 const passMs = 5_000;
@@ -53,21 +47,17 @@ export interface SiteLoopDeps {
 export class SiteLoop {
   readonly #deps: SiteLoopDeps;
   readonly #listing: SiteListing;
-  readonly #clock: ScheduleClock;
   readonly #backups: SiteBackups;
   readonly #retention: SiteRetention;
   readonly #lastWal: LastWal;
+  readonly #pass: SitePass;
   readonly #end = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #wake = new AbortController();
-  #because: string;
-  #dueAt: Date | undefined;
 
   constructor(deps: SiteLoopDeps) {
     this.#deps = deps;
-    this.#because = deps.because ?? 'just started';
     this.#listing = new SiteListing({ ...deps, clock: deps.parts.clock });
-    this.#clock = new ScheduleClock(deps.parts.clock);
     this.#retention = new SiteRetention(deps);
     this.#lastWal = new LastWal({ ...deps, ...deps.parts });
     const onTaken = () => {
@@ -75,6 +65,8 @@ export class SiteLoop {
       this.#retention.basebackupTaken();
     };
     this.#backups = new SiteBackups({ ...deps, onTaken, onEnd: () => this.lookAgain() });
+    const does = { listing: this.#listing, backups: this.#backups, retention: this.#retention, lastWal: this.#lastWal };
+    this.#pass = new SitePass({ ...deps, ...does }, deps.because ?? 'just started');
   }
 
   /** The base backups as they were listed last; undefined until then. */
@@ -138,12 +130,12 @@ export class SiteLoop {
 
   /** When the next scheduled base backup is due, where nothing keeps from it; undefined where none is, or one is being begun. */
   get dueAt(): Date | undefined {
-    return this.#dueAt;
+    return this.#pass.dueAt;
   }
 
   /** Why the site is doing what it does. */
   get because(): string {
-    return this.#because;
+    return this.#pass.because;
   }
 
   start(): void {
@@ -219,85 +211,10 @@ export class SiteLoop {
     const { parts, site } = this.#deps;
     const job = parts.jobs.begin({ site: site.name, kind: 'site', what: `the pass over site ${site.name}` });
     try {
-      await this.#pass(job.progress);
+      await this.#pass.run(this.#end.signal, job.progress);
     } finally {
       job.end();
     }
-  }
-
-  async #pass(progress: () => void): Promise<void> {
-    const { site, parts, cluster, admission } = this.#deps;
-    const server = { site: site.name, kind: 'server', what: 'the look at the data directory' } as const;
-    await parts.jobs.run(server, this.#end.signal, () => cluster.readDataDirectory());
-    progress();
-    const listing = { site: site.name, kind: 'listing', what: 'the listing of base backups' } as const;
-    const fresh = await parts.jobs.run(listing, this.#end.signal, async (signal) => {
-      if (site.active) await admission.check(signal);
-      return this.#listing.refresh(signal);
-    });
-    progress();
-    const entries = this.#listing.current?.entries ?? [];
-    if (fresh) this.#clock.note(entries);
-    if (fresh) await this.#deps.names.note(fresh.own.entries.map(({ name }) => name));
-    if (fresh) await this.#deps.requested.lookFor(entries);
-    if (this.#mayPrune()) this.#lastWal.look(entries);
-    const pruning = fresh && this.#mayPrune() ? await this.#prune(fresh).catch((error: unknown) => ({ error })) : undefined;
-    progress();
-    if (!site.active || this.#deps.ownership.standing === 'elsewhere') await this.#retention.standDown();
-    const now = this.#clock.now();
-    const source = await serversForBasebackup(site, this.#deps.servers, this.#backups.failures.failures);
-    const step = nextStep(await this.#view(source, now), scheduleOf(site), now);
-    if (step.because !== this.#because) parts.log.debug({ site: site.name }, step.because);
-    this.#because = step.because;
-    this.#dueAt = step.do === 'idle' ? step.dueAt : undefined;
-    if (step.do === 'take-basebackup' && 'order' in source) this.#backups.begin(step, now, source);
-    // What keeps old base backups from being deleted must not keep new ones from being taken.
-    if (pruning) throw pruning.error;
-  }
-
-  async #view(source: BasebackupChoice, now: Date) {
-    const { site, parts } = this.#deps;
-    const { failures, lastFailure } = this.#backups.failures;
-    const aheadMs = now.getTime() - parts.clock.now().getTime();
-    return {
-      active: site.active,
-      maintenance: await isThere(parts.config.maintenance_mode_file),
-      obstacle: this.#obstacle(source) ?? (await this.#backups.roomObstacle()),
-      standby: this.#deps.ownership.hindrance,
-      running: this.#backups.isRunning,
-      requested: this.#deps.requested.isWanted,
-      backups: this.listing && backupViews(this.listing.entries, scheduleOf(site)),
-      failures,
-      // Told by the clock on the wall.
-      lastFailure: lastFailure && new Date(lastFailure.getTime() + aheadMs),
-      retriesMax: site.basebackup_mode === 'delta' ? site.basebackup_delta_mode_max_retries : undefined,
-    };
-  }
-
-  #obstacle(source: BasebackupChoice): string | undefined {
-    const { basebackup_mode: mode, nodes } = this.#deps.site;
-    if (nodes.length === 0) return 'the site names no server (nodes)';
-    const { obstacle } = this.#deps.admission;
-    if (obstacle !== undefined) return obstacle;
-    const walObstacle = this.#deps.walObstacle();
-    if (walObstacle !== undefined) return walObstacle;
-    const unreadable = readsDataDirectory(mode) ? this.#deps.cluster.obstacle : undefined;
-    return unreadable ?? ('obstacle' in source ? source.obstacle : undefined);
-  }
-
-  #mayPrune(): boolean {
-    const { site, admission, ownership } = this.#deps;
-    return site.active && admission.obstacle === undefined && ownership.isHeld && !this.#backups.isRunning;
-  }
-
-  async #prune(fresh: FreshListing): Promise<void> {
-    const { parts, site } = this.#deps;
-    const job = { site: site.name, kind: 'retention', what: 'the deletion of what is no longer needed' } as const;
-    const { basebackups } = await parts.jobs.run(job, this.#end.signal, (signal, progress) =>
-      this.#retention.run(fresh.own, fresh.elsewhere, signal, progress),
-    );
-    this.#listing.deleted(basebackups, fresh);
-    if (this.#retention.isWaitingForWal || basebackups.length > 0) this.#listing.outdate();
   }
 
   #requireOwn(hint: string): void {

@@ -6,7 +6,11 @@ import { findLocalServer } from './local-server.ts';
 import type { ServerWatch } from './server-watch.ts';
 
 /** Which servers the next base backup of a site may be taken from, as things are now. */
-export async function serversForBasebackup(site: SiteConfig, servers: ServerWatch, failures: number): Promise<BasebackupChoice> {
+export async function serversForBasebackup(
+  site: SiteConfig,
+  servers: Pick<ServerWatch, 'lagSeconds' | 'leader' | 'nodes' | 'usable'>,
+  failures: number,
+): Promise<BasebackupChoice> {
   const { nodes, usable, leader, lagSeconds } = servers;
   const directory = readsDataDirectory(site.basebackup_mode) ? site.pg_data_directory : null;
   return chooseForBasebackup({
