@@ -64,6 +64,8 @@ export class SitePass {
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { site, parts, cluster, listing, ownership, backups, retention } = this.#deps;
+    // One that ends during the pass may be missing from its listing.
+    const wasTaking = backups.isRunning;
     const server = { site: site.name, kind: 'server', what: 'the look at the data directory' } as const;
     await parts.jobs.run(server, signal, () => cluster.readDataDirectory());
     progress();
@@ -71,13 +73,14 @@ export class SitePass {
     progress();
     const entries = listing.current?.entries ?? [];
     if (fresh) await this.#note(fresh);
-    if (this.#mayPrune()) this.#deps.lastWal.look(entries);
-    const pruning = fresh && this.#mayPrune() ? await this.#prune(fresh, signal).catch((error: unknown) => ({ error })) : undefined;
+    const mayPrune = !wasTaking && this.#mayPrune();
+    if (mayPrune) this.#deps.lastWal.look(entries);
+    const pruning = fresh && mayPrune ? await this.#prune(fresh, signal).catch((error: unknown) => ({ error })) : undefined;
     progress();
     if (!site.active || ownership.standing === 'elsewhere') await retention.standDown();
     const now = this.#clock.now();
     const source = await serversForBasebackup(site, this.#deps.servers, backups.failures.failures);
-    const step = nextStep(await this.#view(source, now), scheduleOf(site), now);
+    const step = nextStep({ ...(await this.#view(source, now)), running: wasTaking || backups.isRunning }, scheduleOf(site), now);
     this.#tell(step);
     if (step.do === 'take-basebackup' && 'order' in source) backups.begin(step, now, source);
     // What keeps old base backups from being deleted must not keep new ones from being taken.
@@ -118,7 +121,6 @@ export class SitePass {
       maintenance: await isThere(parts.config.maintenance_mode_file),
       obstacle: this.#obstacle(source) ?? (await backups.roomObstacle()),
       standby: ownership.hindrance,
-      running: backups.isRunning,
       requested: requested.isWanted,
       backups: listing.current && backupViews(listing.current.entries, scheduleOf(site)),
       failures,
