@@ -5,6 +5,8 @@ export type { CauseKind } from '../../catalog/recoverability/cause.ts';
 export type { BackupState, SpanState } from '../../catalog/recoverability/recoverability.ts';
 /** `GET /SITE/recoverability` */
 export type { RecoverabilityDocument } from '../../catalog/recoverability/recoverability-document.ts';
+/** `GET /SITE/plan?time=…`, and what it answers where the target cannot be restored. */
+export type { PlanRefusalDocument, RestorePlanDocument } from '../../restore/plan/restore-plan-document.ts';
 /** Part of `GET /status`, and most of `GET /SITE/status`. */
 export type { HealthDocument } from '../health/health-document.ts';
 /** `GET /status` */
