@@ -24,7 +24,10 @@ export async function walDoubtOf(
   if (end === undefined) return { kind: 'end-unknown' };
   const span = { start: entry.startWalSegment, end, endLsn: entry.endLsn };
   const segment = await firstMissing(span, { catalog, readHistory, signal });
-  return segment === undefined ? undefined : { kind: 'missing', segment };
+  if (segment === undefined) return undefined;
+  // What lies behind its own end, wherever that is, may have gone with base backups that needed it: then only the proof is lost.
+  const isProofLost = entry.endWalSegment === undefined && segment !== entry.startWalSegment;
+  return isProofLost ? { kind: 'end-unknown' } : { kind: 'missing', segment };
 }
 
 /**
