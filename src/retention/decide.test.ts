@@ -65,6 +65,16 @@ const cases: readonly [string, readonly RetainableBackup[], Partial<RetentionRul
   ['a backup that had only begun then does not cover the window', week, { windowDays: 2.99 }, '01'],
   ['an hour later it does', week, { windowDays: 2.95 }, '012'],
   [
+    'an end that another clock put before the beginning proves nothing',
+    week.map((each, index) =>
+      index === 2
+        ? { ...each, endTime: new Date(each.startTime.getTime() - hour), completed: new Date(each.startTime.getTime() + 2 * hour) }
+        : each,
+    ),
+    { windowDays: 4 - 1 / 48 },
+    '0',
+  ],
+  [
     'what cannot be restored does not begin a window',
     week.map((each, index) => (index === 2 ? { ...each, ...flaw } : each)),
     { windowDays: 3 },

@@ -162,9 +162,10 @@ function windowOf(order: readonly Placed<RetainableBackup>[], rules: RetentionRu
   return new Map(kept.map(({ backup: { name } }, index) => [name, index === 0 && first >= 0 ? because : inside]));
 }
 
-/** When it had ended at the latest. */
+/** When it had ended at the latest. An end before the beginning is of another clock, and says nothing. */
 function endOf({ backup, time }: Placed<RetainableBackup>, next: Placed<RetainableBackup> | undefined): Date {
-  const known = backup.endTime ?? (next !== undefined && next.time < backup.completed ? next.time : backup.completed);
+  const told = backup.endTime !== undefined && backup.endTime >= backup.startTime ? backup.endTime : undefined;
+  const known = told ?? (next !== undefined && next.time < backup.completed ? next.time : backup.completed);
   return known > time ? known : time;
 }
 
