@@ -16,7 +16,7 @@ export interface RestorableWindow {
 
 /** What a restore can come to that names no timeline. */
 export interface Restorability {
-  /** Oldest first; what lies between two of them cannot be restored. */
+  /** Oldest first, by position in the WAL, as clocks may be wrong; what lies between two of them cannot be restored. */
   readonly windows: readonly RestorableWindow[];
   /** Of which it cannot be told whether all the WAL that they need is stored. */
   readonly unproven: readonly string[];
@@ -36,7 +36,7 @@ export function restorabilityOf(
   const windows = (byDefault?.windows ?? []).map(({ from, until, stretch, backups }) => {
     return { from, until, stretch, basebackups: backups.map(({ name }) => name) };
   });
-  const all = [...alone, ...windows].toSorted((a, b) => a.from.getTime() - b.from.getTime());
+  const all = merged(alone, windows);
   const placed = new Set(all.flatMap(({ basebackups }) => basebackups));
   const doubtful = new Set([
     ...(byDefault?.unproven ?? []).map(({ backup }) => backup.name),
@@ -45,4 +45,14 @@ export function restorabilityOf(
   ]);
   const rest = entries.map(({ name }) => name).filter((name) => !placed.has(name));
   return { windows: all, unproven: rest.filter((name) => doubtful.has(name)), lacking: rest.filter((name) => !doubtful.has(name)) };
+}
+
+/** Those that carry their WAL come between the others by their time. */
+function merged(alone: readonly RestorableWindow[], windows: readonly RestorableWindow[]): readonly RestorableWindow[] {
+  const left = alone.toSorted((a, b) => a.from.getTime() - b.from.getTime());
+  const placed = windows.flatMap((window) => {
+    const later = left.findIndex(({ from }) => from > window.from);
+    return [...left.splice(0, later < 0 ? left.length : later), window];
+  });
+  return [...placed, ...left];
 }
