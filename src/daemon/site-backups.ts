@@ -95,6 +95,14 @@ export class SiteBackups {
     await this.#deps.requested.request();
   }
 
+  /** Another daemon takes them from now on: what failed here says nothing any more. */
+  standDown(): void {
+    if (this.isRunning) return;
+    this.#failures = 0;
+    this.#lastFailure = undefined;
+    this.#failedBecause = undefined;
+  }
+
   /** Begins one; `decisionTime` is stored with it. */
   begin(step: TakeBasebackup, decisionTime: Date, source: BasebackupSource): void {
     this.#lastActivity = decisionTime;

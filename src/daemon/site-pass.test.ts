@@ -10,14 +10,20 @@ import { SitePass, type SitePassDeps } from './site-pass.ts';
 const signal = new AbortController().signal;
 const empty: BasebackupListing = { entries: [], unreadable: [] };
 
+interface Bench {
+  readonly whileListing?: (backups: { isRunning: boolean }) => void;
+  readonly ownership?: SitePassDeps['ownership'];
+}
+
 /** A site without a base backup, so that one is due, and what a pass over it does. */
-function bench({ whileListing = () => {} }: { readonly whileListing?: (backups: { isRunning: boolean }) => void } = {}) {
+function bench({ whileListing = () => {}, ownership = { hindrance: undefined, isHeld: true, standing: 'held' } }: Bench = {}) {
   const done: string[] = [];
   const backups = {
     isRunning: false,
     failures: { failures: 0, lastFailure: undefined },
     roomObstacle: async () => undefined,
     begin: () => void done.push('a base backup is begun'),
+    standDown: () => void done.push('what failed is forgotten'),
   };
   const primary = { index: 0, label: 'p', sample: { role: 'primary', timeline: 1 } } as UsableNode;
   const site = {
@@ -43,7 +49,7 @@ function bench({ whileListing = () => {} }: { readonly whileListing?: (backups: 
     },
     cluster: { obstacle: undefined, readDataDirectory: async () => {} },
     admission: { obstacle: undefined, check: async () => {} },
-    ownership: { hindrance: undefined, isHeld: true, standing: 'held' },
+    ownership,
     servers: { nodes: [primary], usable: [primary], leader: primary, lagSeconds: new Map() },
     requested: { isWanted: false, lookFor: async () => {} },
     names: { note: async () => {} },
@@ -60,8 +66,9 @@ function bench({ whileListing = () => {} }: { readonly whileListing?: (backups: 
     },
     lastWal: { look: () => {} },
   };
-  const run = () => new SitePass(deps, '').run(signal, () => {});
-  return { run, backups, done };
+  const pass = new SitePass(deps, '');
+  const run = () => pass.run(signal, () => {});
+  return { pass, run, backups, done };
 }
 
 test('a pass deletes what is no longer needed, and begins a base backup that is due', async () => {
@@ -77,4 +84,20 @@ test('a base backup that becomes complete while the store is listed is not taken
   assert.deepEqual(done, []);
   await run();
   assert.deepEqual(done, ['retention', 'a base backup is begun']);
+});
+
+test('who leaves the site to another daemon forgets that its base backups failed: those of the other one count now', async () => {
+  const { run, done } = bench({ ownership: { hindrance: 'another one does it', isHeld: false, standing: 'elsewhere' } });
+  await run();
+  assert.deepEqual(done, ['what failed is forgotten']);
+});
+
+test('where the site cannot be looked at, that is why nothing is done', async () => {
+  const { pass, run } = bench({
+    whileListing: () => {
+      throw new Error('the store is away');
+    },
+  });
+  await assert.rejects(run(), /away/);
+  assert.equal(pass.because, 'the site cannot be looked at: the store is away');
 });

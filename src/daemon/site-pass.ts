@@ -1,5 +1,6 @@
 import type { UsedNames } from '../basebackup/used-names.ts';
 import type { SiteConfig } from '../config/load.ts';
+import { inWords } from '../lib/errors.ts';
 import { isThere } from '../lib/is-there.ts';
 import type { Admission } from './admission.ts';
 import { backupViews } from './backup-views.ts';
@@ -34,7 +35,7 @@ export interface SitePassDeps {
   /** Why the WAL of a base backup would not arrive. */
   readonly walObstacle: () => string | undefined;
   readonly listing: Pick<SiteListing, 'current' | 'deleted' | 'outdate' | 'refresh'>;
-  readonly backups: Pick<SiteBackups, 'begin' | 'failures' | 'isRunning' | 'roomObstacle'>;
+  readonly backups: Pick<SiteBackups, 'begin' | 'failures' | 'isRunning' | 'roomObstacle' | 'standDown'>;
   readonly retention: Pick<SiteRetention, 'isWaitingForWal' | 'run' | 'standDown'>;
   readonly lastWal: Pick<LastWal, 'look'>;
 }
@@ -63,21 +64,20 @@ export class SitePass {
   }
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
-    const { site, parts, cluster, listing, ownership, backups, retention } = this.#deps;
+    const { site, listing, ownership, backups, retention } = this.#deps;
     // One that ends during the pass may be missing from its listing.
     const wasTaking = backups.isRunning;
-    const server = { site: site.name, kind: 'server', what: 'the look at the data directory' } as const;
-    await parts.jobs.run(server, signal, () => cluster.readDataDirectory());
-    progress();
-    const fresh = await this.#list(signal);
-    progress();
+    const fresh = await this.#look(signal, progress);
     const entries = listing.current?.entries ?? [];
     if (fresh) await this.#note(fresh);
     const mayPrune = !wasTaking && this.#mayPrune();
     if (mayPrune) this.#deps.lastWal.look(entries);
     const pruning = fresh && mayPrune ? await this.#prune(fresh, signal).catch((error: unknown) => ({ error })) : undefined;
     progress();
-    if (!site.active || ownership.standing === 'elsewhere') await retention.standDown();
+    if (!site.active || ownership.standing === 'elsewhere') {
+      backups.standDown();
+      await retention.standDown();
+    }
     const now = this.#clock.now();
     const source = await serversForBasebackup(site, this.#deps.servers, backups.failures.failures);
     const step = nextStep({ ...(await this.#view(source, now)), running: wasTaking || backups.isRunning }, scheduleOf(site), now);
@@ -85,6 +85,22 @@ export class SitePass {
     if (step.do === 'take-basebackup' && 'order' in source) backups.begin(step, now, source);
     // What keeps old base backups from being deleted must not keep new ones from being taken.
     if (pruning) throw pruning.error;
+  }
+
+  async #look(signal: AbortSignal, progress: () => void): Promise<FreshListing | undefined> {
+    const { site, parts, cluster, requested } = this.#deps;
+    const server = { site: site.name, kind: 'server', what: 'the look at the data directory' } as const;
+    try {
+      await parts.jobs.run(server, signal, () => cluster.readDataDirectory());
+      progress();
+      const fresh = await this.#list(signal);
+      progress();
+      return fresh;
+    } catch (error) {
+      const waits = requested.isWanted ? '; the base backup that was requested waits' : '';
+      this.#because = `the site cannot be looked at: ${inWords(error)}${waits}`;
+      throw error;
+    }
   }
 
   /** Resolves to undefined while what is known is fresh enough. */
