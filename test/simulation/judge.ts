@@ -2,7 +2,7 @@ import type { AlertName } from '../../src/daemon/alerts/alert-catalogue.ts';
 import { formatLsn } from '../../src/postgres/lsn.ts';
 import { parseWalName } from '../../src/postgres/wal-name.ts';
 import { segmentBytes } from './made-up-postgres.ts';
-import { mayStay, neederOf, reasonsToStay } from './promises.ts';
+import { mayAnythingGo, mayStay, neederOf, reasonsToStay } from './promises.ts';
 import type { Life, SimulatedDaemon } from './simulated-daemon.ts';
 import { numberOf, type SimulatedSite, type TrueBackup } from './simulated-site.ts';
 import type { Caller } from './stormy-store.ts';
@@ -262,6 +262,7 @@ export class Judge {
     if (calmSinceMs === undefined || this.#deps.year.ms - calmSinceMs < tidyMs) return;
     // It is judged whether that waits rightly.
     if (this.#deps.daemons.some(({ life }) => life?.site(site.name)?.retention.pending !== undefined)) return;
+    if (!mayAnythingGo(site)) return void this.#needless.delete(site);
     for (const name of this.#needlessFor(site)) this.violated(site, `${name} is kept, though nothing needs it`);
   }
 

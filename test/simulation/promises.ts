@@ -30,6 +30,12 @@ export function mayStay(site: SimulatedSite, backup: TrueBackup, nowMs: number):
   });
 }
 
+/** Whether anything may go at all: nothing does as long as it is not told that the newest base backup can be restored. */
+export function mayAnythingGo(site: SimulatedSite): boolean {
+  const newest = site.complete.toSorted((a, b) => a.beganMs - b.beganMs).at(-1);
+  return newest !== undefined && site.isGood(newest) && isTold(site, newest);
+}
+
 /** Whether metadata prove that it can be restored: its own, or those of a later one of the primary. */
 function isTold(site: SimulatedSite, { isEndTold, startLsn, timeline, completedMs = 0 }: TrueBackup): boolean {
   const proves = (other: TrueBackup) =>
