@@ -12,7 +12,7 @@ test('a secret is blotted out of the message and of fields, however deep', () =>
       time,
       level: 'INFO',
       message: `login as me:hunter2-hunter2 or hunter2 failed`,
-      fields: { n: 1n, url: 'x?p=hunter2', deep: { list: ['hunter2', 7, null] }, key: `"${pem.replaceAll('\n', '\\n')}"` },
+      fields: { n: 1n, at: time, url: 'x?p=hunter2', deep: { list: ['hunter2', 7, null] }, key: `"${pem.replaceAll('\n', '\\n')}"` },
     }),
     {
       time,
@@ -20,6 +20,7 @@ test('a secret is blotted out of the message and of fields, however deep', () =>
       message: 'login as me:*** or *** failed',
       fields: {
         n: 1n,
+        at: time,
         url: 'x?p=***',
         deep: { list: ['***', 7, null] },
         key: '"-----BEGIN PRIVATE KEY-----\\n***\\n***\\n-----END PRIVATE KEY-----\\n"',

@@ -15,7 +15,7 @@ export function redactor(secrets: Iterable<string>): (record: LogRecord) => LogR
   const redacted = (text: string) => longestFirst.reduce((rest, secret) => rest.replaceAll(secret, mask), text);
   const within = (value: unknown): unknown => {
     if (typeof value === 'string') return redacted(value);
-    if (typeof value !== 'object' || value === null) return value;
+    if (typeof value !== 'object' || value === null || value instanceof Date) return value;
     if (Array.isArray(value)) return value.map(within);
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, within(inner)]));
   };
