@@ -65,7 +65,7 @@ test('everything that can go wrong or on at once, wrapped', () => {
     spool: { files: 12, bytes: 340 * 2 ** 20 },
     store: {
       lastSuccess: { at: at('11:00:00'), msAgo: 3_610_000 },
-      lastFailure: { at: at('12:00:00'), msAgo: 10_000, because: 'store-unreachable (put)' },
+      lastFailure: { at: at('12:00:00'), msAgo: 10_000, because: 'the store cannot be reached (store-unreachable)' },
     },
   };
   assertText(
@@ -74,8 +74,9 @@ test('everything that can go wrong or on at once, wrapped', () => {
 main: NEEDS ATTENTION
   because       upload_retries_warning: main/xlog/000000010000000000000006 could
                 not be stored 7 times: connect ECONNREFUSED
-                the store has not answered since 2026-11-30T11:00:00.000Z:
-                store-unreachable (put)
+                no request to the store has succeeded since
+                2026-11-30T11:00:00.000Z: the store cannot be reached
+                (store-unreachable)
                 base backups failed 2 times since the last success
   restorable    from 2026-11-30 08:10:00Z to 2026-11-30 10:59:57Z (60 min ago)
                 the server has written WAL that is not stored yet
@@ -91,8 +92,9 @@ main: NEEDS ATTENTION
                 deletion: 2 base backups stay until 2026-12-01T00:00:00Z: a lock
                 of the store keeps them
   spool         12 files, 340 MiB, to be stored
-  store         the store has not answered since 2026-11-30T11:00:00.000Z:
-                store-unreachable (put)
+  store         no request to the store has succeeded since
+                2026-11-30T11:00:00.000Z: the store cannot be reached
+                (store-unreachable)
 `,
   );
 });

@@ -26,6 +26,7 @@ class Bench {
   failure: Error | undefined;
   ticks = 0;
   releases = 0;
+  readonly told: string[] = [];
   changes = 0;
   readonly ownership: Ownership;
   readonly #sleepers: (() => void)[] = [];
@@ -51,7 +52,7 @@ class Bench {
       cluster: { readDataDirectory: async () => {} },
       onChange: () => void this.changes++,
       clock: { ...systemClock, sleep },
-      log: silentLog,
+      log: { ...silentLog, info: (_, message) => void this.told.push(message) },
     });
   }
 
@@ -121,6 +122,18 @@ test('it is told when the lease goes to another daemon and comes back, and what 
   assert.equal(ownership.lostTo, undefined);
   await ownership.stop();
   assert.equal(bench.releases, 1);
+});
+
+test('after an outage of the store it is told that nothing has changed, and not how the site came to this daemon', async () => {
+  const bench = new Bench();
+  const { lease, told } = bench;
+  for (const standing of ['held', 'unsure', 'held', 'elsewhere', 'held'] as const) {
+    lease.standing = standing;
+    await (told.length === 0 ? bench.start() : bench.look());
+  }
+  const taken = 'this daemon works on the site: x does it';
+  const left = 'another daemon works on the site: x does it; this one waits, and goes on archiving and restoring';
+  assert.deepEqual(told, [taken, 'this daemon works on the site as before: the store can be asked again', left, taken]);
 });
 
 test('a site that another daemon had from the beginning, or that was left to it, has not been lost', async () => {

@@ -45,6 +45,8 @@ export class Ownership {
   #failure: string | undefined;
   #hasLooked = false;
   #told: string | undefined;
+  /** Why this daemon worked on the site when that was told last; undefined once another one has. */
+  #heldBecause: string | undefined;
   /** The last time that it was known, this daemon worked on the site. */
   #wasHeld = false;
   #lostTo: string | undefined;
@@ -182,10 +184,20 @@ export class Ownership {
     const text = standing === 'elsewhere' ? this.hindrance : standing;
     if (text === this.#told) return;
     this.#told = text;
-    if (standing === 'held' && lease) log.info({ site }, `this daemon works on the site: ${lease.because}`);
-    else if (standing === 'elsewhere') log.info({ site }, `${this.hindrance}; this one waits, and goes on archiving and restoring`);
-    else if (standing === 'unsure') log.warn({ site }, this.hindrance ?? '');
+    if (standing === 'held' && lease) this.#tellHeld(lease.because);
+    else if (standing === 'elsewhere') {
+      this.#heldBecause = undefined;
+      log.info({ site }, `${this.hindrance}; this one waits, and goes on archiving and restoring`);
+    } else if (standing === 'unsure') log.warn({ site }, this.hindrance ?? '');
     onChange();
+  }
+
+  /** A store that could not be asked for a while leaves it to whom it was. */
+  #tellHeld(because: string): void {
+    const isAsBefore = because === this.#heldBecause;
+    this.#heldBecause = because;
+    const why = isAsBefore ? ' as before: the store can be asked again' : `: ${because}`;
+    this.#deps.log.info({ site: this.#deps.site }, `this daemon works on the site${why}`);
   }
 
   /** Who cannot ask may still have it; who is barred has let go of it. */

@@ -12,6 +12,8 @@ export interface StoreRequest {
   readonly durationMs: number;
   /** `ok`, or what went wrong: the code of the error, `other` where it has none. */
   readonly outcome: string;
+  /** That in words. */
+  readonly because?: string | undefined;
   /** What a put has stored. */
   readonly entry?: ObjectEntry | undefined;
   /** What a deletion of many has deleted. */

@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { isOperatorError } from '../lib/errors.ts';
+import { inWords, isOperatorError } from '../lib/errors.ts';
 import type { ObjectBody, ObjectInfo, ObjectStore } from './object-store.ts';
 import type { RequestObserver, StoreOperation, StoreRequest } from './request-observer.ts';
 
-type Facts = Pick<StoreRequest, 'bytes' | 'entry' | 'deletedKeys'>;
+type Facts = Pick<StoreRequest, 'because' | 'bytes' | 'entry' | 'deletedKeys'>;
 
 /** The same store, of whose requests the observers hear: each attempt for itself, without the time that it had to wait for its turn. */
 export function withObservers(store: ObjectStore, observers: readonly RequestObserver[], clock: Clock = systemClock): ObjectStore {
@@ -75,7 +75,7 @@ class ObservedRequest {
   }
 
   failed(error: unknown, facts: Facts = {}): void {
-    this.#tell(isOperatorError(error) ? error.code : 'other', facts);
+    this.#tell(isOperatorError(error) ? error.code : 'other', { because: inWords(error), ...facts });
   }
 
   #tell(outcome: string, facts: Facts): void {

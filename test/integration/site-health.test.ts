@@ -89,7 +89,7 @@ describe('how a site is, through its life', () => {
     );
     assert.ok(String(cut.restorable.until) < committed);
     assert.equal(cut.verdict.is, 'attention');
-    assert.match(cut.verdict.because.join(), /the store has not answered since .*: store-unreachable/);
+    assert.match(cut.verdict.because.join(), /no request to the store has succeeded since .*cannot be reached.* \(store-unreachable\)/);
     assert.match(cut.restorable.because, /the server has written WAL that is not stored yet/);
     const later = await becomes('the lag grows', ({ wal_lag: lag }) => Number(lag.seconds) > Number(cut.wal_lag.seconds));
     assert.equal(later.restorable.until, cut.restorable.until, 'the newest second stands still');

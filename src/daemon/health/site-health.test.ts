@@ -40,7 +40,7 @@ test('a store that does not answer is a worry until it does', () => {
   assert.equal(away.store.reachable, false);
   assert.deepEqual(away.verdict, {
     is: 'attention',
-    because: ['the store has not answered since 2026-11-30T12:00:09.000Z: store-unreachable'],
+    because: ['no request to the store has succeeded since 2026-11-30T12:00:09.000Z: store-unreachable'],
   });
   const back = siteHealth({ ...view, store: { ...view.store, lastFailure: { ...lastFailure, msAgo: 2000 } } });
   assert.deepEqual([back.store.reachable, back.verdict.is], [true, 'ok']);

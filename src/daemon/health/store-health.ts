@@ -1,7 +1,7 @@
 import type { StoreContact, StoreView } from './health-view.ts';
 
 export interface StoreHealth {
-  /** Whether it answered the last time; undefined where it was not asked yet. */
+  /** Whether it did what it was asked for the last time; undefined where it was not asked yet. */
   readonly reachable?: boolean;
   readonly lastSuccess?: Date;
   readonly lastFailure?: { readonly at: Date; readonly because: string };
@@ -16,7 +16,9 @@ export function storeHealth({ lastSuccess, lastFailure }: StoreView): StoreHealt
   if (lastSuccess === undefined && lastFailure === undefined) return { because: 'the store has not been asked yet' };
   if (lastFailure === undefined || isLater(lastSuccess, lastFailure)) return { reachable: true, ...facts, because: 'the store answers' };
   const since =
-    lastSuccess === undefined ? 'the store has not answered yet' : `the store has not answered since ${lastSuccess.at.toISOString()}`;
+    lastSuccess === undefined
+      ? 'no request to the store has succeeded yet'
+      : `no request to the store has succeeded since ${lastSuccess.at.toISOString()}`;
   return { reachable: false, ...facts, because: `${since}: ${lastFailure.because}` };
 }
 

@@ -5,7 +5,7 @@ import type { StoreContact, StoreView } from './health-view.ts';
 /** What a store says of an object is an answer like any other; these say that it could not do what it was asked for. */
 const failures = /^store-/;
 
-/** When a store answered last, and when it last did not. */
+/** When a store last did what it was asked for, and when it last did not. */
 export class StoreWatch implements RequestObserver {
   readonly #clock: Clock;
   #success: Moment | undefined;
@@ -21,9 +21,9 @@ export class StoreWatch implements RequestObserver {
   }
 
   /** A request that was given up, or failed for reasons of our own, says nothing. */
-  ended({ outcome, operation }: StoreRequest): void {
+  ended({ outcome, operation, because }: StoreRequest): void {
     const moment = { at: this.#clock.now(), monotonicMs: this.#clock.monotonicMs() };
-    if (failures.test(outcome)) this.#failure = { ...moment, because: `${outcome} (${operation})` };
+    if (failures.test(outcome)) this.#failure = { ...moment, because: `${because ?? operation} (${outcome})` };
     else if (outcome !== 'other') this.#success = moment;
   }
 

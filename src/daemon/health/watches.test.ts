@@ -26,7 +26,7 @@ test('what a store says of an object is an answer; what it cannot do is a failur
   ms = 7_000;
   assert.deepEqual(watch.view, {
     lastSuccess: { at: new Date(startMs), msAgo: 7_000 },
-    lastFailure: { at: new Date(startMs + 5_000), msAgo: 2_000, because: 'store-unreachable (head)' },
+    lastFailure: { at: new Date(startMs + 5_000), msAgo: 2_000, because: 'head (store-unreachable)' },
   });
 });
 
