@@ -5,6 +5,7 @@ import type { SiteConfig } from '../config/load.ts';
 import { explain, isOperatorError } from '../lib/errors.ts';
 import type { ArchiveMap } from '../wal/gaps/archive-map.ts';
 import type { ArchiveWatch } from '../wal/gaps/archive-watch.ts';
+import { FetchedWal } from '../wal/gaps/fetched-wal.ts';
 import { findGaps, type Gaps } from '../wal/gaps/gaps.ts';
 import type { MendDeps } from '../wal/gaps/mend.ts';
 import { Mender } from '../wal/gaps/mender.ts';
@@ -47,6 +48,7 @@ export class WalGaps {
   readonly #book = new TroubleBook();
   readonly #letGo = new LetGoWatch();
   readonly #mender: Mender;
+  readonly #fetched = new FetchedWal();
   #running: Promise<void> = Promise.resolve();
   #gaps: Gaps | undefined;
   #troubles: readonly Trouble[] = [];
@@ -69,7 +71,8 @@ export class WalGaps {
     const { parts, site, mending, end } = deps;
     this.#deps = deps;
     this.#end = end;
-    this.#mender = new Mender({ ...mending, ...parts, site: site.name, book: this.#book });
+    const archive: MendDeps['archive'] = (name, path) => this.#fetched.fetch(name, () => mending.archive(name, path));
+    this.#mender = new Mender({ ...mending, ...parts, archive, site: site.name, book: this.#book });
   }
 
   /** Undefined as long as it is not known what is stored. */
@@ -101,8 +104,14 @@ export class WalGaps {
     await this.#mender.settled();
   }
 
+  /** The newest WAL that this daemon has fetched itself, and nobody has handed over since. */
+  get fetched(): string | undefined {
+    return this.#fetched.newest;
+  }
+
   /** A file has certainly been stored. */
   stored(name: string): void {
+    this.#fetched.stored(name);
     this.#deps.map.stored(name, this.#deps.parts.clock.now());
   }
 

@@ -19,8 +19,10 @@ export interface JudgedSite {
   readonly hasOnlyBasebackups: boolean;
   /** For how long nobody could be certain that it can be restored; 0 while it is certain. */
   readonly uncertainMs: number;
-  /** For how long there has been a finished segment that is not stored, and nothing was stored; 0 while that is not so. */
+  /** For how long there has been a finished segment that the server has not handed over, and it handed over nothing; 0 while that is not so. */
   readonly standstillMs: number;
+  /** The newest stored segment was fetched by this daemon, because base backups need it: the server has not handed it over. */
+  readonly isFetched: boolean;
   /** For how long this daemon has been watching it. */
   readonly watchedMs: number;
   /** For how long its store has been throttling. */
@@ -77,12 +79,15 @@ function judgeDue(site: JudgedSite, { basebackup_overdue_seconds: overdue, baseb
 }
 
 /** How far a server that cannot be asked is, nobody knows; that it cannot is another alert. */
-function judgeWal({ health, segmentBytes, standstillMs }: JudgedSite, { wal_stalled_seconds: stalled }: Limits): Verdicts {
+function judgeWal({ health, segmentBytes, standstillMs, isFetched }: JudgedSite, { wal_stalled_seconds: stalled }: Limits): Verdicts {
   const { bytes } = health.walLag;
   if (bytes === undefined || segmentBytes === undefined) return {};
-  if (bytes < segmentBytes || standstillMs === 0 || standstillMs < stalled * 1000) return { wal_not_archived: null };
+  if ((bytes < segmentBytes && !isFetched) || standstillMs === 0 || standstillMs < stalled * 1000) return { wal_not_archived: null };
+  const since = inWords(standstillMs);
   return {
-    wal_not_archived: `the server has written ${bytes} bytes of WAL that are not stored, and none has been stored for ${inWords(standstillMs)}`,
+    wal_not_archived: isFetched
+      ? `the server has handed over no WAL for ${since}: what base backups need of it pghoard has fetched itself, ${bytes} bytes behind that are not stored`
+      : `the server has written ${bytes} bytes of WAL that are not stored, and none has been stored for ${since}`,
   };
 }
 

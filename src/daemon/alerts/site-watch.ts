@@ -1,8 +1,10 @@
 import { access } from 'node:fs/promises';
+import type { WalArchiveView } from '../../catalog/wal-archive-view.ts';
 import type { DaemonConfig, SiteConfig } from '../../config/load.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { explain } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { formatWalName } from '../../postgres/wal-name.ts';
 import type { Site } from '../site.ts';
 import type { AlertName } from './alert-catalogue.ts';
 import type { Alerts } from './alerts.ts';
@@ -100,6 +102,8 @@ export class SiteWatch {
     const view = gaps?.view;
     const segmentBytes = typeof view === 'object' ? view.segmentBytes : undefined;
     if (health.restorable.state === 'yes') this.#certainAtMs = nowMs;
+    const newest = typeof view === 'object' ? storedUntil(view) : undefined;
+    const isFetched = newest !== undefined && newest === gaps?.fetched;
     return {
       health,
       intervalHours: config.basebackup_interval_hours,
@@ -109,11 +113,8 @@ export class SiteWatch {
       segmentBytes,
       hasOnlyBasebackups: hasOnlyBasebackups(config),
       uncertainMs: nowMs - this.#certainAtMs,
-      standstillMs: this.#standstill(
-        typeof view === 'object' ? storedUntil(view) : undefined,
-        (health.walLag.bytes ?? 0) >= (segmentBytes ?? 1),
-        nowMs,
-      ),
+      standstillMs: this.#standstill(newest, { isFetched, isBehind: (health.walLag.bytes ?? 0) >= (segmentBytes ?? 1) }, nowMs),
+      isFetched,
       watchedMs: nowMs - this.#startedMs,
       throttledMs: throttling.throttledMs,
       damaged: site.damaged,
@@ -121,10 +122,11 @@ export class SiteWatch {
     };
   }
 
-  /** Counts from when a finished segment was missing, or the last one came. */
-  #standstill(stored: string | undefined, isBehind: boolean, nowMs: number): number {
-    if (!isBehind || stored !== this.#stored) this.#stillSinceMs = undefined;
-    this.#stored = stored;
+  /** Counts from when a finished segment was missing, or the last one came. One that was fetched has not come. */
+  #standstill(newest: string | undefined, { isFetched, isBehind }: Behind, nowMs: number): number {
+    if (isFetched) return this.#stillSinceMs === undefined ? 0 : nowMs - this.#stillSinceMs;
+    if (!isBehind || newest !== this.#stored) this.#stillSinceMs = undefined;
+    this.#stored = newest;
     if (!isBehind) return 0;
     this.#stillSinceMs ??= nowMs;
     return nowMs - this.#stillSinceMs;
@@ -154,8 +156,16 @@ function hasOnlyBasebackups({ active_backup_mode: mode }: SiteConfig): boolean {
   return mode === 'standalone_hot_backup';
 }
 
-/** Changes whenever the newest stored segment does. */
-function storedUntil({ ranges }: Extract<NonNullable<WatchedSite['gaps']>['view'], object>): string {
+interface Behind {
+  /** The newest stored segment was fetched by this daemon. */
+  readonly isFetched: boolean;
+  /** A finished segment is not stored. */
+  readonly isBehind: boolean;
+}
+
+/** The newest stored segment. */
+function storedUntil({ ranges, segmentBytes }: WalArchiveView): string {
   const timeline = ranges.timelines.at(-1);
-  return timeline === undefined ? 'nothing' : `${timeline}/${ranges.of(timeline).at(-1)?.last}`;
+  const number = timeline === undefined ? undefined : ranges.of(timeline).at(-1)?.last;
+  return timeline === undefined || number === undefined ? 'nothing' : formatWalName({ timeline, number }, segmentBytes);
 }
