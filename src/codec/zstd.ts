@@ -19,7 +19,7 @@ const levelBelowMinusOne = -2;
 const outputBytes = 512 * 1024;
 const nothing = Buffer.alloc(0);
 
-/** Plain bytes in, exactly one frame out, without content size and checksum: readers that are in use stop after the first frame. */
+/** Plain bytes in, exactly one frame out, as readers that are in use stop after the first: with a checksum of the content, by which a changed bit is found, and without its size. */
 export class ZstdEncoder implements Stage {
   readonly #native: ZstdNative;
   readonly #sink: ByteSink;
@@ -28,7 +28,7 @@ export class ZstdEncoder implements Stage {
     const params = {
       [constants.ZSTD_c_compressionLevel]: usableLevel(level),
       [constants.ZSTD_c_contentSizeFlag]: 0,
-      [constants.ZSTD_c_checksumFlag]: 0,
+      [constants.ZSTD_c_checksumFlag]: 1,
     };
     this.#native = new ZstdNative(createZstdCompress({ params }), 'compress');
     this.#sink = sink;
