@@ -13,6 +13,7 @@ import { scheduleOf } from '../../schedule.ts';
 import { type CheckDeps, checkMsMax } from '../deps.ts';
 import { about, type Finding, failed, failure, note, ok, warning } from '../finding.ts';
 import { within } from '../within.ts';
+import { checkHistories, historyReaderOf } from './check-histories.ts';
 import { judgeRetention } from './judge-retention.ts';
 
 /** A listing asks for each base backup. */
@@ -65,6 +66,11 @@ export async function checkBackups(
     await tell('basebackup-wal', listingMsMax, async (limited) => [
       judgeItsWal(newest, await walDoubtOf(newest, stored, catalog, { signal: limited }), request),
     ]);
+  const sync = `pghoard_archive_sync --config ${config.file} --site ${site.name}`;
+  if (stored.length > 0)
+    await tell('history', listingMsMax, (limited) =>
+      checkHistories(stored, catalog, { read: historyReaderOf(site, catalog), sync, signal: limited }),
+    );
   if (listing !== undefined && listing.entries.length > 0) {
     const { entries } = listing;
     await tell('retention', checkMsMax, async (limited) => {
@@ -78,7 +84,6 @@ export async function checkBackups(
     });
   }
   for (const name of new Set(lastArchived.filter(isStored))) {
-    const sync = `pghoard_archive_sync --config ${config.file} --site ${site.name}`;
     await tell('archived', checkMsMax, async (limited) => [
       judgeArchived(name, (await catalog.findWal(name, limited)) !== undefined, sync),
     ]);
