@@ -18,6 +18,8 @@ export interface World {
   readonly sites: readonly SimulatedSite[];
   readonly daemons: readonly SimulatedDaemon[];
   isMaintained: boolean;
+  /** So many turns time passes in small steps at least, before hours pass at once. */
+  turnsMin: number;
   /** Something has changed that base backups or alerts depend on; undefined: for all sites. */
   readonly disturb: (site?: SimulatedSite) => void;
   /** Does something at a later time. */
@@ -230,10 +232,11 @@ function clockJumps({ random, later, disturb }: World, _: SimulatedSite, daemon:
   return `the clock of ${daemon.host} jumps by ${by / hourMs} hours`;
 }
 
-async function rulesChange({ random, daemons, disturb, during }: World, site: SimulatedSite): Promise<string> {
+async function rulesChange(world: World, site: SimulatedSite): Promise<string> {
+  const { random, daemons, disturb } = world;
   Object.assign(site.rules, drawRules(random));
   disturb();
-  for (const daemon of daemons) await during(daemon.reload());
+  await reload(world, daemons);
   return `new rules for ${site.name}: ${JSON.stringify(site.rules)}`;
 }
 
@@ -303,8 +306,16 @@ function kill(daemon: SimulatedDaemon, sites: readonly SimulatedSite[]): void {
   for (const site of sites) for (const backup of site.backups.values()) if (backup.host === daemon.host) backup.isRunning = false;
 }
 
+/** Alerts of before are believed for ten minutes, in which those who raise them look again. */
+async function reload(world: World, daemons: readonly SimulatedDaemon[]): Promise<void> {
+  for (const daemon of daemons) await world.during(daemon.reload());
+  world.year.stepMs = minuteMs;
+  world.turnsMin = 12;
+}
+
 /** As a host that sleeps, or a process that was sent SIGSTOP. */
-function stopped({ random, later, disturb, during }: World, _: SimulatedSite, daemon: SimulatedDaemon): string | undefined {
+function stopped(world: World, _: SimulatedSite, daemon: SimulatedDaemon): string | undefined {
+  const { random, later, disturb } = world;
   const { life } = daemon;
   if (life === undefined || life.clock.isStopped) return undefined;
   life.clock.stop();
@@ -312,7 +323,7 @@ function stopped({ random, later, disturb, during }: World, _: SimulatedSite, da
   later(hours(random, 0.1, 12), `${daemon.host} goes on`, async () => {
     life.clock.goOn();
     disturb();
-    if (daemon.life === life) await during(daemon.reload());
+    if (daemon.life === life) await reload(world, [daemon]);
   });
   return `${daemon.host} is stopped`;
 }

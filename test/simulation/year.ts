@@ -84,6 +84,7 @@ const world: World = {
   sites,
   daemons,
   isMaintained: false,
+  turnsMin: 0,
   disturb: (site) => {
     for (const each of site === undefined ? sites : [site]) judge.disturb(each);
   },
@@ -147,7 +148,8 @@ async function passStep(): Promise<void> {
   }
   if (!due) tell((await happen(world)) ?? 'nothing');
   const turns = due ? random.between(2, 8) : random.between(4, 16);
-  for (let turn = 0; turn < turns; turn++) await pass(year.stepMs);
+  for (let turn = 0; turn < Math.max(turns, world.turnsMin); turn++) await pass(year.stepMs);
+  world.turnsMin = 0;
   year.stepMs = coarseMs;
 }
 

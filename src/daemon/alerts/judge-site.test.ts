@@ -120,6 +120,16 @@ const cases: readonly (readonly [what: string, judged: JudgedSite, alert: AlertN
     'wal_not_archived',
     /handed over no WAL for 5 min: what base backups need of it pghoard has fetched itself, 5 bytes behind/,
   ],
+  [
+    'a new timeline, of which nothing is stored',
+    site({
+      walLag: { because: 'the server is on timeline 3, to which what is stored does not lead', isOnNewTimeline: true },
+      standstillMs: 300_000,
+    }),
+    'wal_not_archived',
+    /is on timeline 3, .* for 5 min now/,
+  ],
+  ['the same, a moment after', site({ walLag: { because: '', isOnNewTimeline: true }, standstillMs: 299_000 }), 'wal_not_archived', null],
   ['the same for a moment', site({ walLag: { bytes: 5, because: '' }, standstillMs: 0, isFetched: true }), 'wal_not_archived', null],
   ['far behind, but getting on', site({ walLag: { bytes: segmentBytes * 900, because: '' }, standstillMs: 0 }), 'wal_not_archived', null],
 

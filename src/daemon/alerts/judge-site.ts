@@ -80,9 +80,11 @@ function judgeDue(site: JudgedSite, { basebackup_overdue_seconds: overdue, baseb
 
 /** How far a server that cannot be asked is, nobody knows; that it cannot is another alert. */
 function judgeWal({ health, segmentBytes, standstillMs, isFetched }: JudgedSite, { wal_stalled_seconds: stalled }: Limits): Verdicts {
-  const { bytes } = health.walLag;
+  const { bytes, because, isOnNewTimeline } = health.walLag;
+  const isStalled = standstillMs > 0 && standstillMs >= stalled * 1000;
+  if (isOnNewTimeline) return { wal_not_archived: isStalled ? `${because}, for ${inWords(standstillMs)} now` : null };
   if (bytes === undefined || segmentBytes === undefined) return {};
-  if ((bytes < segmentBytes && !isFetched) || standstillMs === 0 || standstillMs < stalled * 1000) return { wal_not_archived: null };
+  if ((bytes < segmentBytes && !isFetched) || !isStalled) return { wal_not_archived: null };
   const since = inWords(standstillMs);
   return {
     wal_not_archived: isFetched

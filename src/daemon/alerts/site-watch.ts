@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { explain } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { formatWalName } from '../../postgres/wal-name.ts';
+import type { WalLag } from '../health/wal-lag.ts';
 import type { Site } from '../site.ts';
 import type { AlertName } from './alert-catalogue.ts';
 import type { Alerts } from './alerts.ts';
@@ -113,7 +114,7 @@ export class SiteWatch {
       segmentBytes,
       hasOnlyBasebackups: hasOnlyBasebackups(config),
       uncertainMs: nowMs - this.#certainAtMs,
-      standstillMs: this.#standstill(newest, { isFetched, isBehind: (health.walLag.bytes ?? 0) >= (segmentBytes ?? 1) }, nowMs),
+      standstillMs: this.#standstill(newest, { isFetched, isBehind: isLate(health.walLag, segmentBytes) }, nowMs),
       isFetched,
       watchedMs: nowMs - this.#startedMs,
       throttledMs: throttling.throttledMs,
@@ -159,8 +160,12 @@ function hasOnlyBasebackups({ active_backup_mode: mode }: SiteConfig): boolean {
 interface Behind {
   /** The newest stored segment was fetched by this daemon. */
   readonly isFetched: boolean;
-  /** A finished segment is not stored. */
+  /** A finished segment is not stored, or nothing of the timeline that the server is on now. */
   readonly isBehind: boolean;
+}
+
+function isLate({ bytes = 0, isOnNewTimeline }: WalLag, segmentBytes = 1): boolean {
+  return isOnNewTimeline === true || bytes >= segmentBytes;
 }
 
 /** The newest stored segment. */

@@ -1,5 +1,6 @@
 import type { ServerSample } from '../../catalog/recoverability/server-samples.ts';
 import type { Stretch } from '../../catalog/recoverability/stored-line.ts';
+import type { WalArchiveView } from '../../catalog/wal-archive-view.ts';
 import type { Findings } from './findings.ts';
 
 /** How far what can be restored is behind the server. */
@@ -8,6 +9,8 @@ export interface WalLag {
   /** From the newest moment of which all WAL is stored until now. 0 where the server has written nothing since. */
   readonly seconds?: number;
   readonly because: string;
+  /** Nothing is stored of the timeline that the server is on now. */
+  readonly isOnNewTimeline?: true;
 }
 
 /** A server that was not asked for so long may be anywhere. */
@@ -22,7 +25,8 @@ export function walLagOf(findings: Findings): WalLag {
   if (typeof view.wal.archive === 'string') return { because: `it is not known which WAL is stored: ${view.wal.archive}` };
   const stretch = restorability?.windows.at(-1)?.stretch ?? line?.stretches.at(-1);
   if (line === undefined || stretch === undefined) return { because: 'no WAL is stored yet' };
-  if (!line.includes(newest)) return { because: timelineUnknown(newest) };
+  if (!line.includes(newest))
+    return { because: timelineUnknown(newest), ...(isStored(newest, view.wal.archive) ? {} : { isOnNewTimeline: true }) };
   const bytes = bytesBehind(newest, stretch);
   const because = storedUpTo(newest, stretch);
   if (newest.lsn <= stretch.endLsn) return { bytes, seconds: 0, because };
@@ -43,7 +47,11 @@ function bytesBehind({ flushed }: ServerSample, { endLsn }: Stretch): number {
 }
 
 export function serverUnknown({ view }: Findings): string {
-  return `nobody knows how far the server is: ${view.servers.obstacle ?? 'it was not asked lately'}`;
+  return `nobody knows how far the server is: ${view.servers.obstacle ?? (view.servers.sampledMsAgo === undefined ? 'it has not been asked yet' : 'it was not asked lately')}`;
+}
+
+function isStored({ timeline }: ServerSample, { histories, ranges }: WalArchiveView): boolean {
+  return histories.has(timeline) || ranges.timelines.includes(timeline);
 }
 
 /** What the server writes now belongs to no line that is stored. */
