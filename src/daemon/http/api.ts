@@ -13,6 +13,8 @@ export type { HealthDocument } from '../health/health-document.ts';
 export type { StatusDocument } from '../state-file.ts';
 /** `GET /SITE/basebackup` */
 export type { BasebackupListDocument } from './basebackup-list.ts';
+/** `GET /SITE/commits?from=…&to=…&buckets=…` */
+export type { CommitsDocument } from './commits-document.ts';
 /** `GET /events` */
 export type { LiveAlertDocument, LiveBeatDocument, LiveDaemonDocument, LiveSiteDocument } from './live.ts';
 /** `GET /SITE/retention` */

@@ -1,7 +1,23 @@
 import { OperatorError } from '../../lib/errors.ts';
 
+/** A request's path, and what is asked for behind it. */
+export interface RequestTarget {
+  readonly components: readonly string[];
+  /** Empty where there is none. */
+  readonly query: URLSearchParams;
+}
+
+/** `takesQuery`: whether what these components name takes a query; elsewhere one is refused as `parseRequestPath` refuses. */
+export function parseRequestTarget(url: string, takesQuery: (components: readonly string[]) => boolean): RequestTarget {
+  const at = url.indexOf('?');
+  if (at === -1) return { components: parseRequestPath(url), query: new URLSearchParams() };
+  const components = parseRequestPath(url.slice(0, at));
+  if (!/^[\x21-\x7e]*$/.test(url) || !takesQuery(components)) throw invalidPath(url);
+  return { components, query: new URLSearchParams(url.slice(at + 1)) };
+}
+
 /**
- * Components of a request's path. There are no queries. Nothing is decoded but the name of a site that cannot be written otherwise, such as `two%20words`;
+ * Components of a path without a query. Nothing is decoded but the name of a site that cannot be written otherwise, such as `two%20words`;
  * whatever looks like more than plain names is refused with `request-invalid`.
  */
 export function parseRequestPath(url: string): readonly string[] {
@@ -28,6 +44,6 @@ function decodeSite(component: string): string | undefined {
 
 export function invalidPath(url: string): OperatorError {
   return new OperatorError('request-invalid', `Invalid path ${JSON.stringify(url.slice(0, 200))}`, {
-    hint: 'Known are /, /status, /events, /metrics, /SITE/basebackup, /SITE/archive/FILE and /SITE/retention.',
+    hint: 'Known are /, /status, /events, /metrics, /SITE/status, /SITE/recoverability, /SITE/basebackup, /SITE/archive/FILE and /SITE/retention.',
   });
 }

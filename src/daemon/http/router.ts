@@ -7,7 +7,7 @@ import { putArchive } from './archive-put.ts';
 import { listBasebackups } from './basebackup-list.ts';
 import { answerPage, isPageFile } from './page.ts';
 import { bytesReply, createdReply, type Reply } from './reply.ts';
-import { invalidPath, parseRequestPath } from './request-path.ts';
+import { invalidPath, parseRequestTarget } from './request-path.ts';
 import { answerRetention } from './retention.ts';
 import { answerRecoverability } from './site-recoverability.ts';
 import type { DaemonServices, SiteServices } from './site-services.ts';
@@ -20,12 +20,16 @@ const kindsByFolder: Readonly<Record<string, readonly WalFileKind[]>> = {
   timeline: ['history'],
 };
 
+/** What of a site takes a query. */
+const queried: ReadonlySet<string> = new Set([]);
+
 const methods = ['GET', 'HEAD', 'PUT'];
 
 /** Finds the route of a request. Rejects with OperatorErrors, which `errorReply` turns into statuses. */
 export async function answer(request: ApiRequest, services: DaemonServices): Promise<Reply> {
   if (!methods.includes(request.method)) throw notImplemented(`Unsupported method ${JSON.stringify(request.method)}`);
-  const [first = '', second, ...rest] = parseRequestPath(request.url);
+  const { components } = parseRequestTarget(request.url, ([, what = '', ...more]) => more.length === 0 && queried.has(what));
+  const [first = '', second, ...rest] = components;
   if (request.method !== 'PUT' && first === 'status') return answerStatus(second, services);
   if (request.method !== 'PUT' && first === 'metrics') return answerMetrics(second, services);
   if (request.method !== 'PUT' && second === undefined && first === 'events') return services.live.answer(request.method, request.signal);
