@@ -12,7 +12,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
-import { OperatorError } from '../lib/errors.ts';
+import { isOperatorError, OperatorError } from '../lib/errors.ts';
 import type { ByteSink } from './codec-options.ts';
 import { checkPrivateKey, checkPublicKey } from './keys.ts';
 import { LentBuffer, lentBytes } from './lent-buffer.ts';
@@ -34,6 +34,8 @@ const sessionBytes = 64;
 const tagBytes = 32;
 /** RSA with 16384 bits. */
 const wrappedBytesMax = 2048;
+/** All of a container but what is encrypted with its session block, whatever the key. */
+export const containerHeaderBytesMax = preambleBytes + wrappedBytesMax;
 /** Encrypted or decrypted at once. */
 const pieceBytes = 64 * 1024;
 const padding = constants.RSA_PKCS1_OAEP_PADDING;
@@ -75,6 +77,19 @@ export class Encrypter implements Stage {
     const pending = this.#sink(encrypted);
     if (rest.length === 0) return pending;
     return pending ? pending.then(() => this.#encrypt(session, rest)) : this.#encrypt(session, rest);
+  }
+}
+
+/** Whether a container that begins like this can be decrypted with the key. Throws `key-invalid`. */
+export function opensContainer(privateKey: string, beginning: Buffer): boolean {
+  const key = checkPrivateKey(privateKey);
+  if (beginning.length < preambleBytes || !beginning.subarray(0, magic.length).equals(magic)) return false;
+  const wrapped = beginning.subarray(preambleBytes, preambleBytes + beginning.readUInt16BE(magic.length));
+  try {
+    return unwrap(key, wrapped).length === sessionBytes;
+  } catch (error) {
+    if (isOperatorError(error, 'key-wrong')) return false;
+    throw error;
   }
 }
 

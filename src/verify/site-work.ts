@@ -1,25 +1,19 @@
-import { formatOf } from '../catalog/backup-format.ts';
 import type { BasebackupEntry } from '../catalog/basebackup-entry.ts';
-import { fingerprintOf } from '../catalog/evidence/fingerprint.ts';
 import { storeVerifyEvidence } from '../catalog/evidence/store-evidence.ts';
 import { isOperatorError, messageOf } from '../lib/errors.ts';
-import type { TimelineSwitch } from '../postgres/timeline-history.ts';
-import { checkDeltaFiles } from './check-delta-files.job.ts';
-import type { CheckedFile } from './checked-file.ts';
-import { findMissingFiles } from './find-missing-files.ts';
+import { BackupStates } from './backup-states.ts';
 import type { Finding } from './finding.ts';
 import type { FolderName } from './folder-name.ts';
-import { judgeWal, segmentsLeft } from './judge-wal.ts';
+import { FolderReading } from './folder-reading.ts';
+import { judgeWal } from './judge-wal.ts';
+import { KeyProof } from './key-proof.ts';
 import { writeFolder } from './progress.ts';
-import { runCheck } from './run-check.ts';
 import type { SurveyedBackup } from './survey-backups.ts';
-import type { Block, StoredFile } from './survey-folder.ts';
-import { filesIn, type SiteSurvey } from './survey-site.ts';
+import type { SiteSurvey } from './survey-site.ts';
 import { verifyBasebackup } from './verify-basebackup.ts';
-import type { VerifyDeps } from './verify-deps.ts';
-import { type CheckedBlock, type FolderWork, verifyBlock } from './verify-folder.ts';
+import type { VerifyDeps, WorkDeps } from './verify-deps.ts';
 import { notesOf } from './wal-notes.ts';
-import { checkWalFiles, keyIn, WalContinuity, type WalWorkOptions } from './wal-work.ts';
+import { keyIn } from './wal-work.ts';
 import { type Wish, type WishOptions, whatToRead } from './what-to-read.ts';
 
 export interface WorkEnd {
@@ -34,54 +28,44 @@ const noteMsMax = 30_000;
 
 /** Reads what is wished for, one thing after the other, and notes what it finds. */
 export class SiteWork {
-  objects = 0;
-  tooLarge = 0;
+  readonly backups: BackupStates;
   readonly #survey: SiteSurvey;
   readonly #options: WishOptions;
-  readonly #deps: VerifyDeps;
-  readonly #histories = new Map<number, readonly TimelineSwitch[] | undefined>();
-  #wal: WalWorkOptions;
-  readonly #continuity: WalContinuity;
-  /** What was found of base backups that were read to their end; what is not in it is as it was noted. */
-  readonly #isSound = new Map<string, boolean>();
+  readonly #deps: WorkDeps;
+  readonly #folders: FolderReading;
+  #backupObjects = 0;
+  #backupsTooLarge = 0;
   #notedMs: number;
 
   constructor(survey: SiteSurvey, options: WishOptions, deps: VerifyDeps) {
     this.#survey = survey;
     this.#options = options;
-    this.#deps = deps;
-    const { identity, segmentBytes } = survey;
-    this.#wal = { identity, segmentBytes, systemIdentifier: identity?.systemIdentifier, left: new Set() };
-    const boundaries = survey.books.xlog.survey.blocks.flatMap(({ first, last }) => [first, last]);
-    this.#continuity = new WalContinuity(deps.catalog.keys, segmentBytes, boundaries);
+    const keyProof = new KeyProof(survey, deps);
+    this.#deps = { ...deps, judgeKey: (finding) => keyProof.judge(finding) };
+    this.#folders = new FolderReading(survey, this.#deps);
+    this.backups = new BackupStates(survey.backups);
     this.#notedMs = deps.clock.monotonicMs();
   }
 
-  /** Whether a base backup is sound; undefined: nobody knows. */
-  isSound({ entry, noted }: SurveyedBackup): boolean | undefined {
-    return this.#isSound.get(entry.name) ?? (noted && noted.result === 'sound');
+  /** That were read. */
+  get objects(): number {
+    return this.#folders.objects + this.#backupObjects;
   }
 
-  /** When a base backup was found sound; undefined: it is not known to be. */
-  provenAt(backup: SurveyedBackup): Date | undefined {
-    const { entry, noted } = backup;
-    if (this.isSound(backup) !== true) return undefined;
-    if (this.#isSound.get(entry.name) === true || noted === undefined) return this.#deps.clock.now();
-    return new Date(noted.verified_at);
+  get tooLarge(): number {
+    return this.#folders.tooLarge + this.#backupsTooLarge;
   }
 
   /** By what is noted, or will be. */
   get knownDamage(): readonly Finding[] {
     const { keys } = this.#deps.catalog;
-    const files = (Object.keys(this.#survey.books) as FolderName[]).flatMap((folder) =>
-      this.#survey.books[folder].damaged.map(({ name, code, cause }) => damage(code, keyIn(folder, name, keys), cause)),
+    const { books } = this.#survey;
+    const files = (Object.keys(books) as FolderName[]).flatMap((folder) =>
+      books[folder].damaged.map(({ name, code, cause: what }): Finding => {
+        return { severity: 'damaged', code, object: keyIn(folder, name, keys), what };
+      }),
     );
-    const backups = this.#survey.backups.flatMap(({ entry, noted }) =>
-      this.#isSound.has(entry.name) || noted?.result !== 'corrupt'
-        ? []
-        : noted.findings.map(({ code, because, object }) => damage(code, object ?? entry.key, because)),
-    );
-    return [...files, ...backups];
+    return [...files, ...this.backups.noted.filter(({ severity }) => severity === 'damaged')];
   }
 
   /** Rejects only where it is interrupted, and where it is a bug. */
@@ -90,11 +74,12 @@ export class SiteWork {
       for (const { key, why } of this.#survey.listing.unreadable) {
         this.#deps.onFinding({ severity: 'damaged', code: 'basebackup-unreadable', object: key, what: why });
       }
-      await this.#readHistories();
-      await this.#findCluster();
+      await this.#folders.readHistories();
+      await this.#folders.findCluster();
       this.#judge();
       const end = await this.#readAll();
-      await this.#judgeShared();
+      await this.backups.judgeShared(this.#damagedFiles, this.#deps);
+      this.#tellNotedWarnings();
       return end;
     } catch (error) {
       if (this.#deps.signal.aborted || !isOperatorError(error)) throw error;
@@ -118,17 +103,14 @@ export class SiteWork {
     return { by: by ?? (this.tooLarge > 0 ? 'budget' : undefined), because: undefined };
   }
 
-  async #read(wish: Wish): Promise<'finished' | 'used up'> {
+  #read(wish: Wish): Promise<'finished' | 'used up'> {
     if (wish.kind === 'basebackup') return this.#readBackup(wish.backup);
-    const book = this.#survey.books[wish.folder];
-    if (wish.kind === 'block') return this.#readBlock(wish.folder, wish.block, (found) => book.checked(wish.block, found));
-    const { file } = wish;
-    return this.#readBlock(wish.folder, { first: file.name, last: file.name }, (found) => book.checkedAgain(file, found), false);
+    return wish.kind === 'block' ? this.#folders.readBlock(wish.folder, wish.block) : this.#folders.readAgain(wish.folder, wish.file);
   }
 
   async #readBackup({ entry, objects }: SurveyedBackup): Promise<'finished' | 'used up'> {
     let [isDamaged, isUnread] = [false, false];
-    const deps: VerifyDeps = {
+    const deps: WorkDeps = {
       ...this.#deps,
       onFinding: (finding) => {
         isDamaged ||= finding.severity === 'damaged';
@@ -136,77 +118,14 @@ export class SiteWork {
         this.#deps.onFinding(finding);
       },
     };
-    const { systemIdentifier } = this.#wal;
+    const { systemIdentifier } = this.#folders;
     const cluster = systemIdentifier === undefined ? undefined : { systemIdentifier };
     const outcome = await verifyBasebackup({ entry, cluster, damagedFiles: this.#damagedFiles }, deps);
-    if (isDamaged) this.#isSound.set(entry.name, false);
-    else if (outcome === 'finished' && !isUnread) this.#isSound.set(entry.name, true);
-    if (outcome === 'finished') this.objects += objects;
-    if (outcome === 'too large') this.tooLarge++;
+    if (isDamaged) this.backups.found(entry.name, false);
+    else if (outcome === 'finished' && !isUnread) this.backups.found(entry.name, true);
+    if (outcome === 'finished') this.#backupObjects += objects;
+    if (outcome === 'too large') this.#backupsTooLarge++;
     return outcome === 'used up' ? 'used up' : 'finished';
-  }
-
-  async #readBlock(
-    folder: FolderName,
-    block: Pick<Block, 'first' | 'last'> & Partial<Block>,
-    book: (found: CheckedBlock) => void,
-    leavesOut = true,
-  ): Promise<'finished' | 'used up'> {
-    const damaged = leavesOut ? new Set(this.#survey.books[folder].survey.damaged.map(({ file }) => file.name)) : undefined;
-    const found = await verifyBlock(block, { ...this.#workIn(folder), leaveOut: damaged }, this.#deps);
-    if (found.objects > 0 || (found.end !== 'used up' && found.tooLarge === 0)) book(found);
-    this.objects += found.objects;
-    this.tooLarge += found.tooLarge;
-    if (found.end === 'failed') throw found.error;
-    return found.end;
-  }
-
-  #workIn(folder: FolderName): FolderWork {
-    const { catalog, storage, privateKeys, signal } = this.#deps;
-    const list = (from: string, to: string) => filesIn(folder, catalog, { from, to }, signal);
-    if (folder === 'basebackup_delta') {
-      const withKeys = (files: readonly StoredFile[]) => files.map(({ name, size }) => ({ name, size, key: catalog.keys.deltaFile(name) }));
-      const check = (files: readonly StoredFile[]): Promise<readonly CheckedFile[]> =>
-        runCheck(checkDeltaFiles, { files: withKeys(files), storage, privateKeys }, this.#deps);
-      return { list, check };
-    }
-    const check = checkWalFiles(folder, this.#wal, this.#deps);
-    const alone = () => false;
-    if (folder === 'xlog') {
-      const { onChecked, follows } = this.#continuity;
-      return { list, check, onChecked, follows };
-    }
-    return { list, check, follows: alone, ...(folder === 'timeline' && { onChecked: this.#takeHistory }) };
-  }
-
-  readonly #takeHistory = ({ name, switches }: CheckedFile): undefined => {
-    this.#histories.set(Number.parseInt(name.slice(0, 8), 16), switches);
-    return undefined;
-  };
-
-  /** All of them each time: they are short, and without them nobody knows what the WAL should be. */
-  async #readHistories(): Promise<void> {
-    const book = this.#survey.books.timeline;
-    // Until they have been read.
-    for (const timeline of this.#survey.histories) this.#histories.set(timeline, undefined);
-    for (const { file } of book.survey.damaged) {
-      await this.#readBlock('timeline', { first: file.name, last: file.name }, (found) => book.checkedAgain(file, found), false);
-    }
-    for (const block of book.survey.blocks) await this.#readBlock('timeline', block, (found) => book.checked(block, found));
-    for (const { name } of book.damaged) this.#histories.set(Number.parseInt(name.slice(0, 8), 16), undefined);
-    const { segmentBytes } = this.#wal;
-    if (segmentBytes !== undefined) this.#wal = { ...this.#wal, left: segmentsLeft(this.#histories.values(), segmentBytes) };
-  }
-
-  /** A site that does not say which cluster it is for is for that of its newest WAL. */
-  async #findCluster(): Promise<void> {
-    const name = this.#survey.books.xlog.survey.blocks.at(-1)?.last;
-    if (this.#wal.systemIdentifier !== undefined || name === undefined) return;
-    for await (const file of filesIn('xlog', this.#deps.catalog, { from: name, to: name }, this.#deps.signal)) {
-      if (this.#deps.budget.allows(file.size) !== 'yes') return;
-      const [checked] = await checkWalFiles('xlog', this.#wal, this.#deps)([file]);
-      this.#wal = { ...this.#wal, systemIdentifier: checked?.edges?.systemIdentifier };
-    }
   }
 
   /** By names alone: what is not there cannot be read. */
@@ -216,7 +135,7 @@ export class SiteWork {
     const wal = {
       segmentBytes: segmentBytes ?? 16 * 1024 * 1024,
       runs,
-      histories: this.#histories,
+      histories: this.#folders.histories,
       basebackups: this.#meant(listing.entries),
     };
     const { only } = this.#options;
@@ -235,21 +154,10 @@ export class SiteWork {
     return new Set(this.#survey.books.basebackup_delta.damaged.map(({ name }) => name));
   }
 
-  /** A file that was found damaged may belong to backups that had been found sound. */
-  async #judgeShared(): Promise<void> {
-    const damaged = this.#damagedFiles;
-    if (damaged.size === 0) return;
-    const { storage, privateKeys, catalog, clock, signal } = this.#deps;
-    for (const backup of this.#survey.backups) {
-      const { entry, bytes, sum } = backup;
-      if (entry.format === undefined || !this.isSound(backup) || formatOf(entry) !== 'pghoard-delta') continue;
-      const found = await findMissingFiles({ storage, privateKeys, key: entry.key, storedBytes: entry.size }, damaged, this.#deps);
-      if (found.length === 0) continue;
-      this.#isSound.set(entry.name, false);
-      const findings = found.map(({ code, what, object }) => ({ code, because: what, object }));
-      const about = { format: 1, kind: 'basebackup', name: entry.name, fingerprint: fingerprintOf(entry), sum, bytes } as const;
-      await storeVerifyEvidence(catalog, { ...about, verified_at: clock.now().toISOString(), result: 'corrupt', findings }, signal);
-    }
+  /** What is damaged is read again each time and so told again; this is not, and still so. */
+  #tellNotedWarnings(): void {
+    if (this.#options.only !== undefined) return;
+    for (const finding of this.backups.noted) if (finding.severity === 'warning') this.#deps.onFinding(finding);
   }
 
   /** Also where it was interrupted. */
@@ -268,10 +176,6 @@ export class SiteWork {
       if (books[folder].isChanged) await writeFolder(catalog, folder, books[folder].evidence, signal);
     }
   }
-}
-
-function damage(code: string, object: string, what: string): Finding {
-  return { severity: 'damaged', code, object, what };
 }
 
 function bytesOf(wish: Wish): number {

@@ -25,3 +25,9 @@ export interface VerifyDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
+
+/** While a site is being read. */
+export interface WorkDeps extends VerifyDeps {
+  /** Another finding where what looks like a wrong key is known to be damage. */
+  readonly judgeKey: (finding: Finding) => Promise<Finding>;
+}

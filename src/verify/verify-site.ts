@@ -36,12 +36,13 @@ export async function verifySite(request: VerifyRequest, deps: VerifyDeps): Prom
   const work = new SiteWork(survey, { again: request.again, only }, counted);
   const end = await work.run();
   const damaged = knownDamage(findings, work.knownDamage);
+  const ended = deps.clock.now();
   return {
     site: deps.site,
     begun,
-    ended: deps.clock.now(),
+    ended,
     result: resultOf([...findings, ...damaged], end),
-    ...amountsOf(survey, work),
+    ...amountsOf(survey, work, ended),
     read: { objects: work.objects, bytes: bytesRead },
     withoutIndex: survey.withoutIndex,
     findings,
@@ -71,26 +72,27 @@ function resultOf(findings: readonly Finding[], { by }: WorkEnd): VerifyReport['
 
 function amountsOf(
   { books, backups }: SiteSurvey,
-  work: SiteWork,
+  { backups: states }: Pick<SiteWork, 'backups'>,
+  now: Date,
 ): Pick<VerifyReport, 'basebackups' | 'oldestProof' | 'stored' | 'unproven'> {
   const folders = Object.values(books);
-  const states = folders.map((book) => book.oldest);
-  const unproven = backups.filter((backup) => work.isSound(backup) === undefined);
-  const proofs = [...states.flatMap(({ provenAt }) => provenAt ?? []), ...backups.flatMap((backup) => work.provenAt(backup) ?? [])];
+  const oldest = folders.map((book) => book.oldest);
+  const unproven = backups.filter((backup) => states.isSound(backup) === undefined);
+  const proofs = [...oldest.flatMap(({ provenAt }) => provenAt ?? []), ...backups.flatMap((backup) => states.provenAt(backup, now) ?? [])];
   return {
     stored: {
       objects: sum(folders, ({ survey }) => survey.objects) + sum(backups, ({ objects }) => objects),
       bytes: sum(folders, ({ survey }) => survey.bytes) + sum(backups, ({ bytes }) => bytes),
     },
     unproven: {
-      objects: sum(states, ({ unprovenObjects }) => unprovenObjects) + sum(unproven, ({ objects }) => objects),
-      bytes: sum(states, ({ unprovenBytes }) => unprovenBytes) + sum(unproven, ({ bytes }) => bytes),
+      objects: sum(oldest, ({ unprovenObjects }) => unprovenObjects) + sum(unproven, ({ objects }) => objects),
+      bytes: sum(oldest, ({ unprovenBytes }) => unprovenBytes) + sum(unproven, ({ bytes }) => bytes),
     },
     oldestProof: proofs.toSorted((a, b) => a.getTime() - b.getTime())[0],
     basebackups: {
       stored: backups.length,
-      sound: backups.filter((backup) => work.isSound(backup) === true).length,
-      damaged: backups.filter((backup) => work.isSound(backup) === false).length,
+      sound: backups.filter((backup) => states.isSound(backup) === true).length,
+      damaged: backups.filter((backup) => states.isSound(backup) === false).length,
       unproven: unproven.length,
     },
   };

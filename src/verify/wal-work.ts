@@ -5,10 +5,11 @@ import { checkWal } from './check-wal.job.ts';
 import type { CheckedFile, WalEdges } from './checked-file.ts';
 import type { Finding } from './finding.ts';
 import type { FolderName } from './folder-name.ts';
+import { judgeKeys } from './judge-keys.ts';
 import { runCheck } from './run-check.ts';
 import { segmentOf } from './segment-of.ts';
 import type { StoredFile } from './survey-folder.ts';
-import type { VerifyDeps } from './verify-deps.ts';
+import type { WorkDeps } from './verify-deps.ts';
 
 export interface WalWorkOptions {
   /** Of the cluster that all of it must be of. */
@@ -37,14 +38,14 @@ export function keyIn(folder: FolderName, name: string, keys: SiteKeys): string 
 export function checkWalFiles(
   folder: 'xlog' | 'timeline' | 'xlog_partial',
   { systemIdentifier, identity, left }: WalWorkOptions,
-  deps: VerifyDeps,
+  deps: WorkDeps,
 ): (files: readonly StoredFile[]) => Promise<readonly CheckedFile[]> {
   const { catalog, storage, privateKeys } = deps;
   return async (stored) => {
     const files = stored.map(({ name, size }) => {
       return { name, key: keyIn(folder, name, catalog.keys), size, mayEnd: folder !== 'xlog' || left.has(name) };
     });
-    const checked = await runCheck(checkWal, { files, storage, privateKeys, systemIdentifier }, deps);
+    const checked = await judgeKeys(await runCheck(checkWal, { files, storage, privateKeys, systemIdentifier }, deps), deps);
     return checked.map((each, index) => ({ ...each, ...ofPredecessor(each, stored[index] as StoredFile, identity) }));
   };
 }

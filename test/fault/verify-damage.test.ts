@@ -70,6 +70,11 @@ class DamagedStore implements AsyncDisposable {
     this.#stack = stack;
   }
 
+  /** There is no other object to compare it with. */
+  get isSingle(): boolean {
+    return this.objects.length + this.others.length === 1;
+  }
+
   async findings(privateKey = keys.privateKey): Promise<readonly Finding[]> {
     return (await bench.verify({ storage: this.storage, prefix: 'site', privateKeys: { main: privateKey } })).findings;
   }
@@ -119,12 +124,12 @@ for (const format of ['raw', 'pghoard-bb-v1', 'pghoard-bb-v2', 'pghoard-delta-v2
         assert.deepEqual(await store.findings(), [], 'it is sound');
         for (const key of store.objects) {
           const isPart = !key.includes('/basebackup/');
-          // Where the key of the object is damaged, it looks like another one.
+          // Where the key of the only object is damaged, it looks like another one.
           assertNamed(
             await store.whenChanged(key, flipped(0.01)),
             key,
             'a bit at its beginning',
-            isEncrypted ? ['damaged', 'unread'] : undefined,
+            isEncrypted && store.isSingle ? ['damaged', 'unread'] : undefined,
           );
           // In the zeros at the end of a small archive, snappy has bits that mean nothing.
           assertNamed(await store.whenChanged(key, flipped(isPart ? 0.6 : 0.25)), key, 'a bit');
