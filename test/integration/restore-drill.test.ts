@@ -120,7 +120,7 @@ describe('a restore drill', () => {
     await site.daemon.reconfigure({ site: wishes({ time_limit_minutes: 0.005 }) });
     assert.match((await heldWith(1)).because ?? '', /took longer than 0.005 minutes/);
     assert.deepEqual(await remains(), []);
-    await site.daemon.reconfigure({ site: wishes({ max_size: 1, schedule: { interval_hours: 1 / 360 } }) });
+    await site.daemon.reconfigure({ site: wishes({ max_size: 1, schedule: { interval_hours: 1 / 3600 } }) });
     await alert('restore_drill_overdue', true);
     await site.daemon.reconfigure({ site: wishes({ schedule: { interval_hours: 1 / 360 } }) });
     await alert('restore_drill_overdue', false);
