@@ -101,12 +101,14 @@ export async function archiveWal(database: Database, daemon: Daemon, processes: 
   return segment;
 }
 
-/** Waits until the daemon has restored a base backup by itself and found it good; returns up to when that proves it. */
+/** Waits until the daemon has restored a base backup by itself and found it good; returns up to when that proves it: if it replayed no commit, that is the end of the base backup. */
 export async function firstDrill(daemon: Daemon, processes: Processes): Promise<string> {
   return untilTrue(processes, daemon, backupMsMax, 'a restore drill has passed', async () => {
-    const { timelines } = (await (await get(daemon, `/${site}/recoverability`)).json()) as RecoverabilityDocument;
+    const { basebackups, timelines } = (await (await get(daemon, `/${site}/recoverability`)).json()) as RecoverabilityDocument;
+    const drilled = basebackups.find(({ drilled_at }) => drilled_at !== null);
+    if (drilled === undefined) return undefined;
     const proven = timelines.flatMap(({ spans }) => spans).find(({ state }) => state === 'proven');
-    return proven?.to.time ?? proven?.from.time ?? undefined;
+    return proven?.to.time ?? proven?.from.time ?? drilled.end ?? 'the end of the base backup';
   });
 }
 

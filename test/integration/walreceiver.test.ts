@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -119,6 +120,8 @@ describe('WAL received over the replication protocol', () => {
     await site.postgres.query(`SELECT pg_create_physical_replication_slot('held', true)`);
     const [, lost] = [await site.addSegment(), await site.addSegment(), await site.addSegment()];
     const stored = join(site.daemon.storeDirectory, siteName, 'xlog', lost);
+    const isLetGo = () => !existsSync(join(site.incomingDirectory, lost)); // else it is stored again from there
+    await waitFor(isLetGo, { withinMs: 30_000, what: () => `${lost} is in the store only:\n${site.daemon.log}` });
     await Promise.all([stored, `${stored}.metadata`].map((path) => rm(path)));
     const logged = site.daemon.log.length;
     await site.daemon.reconfigure({ site: { nodes: [{ connection_string: site.postgres.dsn, slot: 'held' }] } });
@@ -180,10 +183,12 @@ describe('WAL received over the replication protocol', () => {
     await site.daemon.stop();
     const status = async () =>
       (await site.postgres.query(`SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'pghoard'`))[0]?.['wal_status'];
-    while ((await status()) !== 'lost') {
+    const givenUp = async () => {
       for (let n = 0; n < 12; n++) await site.endSegment();
       await site.postgres.query('CHECKPOINT');
-    }
+      return (await status()) === 'lost';
+    };
+    await waitFor(givenUp, { withinMs: 60_000, what: () => `the server gives the slot up:\n${site.postgres.log()}` });
     const logged = site.daemon.log.length;
     await site.daemon.launch();
     const end = await site.logged(/WAL is missing from 00000001\S+ until 00000001\S+/, logged);
