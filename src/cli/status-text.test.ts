@@ -99,6 +99,18 @@ main: NEEDS ATTENTION
   );
 });
 
+test('a base backup that has been read is being stored, and does not end just now for all that time', () => {
+  const progress = { phase: 'copying', bytesDone: 155 * 2 ** 20, bytesTotal: 155 * 2 ** 20, filesDone: 3 } as const;
+  const { backups } = viewOf({});
+  const running = { startedAt: at('11:00:10'), elapsedMs: 3_600_000, progress };
+  const lines = statusText(reportOf([told('main', {}, { backups: { ...backups, running } })]), plain);
+  const job = lines.findIndex((line) => line.startsWith('  running'));
+  assert.deepEqual(lines.slice(job, job + 2), [
+    '  running       base backup, copying: 155 MiB, all that was expected, and being',
+    '                stored, for 60 min',
+  ]);
+});
+
 test('several sites, of which nothing is known, or that are nobody’s concern', () => {
   const view = viewOf({});
   const unlisted = told('new', {}, { backups: { ...view.backups, listing: undefined } });

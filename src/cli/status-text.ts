@@ -102,7 +102,9 @@ function jobText({
   elapsed_seconds: elapsed,
   ends_at: end,
 }: HealthDocument['jobs'][number]): string {
-  const share = total === null || total === 0 ? inUnits(done) : `${Math.floor((done * 100) / total)} % of ${inUnits(total)}`;
+  const isAll = phase === 'copying' && total !== null && total > 0 && done >= total;
+  const part = total === null || total === 0 ? inUnits(done) : `${Math.floor((done * 100) / total)} % of ${inUnits(total)}`;
+  const share = isAll ? `${inUnits(done)}, all that was expected, and being stored` : part;
   return `base backup, ${phase}: ${share}, for ${durationInWords(elapsed)}${end === null ? '' : `, ends at about ${second(end)}`}`;
 }
 

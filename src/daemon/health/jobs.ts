@@ -27,7 +27,8 @@ function basebackupJob({ startedAt, elapsedMs, progress }: RunningBackupView, no
   if (bytesTotal === undefined) return known;
   // The estimate is of before it began, and files grow.
   const total = Math.max(bytesTotal, bytesDone);
-  const isTold = phase === 'copying' && bytesDone > 0 && elapsedMs >= estimateMsMin;
+  // What has been read has to be stored, which tells of itself.
+  const isTold = phase === 'copying' && bytesDone > 0 && bytesDone < total && elapsedMs >= estimateMsMin;
   const restMs = (elapsedMs * (total - bytesDone)) / bytesDone;
   return { ...known, bytesTotal: total, ...(isTold && { endsAt: new Date(now.getTime() + restMs) }) };
 }
