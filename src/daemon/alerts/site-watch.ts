@@ -114,7 +114,12 @@ export class SiteWatch {
       segmentBytes,
       hasOnlyBasebackups: hasOnlyBasebackups(config),
       uncertainMs: nowMs - this.#certainAtMs,
-      standstillMs: this.#standstill(newest, { isFetched, isBehind: isLate(health.walLag, segmentBytes) }, nowMs),
+      // What is stored of a timeline that the server has left is nothing that it hands over.
+      standstillMs: this.#standstill(
+        health.walLag.isOnNewTimeline ? health.walLag.because : newest,
+        { isFetched, isBehind: isLate(health.walLag, segmentBytes) },
+        nowMs,
+      ),
       isFetched,
       watchedMs: nowMs - this.#startedMs,
       throttledMs: throttling.throttledMs,

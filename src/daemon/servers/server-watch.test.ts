@@ -83,6 +83,20 @@ test('a server that hangs holds up neither the others nor the end', async () => 
   await world.end();
 });
 
+test('an alert of an earlier life stays while nobody can tell yet whether servers that do not answer are away', async () => {
+  const world = new World({ a: refuse('postgres-unreachable', true), b: refuse('postgres-unreachable', true) });
+  world.alerts.set('configuration_error', 'of before');
+  world.watch.start();
+  await world.live(10);
+  assert.equal(world.alerts.get('configuration_error'), 'of before');
+  await world.live(60);
+  assert.match(world.alerts.get('configuration_error') ?? '', /cannot be asked/);
+  world.behaviours.set('b', () => primary);
+  await world.live(60);
+  assert.equal(world.alerts.size, 0);
+  await world.end();
+});
+
 test('labels, obstacles and alerts hold no password', async () => {
   const world = new World({ a: refuse('postgres-authentication', false), b: () => primary });
   world.watch.start();

@@ -11,7 +11,7 @@ import { NodeWatch } from './node-watch.ts';
 import { PrimaryProgress } from './primary-progress.ts';
 import type { ServerProbe } from './server-probe.ts';
 import type { NodeView, ServerSample } from './server-sample.ts';
-import { alertOfFailure, serverAlerts, troublesOf, type UsableNode, usableNodes } from './troubles.ts';
+import { alertOfFailure, isTooEarly, serverAlerts, troublesOf, type UsableNode, usableNodes } from './troubles.ts';
 
 export interface ServerWatchDeps {
   readonly site: string;
@@ -136,12 +136,15 @@ export class ServerWatch {
     const nodes = this.#watches.map(({ view, failure }) => ({ ...view, failure }));
     // What an earlier process left stands until everything has been looked at.
     if (!this.#watches.every(({ isAsked }) => isAsked)) return;
-    const troubles = troublesOf(nodes, this.#expected, clock.monotonicMs());
+    const nowMs = clock.monotonicMs();
+    const troubles = troublesOf(nodes, this.#expected, nowMs);
+    // Nor is it gone because servers that do not answer have not been watched for long.
+    const isUndecided = this.#isFirstJudgement && isTooEarly(nodes, nowMs);
     for (const name of serverAlerts) {
       const because = troubles.filter((trouble) => trouble.name === name).map((trouble) => trouble.because);
-      await this.#setAlert(name, because.join('; '), alerts, site);
+      if (because.length > 0 || !isUndecided) await this.#setAlert(name, because.join('; '), alerts, site);
     }
-    this.#isFirstJudgement = false;
+    this.#isFirstJudgement = isUndecided;
   }
 
   async #setAlert(name: (typeof serverAlerts)[number], because: string, alerts: ServerWatchDeps['alerts'], site: string): Promise<void> {

@@ -50,6 +50,11 @@ export function troublesOf(nodes: readonly JudgedNode[], expected: SeenCluster, 
   ];
 }
 
+/** Whether it is too early to tell: none answers, but the last of them may just be started anew. */
+export function isTooEarly(nodes: readonly Pick<JudgedNode, 'failure'>[], nowMs: number): boolean {
+  return nodes.length > 0 && nodes.every(({ failure }) => failure?.error.retryable === true) && !areAway(nodes, nowMs);
+}
+
 /** Those that answer and are of the cluster, as far as anything tells. */
 export function usableNodes(nodes: readonly NodeView[], expected: SeenCluster): readonly UsableNode[] {
   return nodes.filter(
@@ -67,13 +72,17 @@ export function isSameServer(a: ServerSample, b: ServerSample): boolean {
 /** One server that is away is nothing to wake anybody for while another answers; one that will never let us in is. */
 function failuresWorthTelling(nodes: readonly JudgedNode[], nowMs: number): readonly Trouble[] {
   const failures = nodes.flatMap(({ label, failure }) => (failure ? [{ label, ...failure }] : []));
-  const areAllAway = failures.length === nodes.length && failures.every(({ sinceMs }) => nowMs - sinceMs >= awayMsMax);
+  const areAllAway = areAway(nodes, nowMs);
   return failures
     .filter(({ error }) => !error.retryable || areAllAway)
     .map(({ label, error }) => ({
       name: alertOfFailure(error),
       because: `the server ${label} cannot be asked: ${explain(error)}`,
     }));
+}
+
+function areAway(nodes: readonly Pick<JudgedNode, 'failure'>[], nowMs: number): boolean {
+  return nodes.every(({ failure }) => failure !== undefined && nowMs - failure.sinceMs >= awayMsMax);
 }
 
 /** Raised at once where the error is not retryable. */
