@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { TargetAction } from '../restore/recovery-settings.ts';
+import type { RecoveryPrefetch, TargetAction } from '../restore/recovery-settings.ts';
 import { packageVersion } from './main.ts';
 
 interface GlobalFlags {
@@ -32,6 +32,7 @@ export interface GetFlags extends ListFlags {
   readonly tablespaceDir: ReadonlyMap<string, string>;
   readonly tablespaceBaseDir?: string;
   readonly recoveryEndCommand?: string;
+  readonly recoveryPrefetch?: RecoveryPrefetch;
   readonly recoveryTargetAction: TargetAction;
   readonly recoveryTargetName?: string;
   readonly recoveryTargetImmediate?: boolean;
@@ -45,16 +46,24 @@ export interface GetFlags extends ListFlags {
   readonly preserveUntil?: string;
   readonly cancelPreserveOnSuccess: boolean;
   readonly pghoardPostgresCommandBin?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+export interface PlanFlags extends Omit<GetFlags, 'targetDir' | 'dryRun'> {
+  readonly targetDir?: string;
 }
 
 export type RestoreCommand =
   | { readonly do: 'list-basebackups'; readonly flags: ListFlags }
   | { readonly do: 'list-basebackups-http'; readonly flags: HttpListFlags }
   | { readonly do: 'get-basebackup'; readonly flags: GetFlags }
+  | { readonly do: 'plan'; readonly flags: PlanFlags }
   /** Help, the version or a usage error was printed; this is the exit code. */
   | { readonly do: 'exit'; readonly code: number };
 
 const targetActions: readonly TargetAction[] = ['pause', 'promote', 'shutdown'];
+const prefetchSettings: readonly RecoveryPrefetch[] = ['try', 'on', 'off'];
 const usageExitCode = 2;
 
 /** The command line alone, for whoever wants to tell of it. */
@@ -93,6 +102,7 @@ function describeProgram(env: NodeJS.ProcessEnv, choose: (command: RestoreComman
   addHttpList(program, env, choose);
   addList(program, env, choose);
   addGet(program, env, choose);
+  addPlan(program, env, choose);
   return program;
 }
 
@@ -118,8 +128,28 @@ function addList(program: Command, env: NodeJS.ProcessEnv, choose: (command: Res
 function addGet(program: Command, env: NodeJS.ProcessEnv, choose: (command: RestoreCommand) => void): void {
   const command = withCommonFlags(program.command('get-basebackup'), env)
     .description('restore a base backup, ready to be started and recovered')
-    .option('--basebackup <name>', 'which one: a name from the list, or latest', 'latest')
     .requiredOption('--target-dir <dir>', 'data directory to restore into')
+    .option('--dry-run', 'touch nothing: tell what would be done, as "plan" does')
+    .addOption(new Option('--json', 'with --dry-run: as JSON').implies({ dryRun: true }));
+  withRestoreFlags(command);
+  command.action(() => choose({ do: 'get-basebackup', flags: requireConfig(command).optsWithGlobals<GetFlags>() }));
+}
+
+function addPlan(program: Command, env: NodeJS.ProcessEnv, choose: (command: RestoreCommand) => void): void {
+  const command = withCommonFlags(program.command('plan'), env)
+    .description('tell what a restore would do and come to, without touching anything')
+    .option('--target-dir <dir>', 'data directory to restore into, for what is free there')
+    .option('--json', 'as JSON');
+  withRestoreFlags(command).addHelpText(
+    'after',
+    '\nExit code: 0 where all is there that the restore needs, 2 where something is missing, 1 where the target cannot be restored.',
+  );
+  command.action(() => choose({ do: 'plan', flags: requireConfig(command).optsWithGlobals<PlanFlags>() }));
+}
+
+function withRestoreFlags(command: Command): Command {
+  return command
+    .option('--basebackup <name>', 'which one: a name from the list, or latest', 'latest')
     .option('--overwrite', 'empty the data directory first')
     .addOption(
       new Option('--reuse', 'keep what the data directory has already: write only what differs, remove what does not belong').conflicts(
@@ -146,6 +176,12 @@ function addGet(program: Command, env: NodeJS.ProcessEnv, choose: (command: Rest
         .default('promote' satisfies TargetAction),
     )
     .option('--recovery-target-timeline <timeline>', 'latest, current (that of the base backup) or its number', parseTimeline, 'latest')
+    .addOption(
+      new Option(
+        '--recovery-prefetch <setting>',
+        'whether PostgreSQL reads WAL ahead: off for a target just before a hole (default: its own)',
+      ).choices(prefetchSettings),
+    )
     .option('--recovery-end-command <command>', 'run by PostgreSQL once recovery has ended')
     .option('--preserve-until <time>', 'ask pghoard to keep the base backup until then, at most until the restore has succeeded')
     .option('--cancel-preserve-on-success', 'take that back when the restore has succeeded', true)
@@ -154,7 +190,6 @@ function addGet(program: Command, env: NodeJS.ProcessEnv, choose: (command: Rest
       '--pghoard-postgres-command-bin <program>',
       'program for restore_command (default: the pghoard_postgres_command of this installation)',
     );
-  command.action(() => choose({ do: 'get-basebackup', flags: requireConfig(command).optsWithGlobals<GetFlags>() }));
 }
 
 /** Defaults stand at the sub-commands only: those of the program would win over what was given to a sub-command. */

@@ -3,9 +3,10 @@ import { parseTimestamp } from '../catalog/timestamp.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { parseLsn } from '../postgres/lsn.ts';
 import type { RecoveryTarget } from '../restore/choose.ts';
+import type { PlanRequest } from '../restore/plan/plan-request.ts';
 import type { RestoreRequest } from '../restore/restore.ts';
 import { parseTargetTime } from '../restore/target-time.ts';
-import type { GetFlags } from './restore-flags.ts';
+import type { GetFlags, PlanFlags } from './restore-flags.ts';
 
 /** PostgreSQL's limit on the names of restore points (MAXFNAMELEN). */
 const restorePointBytesMax = 63;
@@ -28,10 +29,17 @@ export function restoreRequest(flags: GetFlags, now: Date): RestoreRequest {
       toPrimary: (flags.restoreToPrimary ?? false) || (flags.restoreToMaster ?? false),
       primaryConninfo: flags.primaryConninfo,
       recoveryEndCommand: flags.recoveryEndCommand,
+      ...(flags.recoveryPrefetch && { prefetch: flags.recoveryPrefetch }),
     },
     preserveUntil: flags.preserveUntil === undefined ? undefined : parsePreserveUntil(flags.preserveUntil),
     cancelPreserveOnSuccess: flags.cancelPreserveOnSuccess,
   };
+}
+
+/** The same for a plan, which needs no directory. */
+export function planRequest(flags: PlanFlags, now: Date): PlanRequest {
+  const request = restoreRequest({ ...flags, targetDir: flags.targetDir ?? '.' }, now);
+  return flags.targetDir === undefined ? { ...request, dataDirectory: undefined } : request;
 }
 
 function recoveryTarget(flags: GetFlags, now: Date): RecoveryTarget {

@@ -14,6 +14,7 @@ import { basebackupsOverHttp } from './http-basebackups.ts';
 import { interruption, runCommand } from './main.ts';
 import { ownPostgresCommand } from './own-postgres-command.ts';
 import { type GetFlags, type HttpListFlags, type ListFlags, parseRestoreFlags, type RestoreCommand } from './restore-flags.ts';
+import { tellPlan } from './restore-plan.ts';
 import { RestoreProgress } from './restore-progress.ts';
 import { restoreRequest } from './restore-request.ts';
 import { closeSources, openSources } from './restore-sources.ts';
@@ -27,8 +28,7 @@ async function main(argv: string[]): Promise<number> {
   // A second Ctrl-C ends the process at once, which a restore survives unstartable.
   const signal = interruption();
   try {
-    await run(command, signal);
-    return 0;
+    return await run(command, signal);
   } catch (error) {
     if (command.flags.debug) console.error(error);
     signal.throwIfAborted();
@@ -36,14 +36,21 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-function run(command: Exclude<RestoreCommand, { do: 'exit' }>, signal: AbortSignal): Promise<void> {
+/** Resolves to the exit code. */
+async function run(command: Exclude<RestoreCommand, { do: 'exit' }>, signal: AbortSignal): Promise<number> {
   switch (command.do) {
     case 'list-basebackups':
-      return listBasebackups(command.flags, signal);
+      await listBasebackups(command.flags, signal);
+      return 0;
     case 'list-basebackups-http':
-      return listBasebackupsOverHttp(command.flags, signal);
+      await listBasebackupsOverHttp(command.flags, signal);
+      return 0;
     case 'get-basebackup':
-      return getBasebackup(command.flags, signal);
+      if (command.flags.dryRun) return tellPlan(command.flags, signal);
+      await getBasebackup(command.flags, signal);
+      return 0;
+    case 'plan':
+      return tellPlan(command.flags, signal);
   }
 }
 

@@ -84,3 +84,13 @@ test('a position in the WAL is reached from what ended before it, and from what 
     (error) => isOperatorError(error, 'target-before-basebackup') && /ended by 0\/3FFFFF0/.test(error.message),
   );
 });
+
+test('a position in the WAL is reached from what has noted that it was consistent before it, in the same segment too', () => {
+  const ended = { ...backup('a', '2026-11-20T10:00:00Z'), endWalSegment: '000000010000000000000003', endLsn: 0x3000150n };
+  const chosen = (lsn: bigint) => chooseBasebackup([ended], { basebackup: 'latest', target: { kind: 'lsn', lsn } }, now).backup;
+  assert.equal(chosen(0x3000150n), ended);
+  assert.throws(
+    () => chosen(0x300014fn),
+    (error) => isOperatorError(error, 'target-before-basebackup'),
+  );
+});

@@ -29,6 +29,8 @@ export interface Choosable {
   readonly startWalSegment: string;
   /** The last segment that it needs, where that is known. */
   readonly endWalSegment?: string;
+  /** Where it is consistent, where that is known. */
+  readonly endLsn?: Lsn;
 }
 
 export interface Wish {
@@ -66,10 +68,12 @@ export function chooseBasebackup<T extends Choosable>(backups: readonly T[], wis
   return { backup, applicable };
 }
 
-/** What nobody can tell is left to recovery itself. A position in the last segment that a base backup needs may lie before its end. */
+/** What nobody can tell is left to recovery itself. Without a note of its end, a position in the last segment that a base backup needs may lie before it. */
 function mayReach(backup: Choosable, { target, segmentBytes }: Wish): boolean {
   if (target.kind === 'time') return !isAfterTarget(endOf(backup), target.time);
-  if (target.kind !== 'lsn' || segmentBytes === undefined) return true;
+  if (target.kind !== 'lsn') return true;
+  if (backup.endLsn !== undefined) return backup.endLsn <= target.lsn;
+  if (segmentBytes === undefined) return true;
   const last = backup.endWalSegment;
   if (last === undefined) return startLsnOf(backup.startWalSegment, segmentBytes) < target.lsn;
   return startLsnOf(nextWalName(last, segmentBytes), segmentBytes) <= target.lsn;

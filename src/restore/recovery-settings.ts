@@ -15,7 +15,11 @@ export interface RecoveryWishes {
   readonly toPrimary: boolean;
   readonly primaryConninfo?: string | undefined;
   readonly recoveryEndCommand?: string | undefined;
+  /** Of PostgreSQL 15 and later: whether it reads WAL ahead of what it replays. */
+  readonly prefetch?: RecoveryPrefetch | undefined;
 }
+
+export type RecoveryPrefetch = 'try' | 'on' | 'off';
 
 export interface RecoveryFiles {
   /** Relative to the data directory. */
@@ -70,7 +74,8 @@ function settingsFor(version: number, wishes: RecoveryWishes, command: string): 
     ...optional('primary_conninfo', wishes.primaryConninfo),
     ...optional('recovery_end_command', wishes.recoveryEndCommand),
     ...targetAction(version, wishes.targetAction),
-    ...targetSetting(version, wishes.target),
+    ...prefetching(version, wishes),
+    ...targetSetting(wishes.target),
   ];
 }
 
@@ -91,13 +96,18 @@ function targetAction(version: number, action: TargetAction): Setting[] {
   return action === 'pause' ? [['pause_at_recovery_target', 'true']] : [];
 }
 
-function targetSetting(version: number, target: RecoveryTarget): Setting[] {
+/** With `immediate` PostgreSQL would ask for WAL beyond the target, which may not be kept. */
+function prefetching(version: number, { prefetch, target }: RecoveryWishes): Setting[] {
+  if (version < 150_000) return [];
+  return optional('recovery_prefetch', prefetch ?? (target.kind === 'immediate' ? 'off' : undefined));
+}
+
+function targetSetting(target: RecoveryTarget): Setting[] {
   switch (target.kind) {
     case 'latest':
       return [];
     case 'immediate':
-      // Else PostgreSQL asks for WAL beyond the target, which may not be kept.
-      return [['recovery_target', 'immediate'], ...(version < 150_000 ? [] : [['recovery_prefetch', 'off'] as const])];
+      return [['recovery_target', 'immediate']];
     case 'time':
       return [['recovery_target_time', formatTargetTime(target.time)], ...inclusion(target)];
     case 'xid':

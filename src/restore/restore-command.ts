@@ -1,3 +1,5 @@
+import { quoted } from '../lib/quoted.ts';
+
 /** How PostgreSQL gets WAL back from the daemon. */
 export interface WalSource {
   /** The command line client, by path or by name. */
@@ -34,7 +36,7 @@ function environment({ username, passwordFile }: NonNullable<WalSource['credenti
   return `PGHOARD_USERNAME=${shellWord(username)} PGHOARD_PASSWORD="$(cat ${shellWord(passwordFile)})" `;
 }
 
+/** Of a command line in which PostgreSQL replaces what begins with `%`. */
 function shellWord(word: string): string {
-  const quoted = /^[\w./:@+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-  return quoted.replaceAll('%', '%%');
+  return quoted(word).replaceAll('%', '%%');
 }

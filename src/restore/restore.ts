@@ -81,7 +81,8 @@ export interface RestoreResult {
   readonly owner: Owner | undefined;
 }
 
-const passwordFile = 'pghoard_restore_password';
+/** In the data directory. */
+export const passwordFile = 'pghoard_restore_password';
 
 /**
  * Restores a base backup so that PostgreSQL recovers to the wished target when it is started. Until the last step the directory cannot be
@@ -155,7 +156,7 @@ export async function backupsOf({ sources, warn }: Pick<RestoreDeps, 'sources' |
 }
 
 /** Of the WAL that is stored; undefined where none tells. */
-async function segmentBytesOf(backups: readonly SiteBackup[], signal: AbortSignal): Promise<number | undefined> {
+export async function segmentBytesOf(backups: readonly SiteBackup[], signal: AbortSignal): Promise<number | undefined> {
   for (const { source, startWalSegment } of backups.toReversed()) {
     const stored = await source.catalog.findWal(startWalSegment, signal);
     const segmentBytes = stored && segmentBytesIn(stored);

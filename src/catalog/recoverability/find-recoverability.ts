@@ -21,6 +21,8 @@ import type { WalBackup } from './wal-backup.ts';
 export interface FoundRecoverability extends Recoverability {
   /** Undefined where no WAL is stored, or nobody knows. */
   readonly byDefault: LineFindings | undefined;
+  /** Of each timeline that a restore can be told to follow. */
+  readonly lines: readonly LineFindings[];
   /** Those that carry their own WAL. */
   readonly selfContained: readonly BasebackupEntry[];
 }
@@ -74,6 +76,7 @@ function withArchive(facts: RecoverabilityFacts, archive: WalArchiveView, selfCo
     current,
     ...(newest && { newest }),
     byDefault,
+    lines: findings,
     selfContained,
   };
 }
@@ -97,6 +100,7 @@ function withoutArchive(facts: RecoverabilityFacts, selfContained: readonly Base
     current: newest?.timeline,
     ...(newest && { newest }),
     byDefault: undefined,
+    lines: [],
     selfContained,
   };
 }

@@ -55,6 +55,7 @@ for (const [command, args] of [
   ['restore', ['list-basebackups']],
   ['restore', ['list-basebackups-http']],
   ['restore', ['get-basebackup']],
+  ['restore', ['plan']],
   ['archive-sync', []],
   ['archive-cleanup', []],
   ['create-keys', []],

@@ -31,7 +31,8 @@ export const moreAbout: Readonly<Record<string, string>> = {
   pghoard_restore: `
 ## Exit status
 
-0 if the work was done, 1 if not, 2 if the command line is wrong, 70 after an error in pghoard itself.
+0 if the work was done, 1 if not, 2 if the command line is wrong, 70 after an error in pghoard itself. A plan (\`plan\`, \`get-basebackup --dry-run\`) exits with 2
+also where something that the restore needs is missing.
 
 ## Examples
 

@@ -1,10 +1,10 @@
 import type { Catalog, WalFilesOptions } from '../../catalog/catalog.ts';
+import { type HistoryReader, readHistories } from '../../catalog/read-histories.ts';
 import type { Reached, StoredHistory, WalArchiveView } from '../../catalog/wal-archive-view.ts';
 import { WalRanges } from '../../catalog/wal-ranges.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
 import { classifyWalFile, formatWalName, parseWalName, type WalSegment } from '../../postgres/wal-name.ts';
 import type { Hole } from './gaps.ts';
-import { type HistoryReader, readHistories } from './histories.ts';
 import { sizeOf, sizeOfFirst } from './stored-size.ts';
 
 export interface ArchiveMapDeps {

@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HistoryReader } from '../../catalog/read-histories.ts';
 import { isOperatorError, messageOf, OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { PostgresNode } from '../../postgres/node.ts';
@@ -8,7 +9,6 @@ import { historyNameOf } from '../../postgres/wal-name.ts';
 import { openStoredWal, type ReceiveDeps, receiveWal, type WalSource } from '../stored-wal.ts';
 import { findWalDirectory } from '../wal-directory.ts';
 import type { ClusterFacts } from '../wal-source.ts';
-import type { HistoryReader } from './histories.ts';
 import type { WalNodes } from './wal-nodes.ts';
 
 export interface HistoryReaderDeps {

@@ -1,5 +1,5 @@
-import type { StoredHistory } from '../../catalog/wal-archive-view.ts';
-import type { TimelineSwitch } from '../../postgres/timeline-history.ts';
+import type { TimelineSwitch } from '../postgres/timeline-history.ts';
+import type { StoredHistory } from './wal-archive-view.ts';
 
 /** Undefined where it cannot be read here and now. */
 export type HistoryReader = (timeline: number) => Promise<readonly TimelineSwitch[] | undefined>;

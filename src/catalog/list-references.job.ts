@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { ManifestLists } from '../catalog/manifest-lists.ts';
-import { manifestInvalid, streamManifest } from '../catalog/manifest-stream.ts';
-import type { StoredObject } from '../catalog/stored-object.ts';
 import { defineJob } from '../codec/job.ts';
+import { ManifestLists } from './manifest-lists.ts';
+import { manifestInvalid, streamManifest } from './manifest-stream.ts';
+import type { StoredObject } from './stored-object.ts';
 
 export interface ListReferencesInput {
   /** Of a delta backup. */
