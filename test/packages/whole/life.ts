@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { freePort } from '../../support/free-port.ts';
 import { NotifyListener } from '../../support/notify-listener.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { assertServesDashboard } from './dashboard-served.ts';
 import { type Place, succeed } from './place.ts';
 
 const commands = ['pghoard_restore', 'pghoard_archive_sync', 'pghoard_archive_cleanup', 'pghoard_create_keys', 'pghoard_postgres_command'];
@@ -74,6 +75,7 @@ while [ ! -e /tmp/stop ] && kill -0 $daemon; do sleep 0.1; done; kill $daemon; w
   const answer = await waitFor(ask, { withinMs: 60_000, what: () => `the API answers:\n${daemon.log}` });
   assert.equal(answer.status, 200);
   assert.match(answer.headers.get('server') ?? '', /^pghoard\//);
+  await assertServesDashboard(port);
   await whileItRuns(port);
   await place.say('touch /tmp/stop');
   assert.equal(await daemon.ended, 0, daemon.log);

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runProgram } from '../../../src/lib/subprocess.ts';
+import { freePort } from '../../support/free-port.ts';
 import { packageRoot } from '../../support/package-root.ts';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { assertServesDashboard } from './dashboard-served.ts';
 import { prepared } from './place.ts';
 
 interface Lock {
@@ -43,6 +48,8 @@ test('npm installs the tarball for everybody, with the tested versions and manua
   assert.equal(check.code, 1);
   assert.match(check.stderr + check.stdout, /does not contain valid JSON/);
 
+  await assertDaemonServes(join(prefix, 'bin/pghoard'), scratch.path, env);
+
   const tested = new Set(testedVersions());
   const installed = await installedVersions(join(prefix, 'lib/node_modules/pghoard/node_modules'));
   assert(installed.length > 100);
@@ -53,6 +60,26 @@ test('npm installs the tarball for everybody, with the tested versions and manua
   const pages = await readdir(join(prefix, 'share/man/man1'));
   assert(pages.includes('pghoard_restore.1'), String(pages));
 });
+
+/** Started as npm has linked it, with a site that only serves restores. */
+async function assertDaemonServes(program: string, directory: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const port = await freePort();
+  const file = join(directory, 'pghoard.json');
+  const main = { active: false, object_storage: { storage_type: 'local', directory: join(directory, 'store') } };
+  const config = { backup_location: join(directory, 'spool'), http_port: port, backup_sites: { main } };
+  await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+  const daemon = spawn(program, ['--config', file], { env, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  daemon.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  const ended = once(daemon, 'exit');
+  try {
+    await waitFor(() => fetch(`http://127.0.0.1:${port}/status`), { withinMs: 60_000, what: () => `the API answers:\n${log}` });
+    await assertServesDashboard(port);
+  } finally {
+    daemon.kill();
+    await ended;
+  }
+}
 
 /** The packages of production, as `name@version`. */
 function testedVersions(): string[] {
