@@ -41,6 +41,14 @@ const health: SiteHealth = {
   ],
   alerts: [],
   next: [{ what: 'deletion', because: 'the oldest base backup goes once the one that is being taken is complete' }],
+  verification: {
+    newest: before(3 * 3600),
+    oldest: before(28 * 86_400),
+    basebackups: { stored: 90, sound: 90, damaged: 0, storedBytes: 612e9, soundBytes: 612e9 },
+    segments: { stored: 118_204, sound: 117_911, damaged: 0 },
+    findings: [],
+    findingsCount: 0,
+  },
   spool: { files: 1, bytes: 16_777_216 },
   store: { reachable: true, lastSuccess: before(2), because: 'its last request succeeded' },
 };

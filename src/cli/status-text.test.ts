@@ -42,6 +42,7 @@ main: ok
   base backups  1, 4.8 MiB; newest 2026-11-30_08-00-00_0, 4 h ago, 4.8 MiB
   alerts        none
   next          base backup: the next base backup is due tomorrow
+  verified      never: pghoard verify reads again what is stored
   spool         nothing waits
   store         the store answers
 `,
@@ -91,6 +92,7 @@ main: NEEDS ATTENTION
                 tomorrow
                 deletion: 2 base backups stay until 2026-12-01T00:00:00Z: a lock
                 of the store keeps them
+  verified      never: pghoard verify reads again what is stored
   spool         12 files, 340 MiB, to be stored
   store         no request to the store has succeeded since
                 2026-11-30T11:00:00.000Z: the store cannot be reached
@@ -133,6 +135,7 @@ new: UNKNOWN
   base backups  not listed yet
   alerts        none
   next          base backup: the next base backup is due tomorrow
+  verified      never: pghoard verify reads again what is stored
   spool         nothing waits
   store         the store answers
 
@@ -165,6 +168,7 @@ main: UNKNOWN
   base backups  1, 4.8 MiB; newest 2026-11-30_08-00-00_0, 6 h ago, 4.8 MiB
   alerts        none
   next          base backup: the next base backup is due tomorrow
+  verified      never: pghoard verify reads again what is stored
   spool         nothing waits
   store         the store answers
   in the store  1 base backup now; newest 2026-11-30_08-00-00_0 of 2026-11-30

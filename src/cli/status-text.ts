@@ -3,6 +3,7 @@ import type { HealthDocument } from '../daemon/health/health-document.ts';
 import { inUnits } from '../lib/bytes-in-words.ts';
 import { durationInWords } from '../lib/time-in-words.ts';
 import type { SiteStatus, StatusReport, StatusVerdict } from './status-report.ts';
+import { verificationTexts } from './verification-text.ts';
 import { wrapText } from './wrap-text.ts';
 
 export interface TextStyle {
@@ -60,7 +61,7 @@ function recalledRows(health: HealthDocument, now: Date): Row[] {
 
 /** `later`: so many seconds have passed since. */
 function rowsOf(health: HealthDocument, later = 0): Row[] {
-  const { restorable, wal_lag: lag, jobs, alerts, next, spool, store } = health;
+  const { restorable, wal_lag: lag, jobs, alerts, next, spool, store, verification } = health;
   return [
     ['restorable', ...restorableTexts(restorable, later)],
     [
@@ -73,6 +74,7 @@ function rowsOf(health: HealthDocument, later = 0): Row[] {
     ...(jobs.length === 0 ? [] : [['running', ...jobs.map(jobText)] as const]),
     ['alerts', ...(alerts.length === 0 ? ['none'] : alerts.map(({ name, because }) => `${name}: ${because}`))],
     ['next', ...next.map(({ what, at, because }) => `${nameOf(what)}${at === null ? '' : ` at ${second(at)}`}: ${because}`)],
+    ...(verification === undefined ? [] : [['verified', ...verificationTexts(verification, health.at, later)] as const]),
     ['spool', spoolText(spool)],
     ['store', store.because],
   ];

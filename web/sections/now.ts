@@ -4,6 +4,7 @@ import { formatBytes, formatDuration, msOf, plural } from '../format.ts';
 import { momentOf } from './moment.ts';
 
 type Job = HealthDocument['jobs'][number];
+type Verification = NonNullable<HealthDocument['verification']>;
 
 /** What runs, what comes next, and how far everything is. */
 export function nowOf(health: HealthDocument): HTMLElement[] {
@@ -53,7 +54,7 @@ function nextOf({ next }: HealthDocument): HTMLElement {
   );
 }
 
-function factsOf({ wal_lag: lag, basebackups, spool, store }: HealthDocument): HTMLElement {
+function factsOf({ wal_lag: lag, basebackups, spool, store, verification }: HealthDocument): HTMLElement {
   const lagText = [lag.bytes === null ? null : formatBytes(lag.bytes), lag.seconds === null ? null : formatDuration(lag.seconds)].filter(
     (text) => text !== null,
   );
@@ -67,6 +68,7 @@ function factsOf({ wal_lag: lag, basebackups, spool, store }: HealthDocument): H
     { class: 'facts' },
     ...fact('WAL lag', lagText.length === 0 ? 'not known' : lagText.join(', '), lag.because),
     ...fact('Stored', stored, basebackups.bytes === null ? null : `${formatBytes(basebackups.bytes)} in base backups`),
+    ...(verification === undefined ? [] : fact('Verified', verifiedOf(verification), findingsOf(verification))),
     ...fact(
       'Spool',
       spool.bytes === null ? 'not known' : `${plural(spool.files ?? 0, 'file')}, ${formatBytes(spool.bytes)}`,
@@ -75,6 +77,24 @@ function factsOf({ wal_lag: lag, basebackups, spool, store }: HealthDocument): H
     ...fact('Store', store.reachable === null ? 'not known' : store.reachable ? 'reachable' : 'not reachable', store.because),
     ...(storeFailureMs === undefined ? [] : fact('Last failure', store.last_failure?.because ?? '', momentOf(storeFailureMs))),
   );
+}
+
+function verifiedOf({ newest_at: newest, basebackups, segments }: Verification): Child {
+  const newestMs = msOf(newest);
+  if (newestMs === undefined) return 'never';
+  const parts = [
+    ...(basebackups === null ? [] : [`${basebackups.sound} of ${plural(basebackups.stored, 'base backup')}`]),
+    ...(segments === null ? [] : [`${segments.sound.toLocaleString('en-GB')} of ${plural(segments.stored, 'WAL segment')}`]),
+  ];
+  return h('span', {}, `${parts.join(' and ')} sound, last read `, momentOf(newestMs));
+}
+
+function findingsOf({ newest_at: newest, findings, findings_count: count }: Verification): Child {
+  if (newest === null) return 'pghoard verify reads again what is stored';
+  const [worst] = findings;
+  if (worst === undefined) return 'nothing was found';
+  const more = count > 1 ? `, and ${count - 1} more` : '';
+  return `${worst.severity === 'damaged' ? 'Damaged' : 'Warning'}: ${worst.object}: ${worst.because}${more}`;
 }
 
 function fact(name: string, value: Child, because: Child): HTMLElement[] {

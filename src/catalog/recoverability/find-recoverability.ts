@@ -122,7 +122,10 @@ function corruptHistories(verified: readonly WalEvidence[]): ReadonlySet<number>
 }
 
 /** By name; of what is stored now. */
-function verifiedBackups({ basebackups, evidence }: RecoverabilityFacts): ReadonlyMap<string, BasebackupEvidence> {
+export function verifiedBackups({
+  basebackups,
+  evidence,
+}: Pick<RecoverabilityFacts, 'basebackups' | 'evidence'>): ReadonlyMap<string, BasebackupEvidence> {
   const fingerprints = new Map(basebackups.entries.map((entry) => [entry.name, fingerprintOf(entry)]));
   return new Map(
     evidence.verify.flatMap((each) =>

@@ -8,6 +8,8 @@ const count = z.number().nonnegative();
  * The health of a site as JSON, for `/status`, `GET /SITE/status` and `pghoard status --json`; docs/guide.md describes it. Keys are only ever added. What is not known
  * is null, and a `because` says why.
  */
+const share = z.object({ stored: count, sound: count, damaged: count });
+
 export const healthDocument = z.object({
   at: moment,
   verdict: z.object({ is: z.enum(['ok', 'attention', 'failure', 'unknown', 'inactive']), because: z.array(z.string()) }),
@@ -42,6 +44,17 @@ export const healthDocument = z.object({
   alerts: z.array(z.object({ name: z.string(), because: z.string() })),
   next: z.array(z.object({ what: z.string(), at: moment.nullable(), because: z.string() })),
   spool: z.object({ files: count.nullable(), bytes: count.nullable(), because: z.string().nullable() }),
+  /** What `pghoard verify`, or the daemon, has last found out. Absent in what older versions have left. */
+  verification: z
+    .object({
+      newest_at: moment.nullable(),
+      oldest_at: moment.nullable(),
+      basebackups: share.extend({ stored_bytes: count, sound_bytes: count }).nullable(),
+      segments: share.nullable(),
+      findings: z.array(z.object({ severity: z.enum(['damaged', 'warning']), code: z.string(), object: z.string(), because: z.string() })),
+      findings_count: count,
+    })
+    .optional(),
   store: z.object({
     reachable: z.boolean().nullable(),
     last_success: moment.nullable(),
@@ -52,7 +65,7 @@ export const healthDocument = z.object({
 export type HealthDocument = z.output<typeof healthDocument>;
 
 export function healthAsDocument(health: SiteHealth): HealthDocument {
-  const { at, verdict, restorable, walLag, backups, jobs, alerts, next, spool, store } = health;
+  const { at, verdict, restorable, walLag, backups, jobs, alerts, next, spool, store, verification } = health;
   return {
     at: iso(at),
     verdict: { is: verdict.is, because: [...verdict.because] },
@@ -85,12 +98,34 @@ export function healthAsDocument(health: SiteHealth): HealthDocument {
     alerts: alerts.map(({ name, because }) => ({ name, because })),
     next: next.map(({ what, at: when, because }) => ({ what, at: isoOrNull(when), because })),
     spool: 'because' in spool ? { files: null, bytes: null, because: spool.because } : { ...spool, because: null },
+    verification: verificationAsDocument(verification),
     store: {
       reachable: store.reachable ?? null,
       last_success: isoOrNull(store.lastSuccess),
       last_failure: store.lastFailure === undefined ? null : { at: iso(store.lastFailure.at), because: store.lastFailure.because },
       because: store.because,
     },
+  };
+}
+
+function verificationAsDocument(found: SiteHealth['verification']): NonNullable<HealthDocument['verification']> {
+  const { basebackups } = found;
+  return {
+    newest_at: isoOrNull(found.newest),
+    oldest_at: isoOrNull(found.oldest),
+    basebackups:
+      basebackups === undefined
+        ? null
+        : {
+            stored: basebackups.stored,
+            sound: basebackups.sound,
+            damaged: basebackups.damaged,
+            stored_bytes: basebackups.storedBytes,
+            sound_bytes: basebackups.soundBytes,
+          },
+    segments: found.segments ?? null,
+    findings: [...found.findings],
+    findings_count: found.findingsCount,
   };
 }
 

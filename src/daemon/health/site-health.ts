@@ -7,6 +7,7 @@ import { nextActions } from './next-actions.ts';
 import { type Restorable, restorableOf } from './restorable.ts';
 import { type StoreHealth, storeHealth } from './store-health.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
+import { type Verification, verificationOf } from './verification.ts';
 import { type WalLag, walLagOf } from './wal-lag.ts';
 
 /**
@@ -25,6 +26,7 @@ export interface SiteHealth {
   readonly alerts: readonly HealthAlert[];
   readonly next: readonly NextAction[];
   readonly spool: SpoolView;
+  readonly verification: Verification;
   readonly store: StoreHealth;
 }
 
@@ -45,6 +47,7 @@ export function siteHealth(view: SiteHealthView, find?: RecoverabilityFinder): S
     alerts: view.alerts,
     next: nextActions(view),
     spool: view.spool,
+    verification: verificationOf(view),
     store,
   };
 }

@@ -17,6 +17,7 @@ const unknown: SiteHealth = {
   alerts: [],
   next: [],
   spool: { because: '' },
+  verification: { findings: [], findingsCount: 0 },
   store: { because: '' },
 };
 
