@@ -1,4 +1,4 @@
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 
 /** Where a daemon listens, and what it wants to hear. */
 export interface DaemonAddress {
@@ -25,6 +25,8 @@ const textBytesMax = 64 * 1024;
 export function ask(daemon: DaemonAddress, method: string, path: string, { headers, signal }: AskOptions = {}): Promise<IncomingMessage> {
   const { host, port, credentials } = daemon;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  // An import loads all that it exports, WebSocket and with it fetch: as much processor time as two starts of Node, for a command that may not even ask.
+  const { request } = process.getBuiltinModule('node:http');
   const outgoing = request(
     {
       host: host.replace(/^\[(.*)\]$/, '$1'),
