@@ -6,13 +6,13 @@ import { checkEverything } from '../daemon/check/check.ts';
 import type { Section } from '../daemon/check/finding.ts';
 import { systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
+import { ownPostgresCommand } from '../restore/own-postgres-command.ts';
 import { checkAsData, dataOfBadConfig } from './check-data.ts';
 import { checkExitCode, outcomeOf } from './check-outcome.ts';
 import { CheckReport } from './check-report.ts';
 import { daemonAddressOf } from './daemon-client.ts';
 import { ask, textOf } from './daemon-request.ts';
 import { interruptible, packageVersion } from './main.ts';
-import { ownPostgresCommand } from './own-postgres-command.ts';
 import { type CommonFlags, configFileOf, parseFlags, withCommonFlags } from './parse-flags.ts';
 import type { SubcommandProgram } from './subcommand-program.ts';
 

@@ -1,15 +1,11 @@
 import { resolve } from 'node:path';
 import { parseTimestamp } from '../catalog/timestamp.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { parseLsn } from '../postgres/lsn.ts';
 import type { RecoveryTarget } from '../restore/choose.ts';
+import { parseTarget } from '../restore/parse-target.ts';
 import type { PlanRequest } from '../restore/plan/plan-request.ts';
 import type { RestoreRequest } from '../restore/restore.ts';
-import { parseTargetTime } from '../restore/target-time.ts';
 import type { GetFlags, PlanFlags } from './restore-flags.ts';
-
-/** PostgreSQL's limit on the names of restore points (MAXFNAMELEN). */
-const restorePointBytesMax = 63;
 
 /** What the flags ask for. Throws for contradictions and unreadable values. */
 export function restoreRequest(flags: GetFlags, now: Date): RestoreRequest {
@@ -43,41 +39,15 @@ export function planRequest(flags: PlanFlags, now: Date): PlanRequest {
 }
 
 function recoveryTarget(flags: GetFlags, now: Date): RecoveryTarget {
-  const { recoveryTargetName: name, recoveryTargetTime: time, recoveryTargetXid: xid, recoveryTargetLsn: lsn } = flags;
-  const { recoveryTargetImmediate: immediate, recoveryTargetExclusive: isExclusive = false } = flags;
-  if ([name, time, xid, lsn, immediate].filter((value) => value !== undefined).length > 1) {
-    throw new OperatorError(
-      'target-ambiguous',
-      'at most one of --recovery-target-name, --recovery-target-time, --recovery-target-xid, --recovery-target-lsn and --recovery-target-immediate can be given',
-    );
-  }
-  if (time !== undefined) return { kind: 'time', time: parseTargetTime(time, now), isExclusive };
-  if (xid !== undefined) return { kind: 'xid', xid: checkedXid(xid), isExclusive };
-  if (lsn !== undefined) return { kind: 'lsn', lsn: parseLsn(lsn), isExclusive };
-  if (isExclusive) {
-    throw new OperatorError(
-      'target-ambiguous',
-      '--recovery-target-exclusive needs a time, a transaction or a WAL position that it goes with',
-    );
-  }
-  if (immediate) return { kind: 'immediate' };
-  return name === undefined ? { kind: 'latest' } : { kind: 'name', name: checkedName(name) };
-}
-
-function checkedXid(xid: string): string {
-  if (/^\d{1,20}$/.test(xid)) return xid;
-  throw new OperatorError('target-xid-invalid', `the recovery target '${xid}' is no transaction id`, {
-    hint: 'Give it in decimal digits.',
-  });
-}
-
-function checkedName(name: string): string {
-  const bytes = Buffer.byteLength(name);
-  if (bytes > 0 && bytes <= restorePointBytesMax) return name;
-  throw new OperatorError(
-    'target-name-invalid',
-    `the name of a restore point has 1 to ${restorePointBytesMax} bytes, this one has ${bytes}`,
-  );
+  const texts = {
+    time: flags.recoveryTargetTime,
+    xid: flags.recoveryTargetXid,
+    lsn: flags.recoveryTargetLsn,
+    name: flags.recoveryTargetName,
+    isImmediate: flags.recoveryTargetImmediate,
+    isExclusive: flags.recoveryTargetExclusive,
+  };
+  return parseTarget(texts, now);
 }
 
 /** As retention reads it: UTC where there is no offset. */

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { loadConfig, selectSite } from '../config/load.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Choice } from '../restore/choose.ts';
+import { ownPostgresCommand } from '../restore/own-postgres-command.ts';
 import { backupsOf, type RestoreRequest, type RestoreResult, restoreBasebackup, type SiteBackup } from '../restore/restore.ts';
 import { defaultHost, reachableHost } from '../restore/restore-command.ts';
 import { echoTargetTime } from '../restore/target-time.ts';
@@ -12,7 +13,6 @@ import { credentialsOf, DaemonClient, daemonAddressOf } from './daemon-client.ts
 import type { DaemonAddress } from './daemon-request.ts';
 import { basebackupsOverHttp } from './http-basebackups.ts';
 import { interruption, runCommand } from './main.ts';
-import { ownPostgresCommand } from './own-postgres-command.ts';
 import { type GetFlags, type HttpListFlags, type ListFlags, parseRestoreFlags, type RestoreCommand } from './restore-flags.ts';
 import { tellPlan } from './restore-plan.ts';
 import { RestoreProgress } from './restore-progress.ts';

@@ -2,6 +2,8 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { SiteConfig } from '../config/load.ts';
 import { explain, type OperatorError } from '../lib/errors.ts';
 import { shuttingDown } from '../lib/shutting-down.ts';
+import type { PlanRequest } from '../restore/plan/plan-request.ts';
+import type { RestorePlanDocument } from '../restore/plan/restore-plan-document.ts';
 import type { Spool } from '../transfer/spool.ts';
 import { readWalTimes } from '../wal/index/read-wal-times.job.ts';
 import { findWalDirectory } from '../wal/wal-directory.ts';
@@ -15,7 +17,7 @@ import { HealthWatch } from './health/health-watch.ts';
 import { ProofWatch } from './health/proof-watch.ts';
 import type { SiteHealth } from './health/site-health.ts';
 import { SpoolWatch } from './health/spool-watch.ts';
-import type { SiteServices } from './http/site-services.ts';
+import type { PlanHow, SiteServices } from './http/site-services.ts';
 import type { LeasedReceiver } from './leased-receiver.ts';
 import type { Ownership } from './ownership.ts';
 import { ownershipOf } from './ownership-of-site.ts';
@@ -27,6 +29,7 @@ import { openBelongings, type SiteBelongings, troubleOf } from './site-belonging
 import { SiteDiary } from './site-diary.ts';
 import { privateKeysOf } from './site-keys.ts';
 import { SiteLoop } from './site-loop.ts';
+import { SitePlans } from './site-plans.ts';
 import { catalogsOfOneCluster, type SiteSources } from './site-sources.ts';
 import type { SiteVerify, VerifyState } from './site-verify.ts';
 import { damageInWords, siteVerifyOf } from './site-verify-of-site.ts';
@@ -57,6 +60,7 @@ export class Site implements SiteServices {
   readonly #verify: SiteVerify | undefined;
   readonly #verifyEnd = new AbortController();
   #verifying: Promise<void> = Promise.resolve();
+  readonly #plans: SitePlans;
   readonly #drills: SiteDrills | undefined;
   /** Ends uploads; the loop has its own end. */
   readonly #stop: AbortController;
@@ -135,6 +139,13 @@ export class Site implements SiteServices {
         log,
       }),
     });
+    this.#plans = new SitePlans({
+      parts,
+      site,
+      catalog,
+      knowledge: () => this.healthWatch.planKnowledge,
+      basebackups: () => loop.listing?.entries,
+    });
     this.#drills = drillsOf({
       parts,
       site,
@@ -187,6 +198,10 @@ export class Site implements SiteServices {
 
   get recoverability(): SiteServices['recoverability'] {
     return this.healthWatch.recoverability;
+  }
+
+  plan(request: PlanRequest, how: PlanHow, signal: AbortSignal): Promise<RestorePlanDocument> {
+    return this.#plans.make(request, how, signal);
   }
 
   get retention(): SiteServices['retention'] {

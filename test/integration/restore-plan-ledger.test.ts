@@ -6,12 +6,13 @@ import { isOperatorError, messageOf } from '../../src/lib/errors.ts';
 import { runProgram } from '../../src/lib/subprocess.ts';
 import { formatLsn } from '../../src/postgres/lsn.ts';
 import type { RecoveryTarget } from '../../src/restore/choose.ts';
-import type { RestorePlanDocument } from '../../src/restore/plan/restore-plan-document.ts';
+import { planRefusalDocument, type RestorePlanDocument, restorePlanDocument } from '../../src/restore/plan/restore-plan-document.ts';
 import { type RecoveryWishes, recoveryFiles } from '../../src/restore/recovery-settings.ts';
 import { restoreCommandTo } from '../support/daemon.ts';
 import { lastEntryOf, PlanLedger } from '../support/plan-ledger.ts';
 import { TestPostgres } from '../support/postgres.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** A long run: `PGHOARD_TEST_LEDGER_TARGETS=1000` */
 const targets = Number(process.env['PGHOARD_TEST_LEDGER_TARGETS'] ?? 7);
@@ -40,6 +41,29 @@ describe(`what a plan promises is what a restore gives (seed ${random.seed})`, (
       else await hasToKeep(plan, what);
     }
     context.diagnostic(JSON.stringify(tally));
+  });
+
+  test('the daemon tells the same over HTTP', async () => {
+    const last = ledger.entries.at(-1) ?? assert.fail();
+    const target: RecoveryTarget = { kind: 'xid', xid: last.xid, isExclusive: true };
+    const here = await ledger.plan({ target, targetAction: 'promote', timeline: 'latest', toPrimary: true });
+    const { daemon } = ledger.site;
+    const isKnown = async () => (await daemon.request('GET', '/main/plan')).status === 200;
+    await waitFor(isKnown, { withinMs: 60_000, what: () => `the daemon knows what can be restored:\n${daemon.log}` });
+    const answer = await daemon.request('GET', `/main/plan?xid=${last.xid}&exclusive=1`);
+    const there = restorePlanDocument.parse(await answer.json());
+    assert.equal(answer.status, 200);
+    for (const part of ['target', 'basebackup', 'timeline', 'wal', 'commits', 'fetch', 'settings', 'objects', 'command'] as const)
+      assert.deepEqual(there[part], here[part], part);
+    assert.equal(ledger.promised(there), last.number - 1);
+    const early = await daemon.request('GET', '/main/plan?time=2020-01-01T00:00:00Z');
+    const refusal = planRefusalDocument.parse(await early.json());
+    assert.deepEqual([early.status, refusal.code], [409, 'target-before-basebackup']);
+    assert.deepEqual([refusal.nearest?.before, refusal.nearest?.after?.basebackup], [null, ledger.basebackups[0]?.name]);
+    const never = await daemon.request('GET', '/main/plan?name=never%20made');
+    const missing = planRefusalDocument.parse(await never.json());
+    assert.deepEqual([never.status, missing.code], [404, 'target-not-found']);
+    assert.match(String(missing.hint), /There are .*'point 1'/);
   });
 
   /** Half of what is drawn lies where there is something to restore. */

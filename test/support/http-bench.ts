@@ -8,6 +8,7 @@ import type { CodecPool } from '../../src/codec/pool.ts';
 import { siteHealth } from '../../src/daemon/health/site-health.ts';
 import { type HttpServer, type HttpServerDeps, type HttpServerOptions, startHttpServer } from '../../src/daemon/http/server.ts';
 import type { SiteServices } from '../../src/daemon/http/site-services.ts';
+import { OperatorError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { findWalDirectory } from '../../src/wal/wal-directory.ts';
 import { viewOf } from './health-view.ts';
@@ -50,6 +51,7 @@ export async function startHttpBench(pool: CodecPool, options: HttpBenchOptions 
     confirmDeletion: () => {},
     health: siteHealth(viewOf({})),
     recoverability: { at: new Date(0), found: unknownRecoverability('nothing is known yet') },
+    plan: () => Promise.reject(new OperatorError('no-basebackup', 'there is none', { hint: 'Take one.' })),
     requestBasebackup: () => void requested.push('main'),
     walDirectory: () => findWalDirectory(join(site.directory, 'pgdata')),
     ...options.services,

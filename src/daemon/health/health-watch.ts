@@ -2,6 +2,7 @@ import type { BasebackupListing } from '../../catalog/catalog.ts';
 import { type Recoverability, unknownRecoverability } from '../../catalog/recoverability/recoverability.ts';
 import type { SiteConfig } from '../../config/load.ts';
 import { explain } from '../../lib/errors.ts';
+import type { PlanKnowledge } from '../../restore/plan/plan-knowledge.ts';
 import type { DaemonParts } from '../daemon-parts.ts';
 import type { LeasedReceiver } from '../leased-receiver.ts';
 import { retentionRulesOf } from '../retention-rules.ts';
@@ -74,6 +75,14 @@ export class HealthWatch {
     const facts = factsOf(view);
     const found = typeof facts === 'string' ? unknownRecoverability(facts) : this.#memo.find(facts, view.wal?.gaps);
     return { at: view.now, found };
+  }
+
+  /** The same with all that a restore is planned from; or why nobody knows. */
+  get planKnowledge(): PlanKnowledge | string {
+    const view = this.#view();
+    const facts = factsOf(view);
+    if (typeof facts === 'string') return facts;
+    return { found: this.#memo.find(facts, view.wal?.gaps), archive: facts.archive, drills: facts.evidence.drills };
   }
 
   /** For the state file. */

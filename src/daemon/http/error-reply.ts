@@ -1,4 +1,4 @@
-import { explain, isOperatorError, messageOf } from '../../lib/errors.ts';
+import { explain, isOperatorError, messageOf, type OperatorError } from '../../lib/errors.ts';
 import { type Reply, textReply } from './reply.ts';
 
 /** Statuses as the original's clients know them. 404 only for what is proven not to be there: PostgreSQL takes it for the end of the archive. */
@@ -7,6 +7,18 @@ const statusByCode: Readonly<Record<string, number>> = {
   'wal-name-invalid': 400,
   'target-path-invalid': 400,
   'browser-refused': 403,
+  'lsn-invalid': 400,
+  'target-ambiguous': 400,
+  'target-name-invalid': 400,
+  'target-time-invalid': 400,
+  'target-time-zone-missing': 400,
+  'target-xid-invalid': 400,
+  'basebackup-missing': 404,
+  'no-basebackup': 404,
+  'target-not-found': 404,
+  'target-before-basebackup': 409,
+  'target-in-future': 409,
+  'target-not-covered': 409,
   'site-missing': 404,
   'wal-missing': 404,
   'wal-file-missing': 404,
@@ -28,7 +40,10 @@ export function errorReply(error: unknown): Reply {
     const kind = error instanceof Error ? error.constructor.name : typeof error;
     return textReply(503, `server failure: ${kind}: ${messageOf(error)}\n`);
   }
-  const status = statusByCode[error.code] ?? (error.retryable ? 503 : 500);
-  const reply = textReply(status, `${error.code}: ${explain(error)}\n`);
+  const reply = textReply(statusOf(error), `${error.code}: ${explain(error)}\n`);
   return { ...reply, headers: { ...reply.headers, 'x-pghoard-code': error.code } };
+}
+
+export function statusOf({ code, retryable }: Pick<OperatorError, 'code' | 'retryable'>): number {
+  return statusByCode[code] ?? (retryable ? 503 : 500);
 }

@@ -9,6 +9,7 @@ import { answerPage, isPageFile } from './page.ts';
 import { bytesReply, createdReply, type Reply } from './reply.ts';
 import { invalidPath, parseRequestTarget } from './request-path.ts';
 import { answerRetention } from './retention.ts';
+import { answerPlan } from './site-plan.ts';
 import { answerRecoverability } from './site-recoverability.ts';
 import type { DaemonServices, SiteServices } from './site-services.ts';
 import { answerSiteStatus } from './site-status.ts';
@@ -21,14 +22,14 @@ const kindsByFolder: Readonly<Record<string, readonly WalFileKind[]>> = {
 };
 
 /** What of a site takes a query. */
-const queried: ReadonlySet<string> = new Set([]);
+const queried: ReadonlySet<string> = new Set(['plan']);
 
 const methods = ['GET', 'HEAD', 'PUT'];
 
 /** Finds the route of a request. Rejects with OperatorErrors, which `errorReply` turns into statuses. */
 export async function answer(request: ApiRequest, services: DaemonServices): Promise<Reply> {
   if (!methods.includes(request.method)) throw notImplemented(`Unsupported method ${JSON.stringify(request.method)}`);
-  const { components } = parseRequestTarget(request.url, ([, what = '', ...more]) => more.length === 0 && queried.has(what));
+  const { components, query } = parseRequestTarget(request.url, ([, what = '', ...more]) => more.length === 0 && queried.has(what));
   const [first = '', second, ...rest] = components;
   if (request.method !== 'PUT' && first === 'status') return answerStatus(second, services);
   if (request.method !== 'PUT' && first === 'metrics') return answerMetrics(second, services);
@@ -37,6 +38,7 @@ export async function answer(request: ApiRequest, services: DaemonServices): Pro
   if (second === undefined) throw invalidPath(request.url);
   const site = services.sites.get(first);
   if (!site) throw new OperatorError('site-missing', `Site: '${first}' not found for path ${JSON.stringify([first, second, ...rest])}`);
+  if (second === 'plan' && rest.length === 0 && request.method !== 'PUT') return answerPlan(site, query, request, services);
   return answerSite(site, second, rest, request, services);
 }
 

@@ -8,6 +8,7 @@ import { waitFor } from '../../../test/support/wait-for.ts';
 import { CodecPool } from '../../codec/pool.ts';
 import { isOperatorError, OperatorError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
+import { planRefusalDocument } from '../../restore/plan/restore-plan-document.ts';
 import { sourceOfBytes } from '../../storage/object-source.ts';
 import { type HttpServer, type HttpServerDeps, startHttpServer } from './server.ts';
 
@@ -41,6 +42,33 @@ test('status, metrics, and what is not implemented', async () => {
   const metrics = await measured.ask('GET', '/metrics');
   assert.deepEqual([metrics.status, metrics.text], [200, 'something 1\n']);
   assert.equal((await measured.ask('GET', '/metrics/x')).status, 400);
+});
+
+test('a plan: its parameters, and why there is none, as JSON', async () => {
+  await using bench = await startHttpBench(pool);
+  const ask = async (query: string) => {
+    const { status, text, headers } = await bench.ask('GET', `/main/plan${query}`);
+    assert.equal(headers['content-type'], 'application/json', query);
+    const { code, hint } = planRefusalDocument.parse(JSON.parse(text));
+    assert.equal(headers['x-pghoard-code'], code);
+    return [status, code, hint];
+  };
+  assert.deepEqual(await ask(''), [404, 'no-basebackup', 'Take one.']);
+  for (const query of [
+    '?target=latest',
+    '?target=immediate&timeline=current',
+    '?lsn=0/1&exclusive=1',
+    '?time=5%20minutes%20ago',
+    '?name=a',
+  ])
+    assert.equal((await ask(query))[1], 'no-basebackup', query);
+  for (const query of ['?when=now', '?xid=1&xid=2', '?target=end', '?exclusive=yes&xid=1', '?timeline=0', '?target=latest&xid=1'])
+    assert.deepEqual((await ask(query)).slice(0, 2), [400, 'request-invalid'], query);
+  assert.deepEqual((await ask('?time=2026-11-22T10:00:00')).slice(0, 2), [400, 'target-time-zone-missing']);
+  assert.deepEqual((await ask('?xid=1&name=a')).slice(0, 2), [400, 'target-ambiguous']);
+  assert.deepEqual((await ask('?exclusive=1')).slice(0, 2), [400, 'target-ambiguous']);
+  assert.equal((await bench.ask('PUT', '/main/plan')).status, 400);
+  assert.equal((await bench.ask('GET', '/main/plan/x?xid=1')).status, 400);
 });
 
 test('base backups: listed with their metadata, requested under both paths', async () => {

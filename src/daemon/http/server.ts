@@ -5,6 +5,8 @@ import { systemClock } from '../../lib/clock.ts';
 import { OperatorError, systemErrorCode } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { shuttingDown } from '../../lib/shutting-down.ts';
+import { ownPostgresCommand } from '../../restore/own-postgres-command.ts';
+import { reachableHost } from '../../restore/restore-command.ts';
 import type { TransferState } from '../../transfer/transfer-stats.ts';
 import type { Alert } from '../alerts/alert.ts';
 import type { Credentials } from './basic-auth.ts';
@@ -12,7 +14,7 @@ import { limitConnections } from './limit-connections.ts';
 import { Live } from './live.ts';
 import { ReplyLog } from './reply-log.ts';
 import { type Serving, serve } from './serve.ts';
-import { type DaemonServices, type SiteServices, type WaitLimits, waitLimitsDefault } from './site-services.ts';
+import { type DaemonServices, type PlanHow, type SiteServices, type WaitLimits, waitLimitsDefault } from './site-services.ts';
 
 export interface HttpServerOptions {
   /** `http_address`: a name or an address; empty for all IPv4 addresses, `::` for all of both kinds. */
@@ -64,7 +66,8 @@ export async function startHttpServer(
   const { log, version } = deps;
   const closing = new AbortController();
   const live = openLive(options, sites, deps, closing.signal);
-  const services: DaemonServices = { ...deps, sites, live, limits: { ...waitLimitsDefault, ...deps.limits } };
+  const planHow = () => planHowOf(options, (server.address() as AddressInfo).port, deps.configFile);
+  const services: DaemonServices = { ...deps, sites, live, planHow, limits: { ...waitLimitsDefault, ...deps.limits } };
   const replyLog = new ReplyLog(log, systemClock);
   const serving: Serving = {
     credentials: credentialsOf(options),
@@ -113,6 +116,12 @@ export async function checkAddress(options: HttpServerOptions): Promise<void> {
   await listen(server, options);
   server.close();
   await once(server, 'close');
+}
+
+/** Restored servers on this host get their WAL here. */
+function planHowOf(options: HttpServerOptions, port: number, configFile: string | undefined): PlanHow {
+  const daemon = { program: ownPostgresCommand(), host: reachableHost(options.address), port, credentials: credentialsOf(options) };
+  return { daemon, configFile };
 }
 
 function credentialsOf({ username, password }: HttpServerOptions): Credentials | undefined {

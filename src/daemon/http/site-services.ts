@@ -1,5 +1,7 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Recoverability } from '../../catalog/recoverability/recoverability.ts';
+import type { PlanDeps, PlanRequest } from '../../restore/plan/plan-request.ts';
+import type { RestorePlanDocument } from '../../restore/plan/restore-plan-document.ts';
 import type { PendingConfirmation } from '../../retention/confirmation.ts';
 import type { WalArchiver } from '../../wal/archive.ts';
 import type { WalFetcher } from '../../wal/fetch.ts';
@@ -19,6 +21,8 @@ export interface SiteServices {
   readonly health: SiteHealth;
   /** Which moments can be restored, as it is known now. */
   readonly recoverability: { readonly at: Date; readonly found: Recoverability };
+  /** What a restore would do, as it is known now. Throws as `makeRestorePlan`, and `recoverability-unknown`. */
+  plan(request: PlanRequest, how: PlanHow, signal: AbortSignal): Promise<RestorePlanDocument>;
   /** Asks for a base backup as soon as may be. May reject with an OperatorError, where the site takes none. */
   requestBasebackup(): void | Promise<void>;
   /** What retention deletes only if somebody says that it is meant, and why something that is to go is still there. */
@@ -28,6 +32,9 @@ export interface SiteServices {
   /** The configured data directory's `pg_wal` or `pg_xlog` (see `findWalDirectory`); `undefined` where there is none on this host. */
   walDirectory(): Promise<string | undefined>;
 }
+
+/** How a restore is done with this daemon. */
+export type PlanHow = Pick<PlanDeps, 'daemon' | 'configFile'>;
 
 /** What the routes need of the daemon. */
 export interface DaemonServices {
@@ -40,6 +47,7 @@ export interface DaemonServices {
   /** How all sites are, for those who look on. */
   readonly live: { readonly answer: (method: string, signal: AbortSignal) => Reply };
   readonly limits: WaitLimits;
+  readonly planHow: () => PlanHow;
 }
 
 export interface WaitLimits {

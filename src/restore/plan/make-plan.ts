@@ -28,7 +28,9 @@ export async function makeRestorePlan(request: PlanRequest, deps: PlanDeps, sign
   const choice = await choose(request, all, deps, signal);
   const found = await findRecovery({ applicable: choice.applicable, all }, request.recovery, { ...deps, signal });
   const { source, ...entry } = found.backup;
-  const places = { dataDirectory: request.dataDirectory ?? nowhere, tablespaces: request.tablespaces };
+  const isNowhere = request.dataDirectory === undefined;
+  const tablespaces = { ...request.tablespaces, ...(isNowhere && { allBelow: nowhere }) };
+  const places = { dataDirectory: request.dataDirectory ?? nowhere, tablespaces };
   const plan = await planRestore(source, entry, places, { pool, signal });
   const segmentBytes = found.route?.way.segmentBytes ?? 0;
   const missing = new MissingRuns(segmentBytes);
@@ -39,7 +41,7 @@ export async function makeRestorePlan(request: PlanRequest, deps: PlanDeps, sign
     plainBytes: plan.plainBytes,
     walBytes: wal.segments * segmentBytes,
     segmentBytes,
-    isHere: deps.isHere && request.dataDirectory !== undefined,
+    isHere: deps.isHere && !isNowhere,
   });
   const isRoomMade = request.overwrite || request.reuse;
   const obstacle = deps.isHere && request.dataDirectory !== undefined ? await obstacleIn(plan, request) : undefined;

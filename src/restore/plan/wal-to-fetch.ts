@@ -1,7 +1,7 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import { historyNameOf, parseWalName } from '../../postgres/wal-name.ts';
 import type { MissingRuns } from './missing-runs.ts';
-import { nameIn, numberAt, partsAt, type WalWay, type WayPart } from './wal-way.ts';
+import { lastOf, nameIn, numberAt, partsAt, type WalWay, type WayPart } from './wal-way.ts';
 
 export interface WalToFetch {
   readonly first: string | undefined;
@@ -77,6 +77,9 @@ async function bytesOfLost({ part, from, to }: NamedRun, { catalog, way, missing
     for (const other of partsAt(way, number)) {
       if (other !== part) size ??= (await catalog.findWal(nameIn(way, other, number), signal))?.size;
     }
+    // Of the last segment only the beginning may be stored yet.
+    if (number === lastOf(way) && way.end % BigInt(way.segmentBytes) !== 0n)
+      size ??= (await catalog.findUnfinishedWal(nameIn(way, part, number), signal))?.size;
     if (size === undefined) missing.addSegment(nameIn(way, part, number));
     bytes += size ?? 0;
   }
