@@ -40,6 +40,11 @@ export class SiteKeys {
     return this.#under('xlog_index/');
   }
 
+  /** Ours: what the indexes of many segments tell together. The original never looks here. */
+  get walRollupPrefix(): string {
+    return this.#under('xlog_rollup/');
+  }
+
   get basebackupPrefix(): string {
     return this.#under('basebackup/');
   }
@@ -123,6 +128,11 @@ export class SiteKeys {
   /** Of the index of a segment or partial segment. */
   walIndex(name: string): string {
     return this.walIndexPrefix + name;
+  }
+
+  /** `name`: see `rollupName`. */
+  walRollup(name: string): string {
+    return this.walRollupPrefix + name;
   }
 
   /** Of the beginning of an unfinished segment. */

@@ -7,7 +7,7 @@ import { isSiteName, type SiteInFile, type Verdicts } from './site-rules.ts';
 
 /** What lies directly under the prefix of a site, in the store or in the spool. */
 const reservedNames =
-  'xlog xlog_incoming xlog_index xlog_partial xlog_prefetch timeline preservation_request site_identity site_lease check_scratch basebackup basebackup_incoming basebackup_chunk basebackup_delta basebackup_delta_chunk'.split(
+  'xlog xlog_incoming xlog_index xlog_partial xlog_prefetch xlog_rollup timeline preservation_request site_identity site_lease check_scratch basebackup basebackup_incoming basebackup_chunk basebackup_delta basebackup_delta_chunk'.split(
     ' ',
   );
 

@@ -5,6 +5,8 @@ import { type RetryPolicy, retry } from '../lib/retry.ts';
 import type { Spool } from '../transfer/spool.ts';
 import { WalArchiver, type WalArchiverDeps } from '../wal/archive.ts';
 import { WalFetcher } from '../wal/fetch.ts';
+import { readWalActivity } from '../wal/index/read-wal-activity.job.ts';
+import { WalHistory } from '../wal/index/wal-history.ts';
 import { WalIndexStorer } from '../wal/index/wal-index-storer.ts';
 import { WalIndexer } from '../wal/index/wal-indexer.ts';
 import { depthRange } from '../wal/prefetch-depth.ts';
@@ -58,6 +60,8 @@ export class SiteWal {
   readonly #walArchiver: WalArchiver;
   /** Where what happens in the WAL is noted. */
   readonly #index: WalIndexStorer | undefined;
+  /** Where it is read again. */
+  readonly history: WalHistory | undefined;
   /** Where there may be WAL without that. */
   readonly #indexer: WalIndexer | undefined;
   readonly #indexerEnd = new AbortController();
@@ -87,6 +91,7 @@ export class SiteWal {
     this.gaps = walGapsOf({ ...deps, archiver: this.#walArchiver, rejected });
     this.receiver = leasedReceiverOf(this.#receiverParts, ownership);
     this.#indexer = this.#openIndexer();
+    this.history = this.#openHistory();
   }
 
   /** A base backup is worth nothing without the WAL that is written while it is taken. */
@@ -179,6 +184,19 @@ export class SiteWal {
       log,
       watch: (work) => parts.jobs.run(job, signal, work),
       signal,
+    });
+  }
+
+  #openHistory(): WalHistory | undefined {
+    const { parts, site, sources } = this.#deps;
+    const { gaps } = this;
+    if (this.#index === undefined || gaps === undefined) return undefined;
+    const source = { storage: site.object_storage, prefix: site.prefix, privateKeys: privateKeysOf(site) };
+    return new WalHistory({
+      catalog: sources[0].catalog,
+      archive: () => gaps.view,
+      read: (wanted, signal) => parts.pool.run(readWalActivity, { source, ...wanted }, { signal }),
+      clock: parts.clock,
     });
   }
 

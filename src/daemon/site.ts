@@ -135,6 +135,7 @@ export class Site implements SiteServices {
         catalog,
         listing: () => loop.listing,
         archive: () => this.gaps?.view,
+        readRestorePoints: (ending) => this.#wal.history?.restorePoints(ending) ?? Promise.resolve([]),
         readTimes: (wanted, segmentBytes, ending) => readTimes(parts, site, { names: wanted, segmentBytes, signal: ending }),
         log,
       }),
@@ -202,6 +203,10 @@ export class Site implements SiteServices {
 
   plan(request: PlanRequest, how: PlanHow, signal: AbortSignal): Promise<RestorePlanDocument> {
     return this.#plans.make(request, how, signal);
+  }
+
+  get history(): SiteServices['history'] {
+    return this.#wal.history;
   }
 
   get retention(): SiteServices['retention'] {

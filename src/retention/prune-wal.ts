@@ -1,8 +1,9 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import { parseRollupName } from '../catalog/wal-index/wal-rollup.ts';
 import { inBatches } from '../lib/in-batches.ts';
 import { addLocked, type LockedSummary, noneLocked, summaryOfLocked } from '../storage/delete-many.ts';
 import { deleteManyMax, type ObjectInfo } from '../storage/object-store.ts';
-import { verdictOn, walUnder } from './survey-wal.ts';
+import { type StoredWalFile, verdictOn, walUnder } from './survey-wal.ts';
 import type { WalNeeds } from './wal-need.ts';
 import { segmentsWithIndexes } from './with-indexes.ts';
 
@@ -23,13 +24,13 @@ export interface PrunedWal {
 }
 
 interface Unneeded extends ObjectInfo {
-  /** Of a segment, and not WAL itself. */
+  /** Of segments, and not WAL itself. */
   readonly isIndex: boolean;
 }
 
 /**
- * Deletes segments, partial segments and beginnings of segments that nothing needs, on every timeline, and with them their indexes, which are not counted. An
- * index goes ahead of its segment, so that none is left alone. Can be interrupted and repeated.
+ * Deletes segments, partial segments and beginnings of segments that nothing needs, on every timeline, and with them their indexes, and what is told of many segments together once
+ * the last of them goes; these are not counted. An index goes ahead of its segment, so that none is left alone. Can be interrupted and repeated.
  */
 export async function pruneWal(catalog: Catalog, needs: WalNeeds, options: WalPruneOptions): Promise<PrunedWal> {
   const { signal, dryRun = false, onFile = () => {} } = options;
@@ -53,7 +54,17 @@ async function* unneeded(catalog: Catalog, needs: WalNeeds, signal: AbortSignal)
     if (index !== undefined) yield { ...index, isIndex: true };
     if (file !== undefined) yield { ...file, isIndex: false };
   }
+  for await (const rollup of rollupsOf(catalog, signal)) if (!verdictOn(rollup, needs).stays) yield { ...rollup, isIndex: true };
   for await (const file of walUnder(catalog.keys.walPartialPrefix, catalog, signal)) {
     if (!verdictOn(file, needs).stays) yield { ...file, isIndex: false };
+  }
+}
+
+/** Each goes with the last segment of which it tells. */
+async function* rollupsOf({ store, keys }: Catalog, signal: AbortSignal): AsyncGenerator<StoredWalFile> {
+  for await (const info of store.list(keys.walRollupPrefix, { signal })) {
+    const name = info.key.slice(keys.walRollupPrefix.length);
+    const parsed = parseRollupName(name);
+    if (parsed !== undefined) yield { ...info, name, segment: parsed.last };
   }
 }

@@ -95,6 +95,15 @@ test('indexes go with their WAL, and those whose WAL is gone once nothing could 
   );
 });
 
+test('what is told of many segments together goes once the last of them goes', async () => {
+  const catalog = await makeStoredSite(three, wal);
+  const rollups = ['000000010000000000000004.2.29633333-29633400.0', '000000010000000000000005.3.none.0', 'README'];
+  for (const name of rollups) await putObject(catalog, catalog.keys.walRollup(name), {});
+  assert.deepEqual(await pruneNow(catalog), { basebackups: ['2026-11-20_0'], walFiles: 4 });
+  const left = (await storedKeys(catalog)).filter((key) => key.startsWith('xlog_rollup/'));
+  assert.deepEqual(left, ['xlog_rollup/000000010000000000000005.3.none.0', 'xlog_rollup/README']);
+});
+
 test('an interruption leaves no index without its segment', async () => {
   for (let deletions = 0; deletions < 8; deletions++) {
     const store = new FaultyStore(new MemoryStore());

@@ -4,6 +4,7 @@ export type UploadFileType =
   | 'timeline'
   | 'xlog_partial'
   | 'xlog_index'
+  | 'xlog_rollup'
   | 'basebackup'
   | 'basebackup_chunk'
   | 'basebackup_delta'

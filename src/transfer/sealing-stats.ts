@@ -34,7 +34,7 @@ export class SealingStats {
 }
 
 function kindOf(fileType: UploadFileType): SealedKind | undefined {
-  if (fileType === 'xlog_index') return undefined;
+  if (fileType === 'xlog_index' || fileType === 'xlog_rollup') return undefined;
   if (fileType === 'timeline') return fileType;
   return fileType.startsWith('xlog') ? 'xlog' : 'basebackup';
 }

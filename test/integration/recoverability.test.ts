@@ -7,6 +7,7 @@ import { fingerprintOf } from '../../src/catalog/evidence/fingerprint.ts';
 import { storeDrillEvidence, storeVerifyEvidence } from '../../src/catalog/evidence/store-evidence.ts';
 import { type RecoverabilityDocument, recoverabilityDocument } from '../../src/catalog/recoverability/recoverability-document.ts';
 import { healthDocument } from '../../src/daemon/health/health-document.ts';
+import type { CommitsDocument } from '../../src/daemon/http/api.ts';
 import { sourceOfBytes } from '../../src/storage/object-source.ts';
 import { siteName } from '../support/daemon.ts';
 import { TestSite } from '../support/test-site.ts';
@@ -40,6 +41,26 @@ describe('which moments can be restored, on a real server with two timelines', (
     assert.deepEqual([span?.basebackups, span?.from.time], [[basebackup], mark?.end]);
   });
 
+  test('commits are told by the minute, and restore points by their names', async () => {
+    await site.postgres.query("SELECT pg_create_restore_point('before the worst')");
+    for (let each = 0; each < 5; each++) await commit();
+    await site.archiveAll();
+    let found: CommitsDocument | undefined;
+    await waitFor(
+      async () => {
+        const answer = await site.daemon.request('GET', `/${siteName}/commits?from=2026-01-01T00:00:00Z&buckets=3`);
+        assert.equal(answer.status, 200);
+        found = (await answer.json()) as CommitsDocument;
+        return found.is_complete && found.restore_points.length === 1;
+      },
+      { withinMs, what: () => `everything is indexed: ${JSON.stringify(found)}` },
+    );
+    assert.deepEqual([found?.restore_points[0]?.name, found?.restore_points[0]?.timeline], ['before the worst', 1]);
+    const commits = found?.timelines[0]?.commits ?? [];
+    assert.ok(commits.length <= 3 && (commits.at(-1) ?? 0) >= 7, `${JSON.stringify(commits)}: six inserts and the table`);
+    assert.equal((await site.daemon.request('GET', `/${siteName}/commits?from=yesterday`)).status, 400);
+  });
+
   test('a promotion begins a timeline that goes on from the first one', async () => {
     await writeFile(join(site.postgres.dataDirectory, 'standby.signal'), '');
     await site.postgres.restart();
@@ -71,6 +92,15 @@ describe('which moments can be restored, on a real server with two timelines', (
     assert.equal(found.basebackups.find(({ state }) => state === 'unfinished')?.name, '2099-01-01_00-00_0');
     await mend(kept, async ({ store, keys }) => store.delete(keys.chunk('2099-01-01_00-00_0', 1)));
     await becomes('both are mended', (each) => statesOf(each, 2).join() === 'covered' && each.basebackups.length === 1);
+    const named = await becomes('restore points are known', (each) => each.timelines.some((of) => of.restore_points.length > 0));
+    const points = named.timelines.map(({ timeline, restore_points: of }) => [
+      timeline,
+      of.map((point) => [point.name, point.is_reachable]),
+    ]);
+    assert.deepEqual(points, [
+      [1, [['before the worst', true]]],
+      [2, []],
+    ]);
   });
 
   test('behind a segment that is lost there is a hole, with its name as the cause', async () => {

@@ -55,6 +55,7 @@ function servicesOf({ name, pending, health = { ...siteHealth(viewOf({})), site:
     health,
     recoverability: { at: health.at, found: unknownRecoverability('nothing is known yet') },
     plan: elsewhere,
+    history: undefined,
     requestBasebackup: () => void asked.push(`${name} basebackup`),
     retention: { pending: pending && { wal: '', ...pending }, postponed: undefined },
     confirmDeletion: (digest) => void asked.push(`${name} ${digest}`),

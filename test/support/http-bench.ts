@@ -52,6 +52,7 @@ export async function startHttpBench(pool: CodecPool, options: HttpBenchOptions 
     health: siteHealth(viewOf({})),
     recoverability: { at: new Date(0), found: unknownRecoverability('nothing is known yet') },
     plan: () => Promise.reject(new OperatorError('no-basebackup', 'there is none', { hint: 'Take one.' })),
+    history: undefined,
     requestBasebackup: () => void requested.push('main'),
     walDirectory: () => findWalDirectory(join(site.directory, 'pgdata')),
     ...options.services,

@@ -1,22 +1,11 @@
-import { isOperatorError } from '../../lib/errors.ts';
 import { inOrder } from '../../lib/in-order.ts';
 import { classifyWalFile, formatWalName, historyNameOf, parseWalName } from '../../postgres/wal-name.ts';
-import type { StorageOptions } from '../../storage/options.ts';
 import { borrowStore } from '../../storage/shared-store.ts';
 import { SiteKeys } from '../keys.ts';
-import { readStoredObject } from '../stored-object.ts';
 import { WalIndexJoiner } from './join-wal-indexes.ts';
 import { parseWalIndex } from './parse-wal-index.ts';
+import { readSmallObject, type WalIndexSource } from './read-small-object.ts';
 import type { WalIndex } from './wal-index.ts';
-
-/** Whose indexes. Plain data, so that it can be sent to a worker: reading decrypts and decompresses. */
-export interface WalIndexSource {
-  readonly storage: StorageOptions;
-  /** Of the site. */
-  readonly prefix: string;
-  /** PEM by key id. */
-  readonly privateKeys: Readonly<Record<string, string>>;
-}
 
 export interface WalIndexRange {
   readonly timeline: number;
@@ -30,9 +19,6 @@ export interface WalIndexRange {
 
 /** Requests at once: one segment's index after the other would mostly wait. */
 const readAheadMax = 4;
-/** The plain bytes of the largest one are some 1.5 MB. */
-const plainBytesMax = 32 * 1024 * 1024;
-
 /**
  * The indexes of a timeline in their order, a few in memory at a time. What is in two segments is told with the one in which it ends: its offset is negative.
  * Segments whose index is missing, or cannot be read, are left out; whoever needs them sees that from the positions. Of a partial segment only where the whole
@@ -49,22 +35,8 @@ export async function* readWalIndexes(source: WalIndexSource, range: WalIndexRan
 }
 
 /** Undefined where there is none, or where it cannot be read. */
-export async function readWalIndex(source: WalIndexSource, name: string, signal: AbortSignal): Promise<WalIndex | undefined> {
-  const { storage, prefix, privateKeys } = source;
-  const key = new SiteKeys(prefix).walIndex(name);
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  const keep = (piece: Uint8Array) => {
-    bytes += piece.length;
-    if (bytes <= plainBytesMax) pieces.push(Buffer.from(piece));
-  };
-  try {
-    await readStoredObject({ storage, key, privateKeys }, keep, { signal });
-    return parseWalIndex(Buffer.concat(pieces).toString('utf8'), key);
-  } catch (error) {
-    if (isOperatorError(error, 'object-missing', 'object-incomplete', 'object-unreadable', 'object-corrupt')) return undefined;
-    throw error;
-  }
+export function readWalIndex(source: WalIndexSource, name: string, signal: AbortSignal): Promise<WalIndex | undefined> {
+  return readSmallObject(source, new SiteKeys(source.prefix).walIndex(name), parseWalIndex, signal);
 }
 
 /** What begins before the first segment may end in it. */

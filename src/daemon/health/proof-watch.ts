@@ -2,12 +2,14 @@ import type { BasebackupListing, Catalog } from '../../catalog/catalog.ts';
 import { fingerprintOf } from '../../catalog/evidence/fingerprint.ts';
 import { type Evidence, EvidenceReader } from '../../catalog/evidence/read-evidence.ts';
 import type { WalEvidence } from '../../catalog/evidence/verify-evidence.ts';
-import type { WalTimes } from '../../catalog/recoverability/facts.ts';
+import type { NamedPlace, WalTimes } from '../../catalog/recoverability/facts.ts';
 import { newestUnfinished, type UnfinishedBasebackup } from '../../catalog/unfinished-basebackups.ts';
 import type { WalArchiveView } from '../../catalog/wal-archive-view.ts';
 import { explain, isOperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { parseLsn } from '../../postgres/lsn.ts';
 import { formatWalName } from '../../postgres/wal-name.ts';
+import type { PlacedRestorePoint } from '../../wal/index/activity-buckets.ts';
 import type { SegmentTimes } from '../../wal/index/read-wal-times.job.ts';
 import { noKnowledge, type RecoverabilityKnowledge } from './health-view.ts';
 import { beginOfTimeline, wantedTimes } from './wanted-times.ts';
@@ -24,6 +26,7 @@ export interface ProofWatchDeps {
     segmentBytes: number,
     signal: AbortSignal,
   ) => Promise<readonly (SegmentTimes | undefined)[]>;
+  readonly readRestorePoints: (signal: AbortSignal) => Promise<readonly PlacedRestorePoint[]>;
   readonly log: Log;
 }
 
@@ -59,7 +62,10 @@ export class ProofWatch {
       const evidence = await this.#stillTrue(await this.#evidence.read(signal), view, signal);
       const unfinished = await this.#unfinished(current, signal);
       this.#knowledge = { ...this.#knowledge, evidence, unfinished };
-      if (view !== undefined) this.#knowledge = { ...this.#knowledge, times: await this.#readTimes(view, signal) };
+      if (view !== undefined) {
+        this.#knowledge = { ...this.#knowledge, times: await this.#readTimes(view, signal) };
+        this.#knowledge = { ...this.#knowledge, restorePoints: await this.#readRestorePoints(signal) };
+      }
       this.#told = '';
     } catch (error) {
       const because = explain(error);
@@ -90,6 +96,11 @@ export class ProofWatch {
       runs: each.runs.filter(({ from, result }) => result === 'sound' || !mended.has(from)),
     });
     return { ...evidence, verify: evidence.verify.map((each) => (each.kind === 'wal' ? without(each) : each)) };
+  }
+
+  async #readRestorePoints(signal: AbortSignal): Promise<readonly NamedPlace[]> {
+    const found = await this.#deps.readRestorePoints(signal);
+    return found.map(({ name, timeline, lsn, timeMs }) => ({ name, timeline, lsn: parseLsn(lsn), time: new Date(timeMs) }));
   }
 
   async #readTimes(view: WalArchiveView, signal: AbortSignal): Promise<WalTimes> {

@@ -44,6 +44,6 @@ function decodeSite(component: string): string | undefined {
 
 export function invalidPath(url: string): OperatorError {
   return new OperatorError('request-invalid', `Invalid path ${JSON.stringify(url.slice(0, 200))}`, {
-    hint: 'Known are /, /status, /events, /metrics, /SITE/status, /SITE/recoverability, /SITE/plan, /SITE/basebackup, /SITE/archive/FILE and /SITE/retention.',
+    hint: 'Known are /, /status, /events, /metrics, /SITE/status, /SITE/recoverability, /SITE/plan, /SITE/commits, /SITE/basebackup, /SITE/archive/FILE and /SITE/retention.',
   });
 }

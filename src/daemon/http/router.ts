@@ -9,6 +9,7 @@ import { answerPage, isPageFile } from './page.ts';
 import { bytesReply, createdReply, type Reply } from './reply.ts';
 import { invalidPath, parseRequestTarget } from './request-path.ts';
 import { answerRetention } from './retention.ts';
+import { answerCommits } from './site-commits.ts';
 import { answerPlan } from './site-plan.ts';
 import { answerRecoverability } from './site-recoverability.ts';
 import type { DaemonServices, SiteServices } from './site-services.ts';
@@ -22,7 +23,7 @@ const kindsByFolder: Readonly<Record<string, readonly WalFileKind[]>> = {
 };
 
 /** What of a site takes a query. */
-const queried: ReadonlySet<string> = new Set(['plan']);
+const queried: ReadonlySet<string> = new Set(['commits', 'plan']);
 
 const methods = ['GET', 'HEAD', 'PUT'];
 
@@ -39,6 +40,7 @@ export async function answer(request: ApiRequest, services: DaemonServices): Pro
   const site = services.sites.get(first);
   if (!site) throw new OperatorError('site-missing', `Site: '${first}' not found for path ${JSON.stringify([first, second, ...rest])}`);
   if (second === 'plan' && rest.length === 0 && request.method !== 'PUT') return answerPlan(site, query, request, services);
+  if (second === 'commits' && rest.length === 0 && request.method !== 'PUT') return answerCommits(site, query, request, services.limits);
   return answerSite(site, second, rest, request, services);
 }
 

@@ -5,6 +5,7 @@ import type { RestorePlanDocument } from '../../restore/plan/restore-plan-docume
 import type { PendingConfirmation } from '../../retention/confirmation.ts';
 import type { WalArchiver } from '../../wal/archive.ts';
 import type { WalFetcher } from '../../wal/fetch.ts';
+import type { WalHistory } from '../../wal/index/wal-history.ts';
 import type { SiteHealth } from '../health/site-health.ts';
 import type { Reply } from './reply.ts';
 
@@ -23,6 +24,8 @@ export interface SiteServices {
   readonly recoverability: { readonly at: Date; readonly found: Recoverability };
   /** What a restore would do, as it is known now. Throws as `makeRestorePlan`, and `recoverability-unknown`. */
   plan(request: PlanRequest, how: PlanHow, signal: AbortSignal): Promise<RestorePlanDocument>;
+  /** What happened in the WAL, from what is stored beside it. Undefined where that is not noted (`wal_index`). */
+  readonly history: Pick<WalHistory, 'between'> | undefined;
   /** Asks for a base backup as soon as may be. May reject with an OperatorError, where the site takes none. */
   requestBasebackup(): void | Promise<void>;
   /** What retention deletes only if somebody says that it is meant, and why something that is to go is still there. */

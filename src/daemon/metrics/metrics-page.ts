@@ -25,7 +25,7 @@ and ages are by the wall clock, so they stay right over a reboot. Prometheus is 
 
 ${table(originalMetrics)}
 
-\`type\` is \`xlog\`, \`xlog_partial\`, \`xlog_index\`, \`timeline\`, \`basebackup\`, \`basebackup_chunk\`, \`basebackup_delta\` or \`basebackup_delta_chunk\`. \`where\` is one of:
+\`type\` is \`xlog\`, \`xlog_partial\`, \`xlog_index\`, \`xlog_rollup\`, \`timeline\`, \`basebackup\`, \`basebackup_chunk\`, \`basebackup_delta\` or \`basebackup_delta_chunk\`. \`where\` is one of:
 
 | \`where\` | what failed |
 |---|---|

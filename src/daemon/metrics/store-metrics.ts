@@ -32,7 +32,9 @@ function whereOf(operation: StoreOperation, key: string): string | undefined {
       return 'handle_download';
     case 'delete':
     case 'delete_many':
-      return /(^|\/)(xlog|xlog_index|xlog_partial|timeline)\/[^/]*$/.test(key) ? 'delete_remote_wal_before' : 'delete_remote_basebackup';
+      return /(^|\/)(xlog|xlog_index|xlog_partial|xlog_rollup|timeline)\/[^/]*$/.test(key)
+        ? 'delete_remote_wal_before'
+        : 'delete_remote_basebackup';
     default:
       return undefined;
   }

@@ -1,4 +1,4 @@
-import type { WalIndexSource } from '../../catalog/wal-index/read-wal-indexes.ts';
+import type { WalIndexSource } from '../../catalog/wal-index/read-small-object.ts';
 import { defineJob } from '../../codec/job.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
 import { type FoundPlaces, findPlaces, type Sought } from './find-places.ts';

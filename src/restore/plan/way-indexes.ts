@@ -1,5 +1,6 @@
 import { WalIndexJoiner } from '../../catalog/wal-index/join-wal-indexes.ts';
-import { readWalIndex, type WalIndexSource } from '../../catalog/wal-index/read-wal-indexes.ts';
+import type { WalIndexSource } from '../../catalog/wal-index/read-small-object.ts';
+import { readWalIndex } from '../../catalog/wal-index/read-wal-indexes.ts';
 import type { IndexedTransaction, WalIndex } from '../../catalog/wal-index/wal-index.ts';
 import { inOrder } from '../../lib/in-order.ts';
 import { lastOf, nameIn, partsAt, type WalWay, type WayPart } from './wal-way.ts';

@@ -1,4 +1,5 @@
-import { readWalIndex, type WalIndexSource } from '../../catalog/wal-index/read-wal-indexes.ts';
+import type { WalIndexSource } from '../../catalog/wal-index/read-small-object.ts';
+import { readWalIndex } from '../../catalog/wal-index/read-wal-indexes.ts';
 import { defineJob } from '../../codec/job.ts';
 import { formatWalName, parseWalName } from '../../postgres/wal-name.ts';
 

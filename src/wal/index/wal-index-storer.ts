@@ -45,19 +45,33 @@ export class WalIndexStorer {
 
   /** Resolves to whether the store has it now. Never rejects. */
   async store(name: string, index: SealedWalIndex, signal = this.#deps.signal): Promise<boolean> {
-    const { site, catalog, uploads, host, encryptionKeyId, log, onStored } = this.#deps;
-    const target = { site, store: catalog.store, key: catalog.keys.walIndex(name), fileType: 'xlog_index' } as const;
+    const isStored = await this.#put(name, { key: this.#deps.catalog.keys.walIndex(name), fileType: 'xlog_index' }, index, signal);
+    if (isStored) this.#deps.onStored?.(name);
+    return isStored;
+  }
+
+  /** What the indexes of many segments tell together. Resolves to whether the store has it now. Never rejects. */
+  storeRollup(name: string, rollup: SealedWalIndex, signal = this.#deps.signal): Promise<boolean> {
+    return this.#put(name, { key: this.#deps.catalog.keys.walRollup(name), fileType: 'xlog_rollup' }, rollup, signal);
+  }
+
+  async #put(
+    name: string,
+    { key, fileType }: { readonly key: string; readonly fileType: 'xlog_index' | 'xlog_rollup' },
+    index: SealedWalIndex,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { site, catalog, uploads, host, encryptionKeyId, log } = this.#deps;
+    const target = { site, store: catalog.store, key, fileType };
     const metadata = walIndexMetadata(index, { host, encryptionKeyId });
     try {
       await uploads.upload({ ...target, source: sourceOfBytes(index.sealed), metadata, createOnly: true, isRepeated: false, signal });
+      return true;
     } catch (error) {
-      if (!isOperatorError(error, 'object-exists')) {
-        if (!signal.aborted) log.debug({ site, wal: name, because: messageOf(error) }, 'the index of a WAL segment is not stored yet');
-        return false;
-      }
+      if (isOperatorError(error, 'object-exists')) return true;
+      if (!signal.aborted) log.debug({ site, wal: name, because: messageOf(error) }, 'the index of WAL is not stored yet');
+      return false;
     }
-    onStored?.(name);
-    return true;
   }
 
   /** Resolves once nothing waits any more. */

@@ -10,6 +10,7 @@ import type { StorageOptions } from '../../storage/options.ts';
 import { indexStoredWal } from './index-stored-wal.job.ts';
 import { missingIndexes } from './missing-indexes.ts';
 import type { WalIndexStorer } from './wal-index-storer.ts';
+import { WalRollupMaker } from './wal-rollup-maker.ts';
 
 export interface WalIndexerDeps {
   readonly site: string;
@@ -36,6 +37,8 @@ export interface WalIndexerDeps {
   readonly signal: AbortSignal;
 }
 
+/** Of an index as it is stored, roughly. */
+const indexBytes = 4096;
 const hourMs = 3_600_000;
 const lookMs = 10_000;
 /** After a failure that may pass. */
@@ -43,10 +46,11 @@ const failedMs = 60_000;
 
 /**
  * Makes the indexes that are missing: of segments that were stored before there were any, and of those that a crash left without. One at a time, newest first,
- * and only while nothing else is to be done. Where the segments are is known from listings that are made anyway; only the indexes are listed for it.
+ * and only while nothing else is to be done; then tells of many segments together. Where the segments are is known from listings that are made anyway; only the indexes are listed for it.
  */
 export class WalIndexer {
   readonly #deps: WalIndexerDeps;
+  readonly #rollups: WalRollupMaker;
   #indexed = new WalRanges();
   /** Of which listing of the segments this is. */
   #listedFor: Date | undefined;
@@ -57,6 +61,8 @@ export class WalIndexer {
 
   constructor(deps: WalIndexerDeps) {
     this.#deps = deps;
+    const { catalog, storage, privateKeys } = deps;
+    this.#rollups = new WalRollupMaker({ ...deps, source: { storage, prefix: catalog.keys.prefix, privateKeys } });
   }
 
   /** An index has certainly been stored. */
@@ -77,7 +83,7 @@ export class WalIndexer {
     }
   }
 
-  /** Makes one index, where one is missing. Resolves to how long to wait before the next look, in ms. */
+  /** Makes one index, where one is missing, or tells of one block of segments together. Resolves to how long to wait before the next look, in ms. */
   async step(): Promise<number> {
     const { archive, mayWork, bytesPerHour } = this.#deps;
     const view = archive();
@@ -85,7 +91,9 @@ export class WalIndexer {
     const bytes = await this.#deps.watch(async (signal, progress) => {
       await this.#list(view.segmentBytes, signal);
       const name = this.#next(view);
-      return name === undefined ? undefined : this.#index(name, signal, progress);
+      if (name !== undefined) return this.#index(name, signal, progress);
+      const read = await this.#rollups.step(view, this.#indexed, signal, progress);
+      return read === 0 ? undefined : read * indexBytes;
     });
     if (bytes === undefined) return lookMs;
     return bytes === 0 ? 0 : Math.max((bytes / bytesPerHour) * hourMs, 1);
@@ -99,6 +107,7 @@ export class WalIndexer {
     const found = new WalRanges();
     const prefix = catalog.keys.walIndexPrefix;
     for await (const { key } of catalog.store.list(prefix, { signal })) this.#add(found, key.slice(prefix.length), segmentBytes);
+    await this.#rollups.list(segmentBytes, signal);
     this.#indexed = found;
     this.#listedFor = current;
     this.#leftOut.clear();
