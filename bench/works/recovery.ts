@@ -11,6 +11,7 @@ import { waitFor } from '../../test/support/wait-for.ts';
 import { archiveWith } from '../cluster.ts';
 import type { Contestant } from '../contestant.ts';
 import { makeOwn } from '../files.ts';
+import type { Flavour } from '../flavour.ts';
 import { type Cost, measure } from '../meter/meter.ts';
 import { commandLineOf } from '../meter/processes.ts';
 import { recoverWork } from '../results/recovery-table.ts';
@@ -39,6 +40,9 @@ interface Replay extends Cost {
   readonly busyShare: number;
 }
 
+/** What brings WAL back. */
+type Bringer = Pick<Contestant, 'name' | 'flavour' | 'pids' | 'mark' | 'commands'>;
+
 const patienceMs = 600_000;
 const watchMs = 5;
 /** In the data directory: recovery may begin. */
@@ -50,12 +54,20 @@ export async function measureRecoveries(arena: RecoveryArena, record: Recorder):
   if (archivers.length === 0) return;
   const beginning = await begin(arena);
   for (const tool of archivers) await archiveBacklog(postgres, tool, beginning.names);
+  const bringers = [...archivers, ...archivers.slice(0, 1).map(({ flavour }) => copyFrom(postgres, flavour))];
   for (let round = 0; round < rounds; round++) {
-    for (const tool of inTurn(archivers, round)) {
+    for (const tool of inTurn(bringers, round)) {
       const common = { what: recoverWork, flavour: tool.flavour.name, cache: 'warm', tool: tool.name, round } as const;
       record({ ...common, units: beginning.names.length - 1, ...(await recover(arena, tool, beginning)) });
     }
   }
+}
+
+/** The floor: the very files, which the cluster still has, and nothing else. */
+function copyFrom({ dataDirectory }: TestPostgres, flavour: Flavour): Bringer {
+  const from = join(dataDirectory, 'pg_wal');
+  const command = { name: 'cp', archive: () => 'true', restore: (name: string, output: string) => `cp ${from}/${name} ${output}` };
+  return { name: 'cp', flavour, pids: [], mark: `${from}/`, commands: [command] };
 }
 
 async function begin({ postgres, segments, scratch }: RecoveryArena): Promise<Beginning> {
@@ -74,7 +86,7 @@ async function begin({ postgres, segments, scratch }: RecoveryArena): Promise<Be
 }
 
 /** Until the startup process comes to the last segment; it may read no WAL before it is told to. */
-async function recover(arena: RecoveryArena, tool: Contestant, { base, names }: Beginning): Promise<Replay> {
+async function recover(arena: RecoveryArena, tool: Bringer, { base, names }: Beginning): Promise<Replay> {
   const target = join(arena.scratch, 'recovery', 'recovered');
   const command = tool.commands?.[0]?.restore('%f', '%p', target) ?? 'false';
   try {
