@@ -33,6 +33,7 @@ describe(`what a plan promises is what a restore gives (seed ${random.seed})`, (
 
   test(`${targets} targets`, async (context) => {
     for (let count = 1; count <= targets; count++) {
+      if (count % 50 === 0) console.error(count, JSON.stringify(tally));
       const target = kinds[(count - 1) % kinds.length]?.() ?? assert.fail();
       const what = `${count}: ${inWords(target)}`;
       const recovery: RecoveryWishes = { target, targetAction: 'promote', timeline: 'latest', toPrimary: true };

@@ -1,6 +1,6 @@
 import type { Lsn } from '../../postgres/lsn.ts';
 import { lastOf } from './wal-way.ts';
-import { transactionsIn, type WayIndexes } from './way-indexes.ts';
+import { type Indexes, transactionsIn } from './way-indexes.ts';
 
 /** What is looked for in the WAL. Times are microseconds since 1970. */
 export type Sought =
@@ -34,11 +34,11 @@ const unevenSegments = 8n;
 const silentMax = 64;
 
 /** Where recovery along the way would come to what is sought, as far as the indexes tell. `noneFrom`: behind this segment has been looked already. */
-export async function findPlaces(indexes: WayIndexes, sought: Sought, noneFrom?: bigint): Promise<FoundPlaces> {
+export async function findPlaces(indexes: Indexes, sought: Sought, noneFrom?: bigint): Promise<FoundPlaces> {
   return sought.kind === 'time' ? findTime(indexes, sought) : findAll(indexes, sought, noneFrom ?? lastOf(indexes.way));
 }
 
-async function findTime(indexes: WayIndexes, sought: Sought & { kind: 'time' }): Promise<FoundPlaces> {
+async function findTime(indexes: Indexes, sought: Sought & { kind: 'time' }): Promise<FoundPlaces> {
   const { way } = indexes;
   const isBehind = (time: number) => (sought.isExclusive ? time >= sought.time : time > sought.time);
   const near = lastOf(way) - way.first < fewSegments ? way.first : await firstBehind(indexes, isBehind);
@@ -59,7 +59,7 @@ async function findTime(indexes: WayIndexes, sought: Sought & { kind: 'time' }):
 }
 
 /** By halves: the first segment that ends a transaction behind the time, or one near it. */
-async function firstBehind(indexes: WayIndexes, isBehind: (time: number) => boolean): Promise<bigint> {
+async function firstBehind(indexes: Indexes, isBehind: (time: number) => boolean): Promise<bigint> {
   let [low, high] = [indexes.way.first, lastOf(indexes.way)];
   while (low < high) {
     const middle = (low + high) / 2n;
@@ -71,7 +71,7 @@ async function firstBehind(indexes: WayIndexes, isBehind: (time: number) => bool
 }
 
 /** Undefined where nothing was committed for very long. */
-async function latestBy(indexes: WayIndexes, number: bigint, first: bigint): Promise<number | undefined> {
+async function latestBy(indexes: Indexes, number: bigint, first: bigint): Promise<number | undefined> {
   for (let [at, looked] = [number, 0]; at >= first && looked < silentMax; at--, looked++) {
     const times = (await indexes.at(at))?.times;
     if (times !== undefined) return times.latest;
@@ -79,7 +79,7 @@ async function latestBy(indexes: WayIndexes, number: bigint, first: bigint): Pro
   return undefined;
 }
 
-async function findAll(indexes: WayIndexes, sought: Exclude<Sought, { kind: 'time' }>, last: bigint): Promise<FoundPlaces> {
+async function findAll(indexes: Indexes, sought: Exclude<Sought, { kind: 'time' }>, last: bigint): Promise<FoundPlaces> {
   const { way } = indexes;
   const from = last - way.first >= segmentsMax ? last - segmentsMax + 1n : way.first;
   const places: Place[] = [];

@@ -1,7 +1,7 @@
-import type { IndexedTransaction } from '../../catalog/wal-index/wal-index.ts';
+import type { IndexedTransaction, WalIndex } from '../../catalog/wal-index/wal-index.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
 import { lastOf, numberAt } from './wal-way.ts';
-import { isCommit, transactionsIn, type WayIndexes } from './way-indexes.ts';
+import { type Indexes, isCommit, transactionsIn } from './way-indexes.ts';
 
 /** The commits around a place in the WAL. */
 export interface NearCommits {
@@ -14,6 +14,14 @@ export interface NearCommits {
   /** Where not even far away a commit was found: everything was looked at on that side. */
   readonly isAllBefore: boolean;
   readonly isAllAfter: boolean;
+  readonly recordsEnd: RecordsEnd | undefined;
+}
+
+/** Where the records of the way end that can be read. */
+export interface RecordsEnd {
+  readonly lsn: Lsn;
+  /** The last one takes no more than its header: the server has ended the segment by it. */
+  readonly isSwitch: boolean;
 }
 
 const stepSegments = 8n;
@@ -21,7 +29,7 @@ const stepSegments = 8n;
 const segmentsMax = 512n;
 
 /** `isIncluded`: what stands at the position itself counts as before it. */
-export async function nearCommits(indexes: WayIndexes, lsn: Lsn, isIncluded: boolean): Promise<NearCommits> {
+export async function nearCommits(indexes: Indexes, lsn: Lsn, isIncluded: boolean): Promise<NearCommits> {
   const { way } = indexes;
   const [first, last] = [way.first, lastOf(way)];
   const here = clamp(numberAt(way, lsn), first, last);
@@ -41,7 +49,28 @@ export async function nearCommits(indexes: WayIndexes, lsn: Lsn, isIncluded: boo
   const unread = back.unread + ahead.unread;
   const isThinned = back.isThinned || ahead.isThinned;
   const isExact = unread === 0 && !isThinned && (back.found !== undefined || isAllBefore);
-  return { before: back.found, after: ahead.found, isExact, unread, isAllBefore, isAllAfter: from > last };
+  return {
+    before: back.found,
+    after: ahead.found,
+    isExact,
+    unread,
+    isAllBefore,
+    isAllAfter: from > last,
+    recordsEnd: await recordsEnd({ way, at: (number) => indexes.at(number) }),
+  };
+}
+
+async function recordsEnd({
+  way,
+  at,
+}: {
+  way: Indexes['way'];
+  at: (number: bigint) => Promise<WalIndex | undefined>;
+}): Promise<RecordsEnd | undefined> {
+  const index = await at(lastOf(way));
+  if (index === undefined || index.end?.because === 'unreadable' || index.end?.because === 'version') return undefined;
+  const offset = index.end?.offset ?? index.unfinished?.offset ?? index.segmentBytes;
+  return { lsn: index.startLsn + BigInt(offset), isSwitch: index.end?.because === 'switch' };
 }
 
 class Side {
@@ -52,7 +81,7 @@ class Side {
 
 type Wanted = (each: IndexedTransaction) => false | 'first' | 'last';
 
-async function look(indexes: WayIndexes, { from, to }: { from: bigint; to: bigint }, side: Side, wanted: Wanted): Promise<void> {
+async function look(indexes: Indexes, { from, to }: { from: bigint; to: bigint }, side: Side, wanted: Wanted): Promise<void> {
   for await (const { index } of indexes.between(from, to)) {
     if (index === undefined) {
       side.unread++;

@@ -65,6 +65,9 @@ export async function reach(target: RecoveryTarget, route: Route, source: Restor
   }
 }
 
+/** Of a record's header (XLogRecord). */
+const recordBytesMin = 24n;
+
 export function microsecondsOf({ epochMs, microseconds }: TargetTime): number {
   return epochMs * 1000 + microseconds;
 }
@@ -96,9 +99,11 @@ class Search {
     if (this.#isBeforeConsistency(lsn)) return { is: 'before' };
     if (lsn >= way.end) return this.behind();
     const commits = await this.#commitsAt(lsn, !isExclusive);
+    const end = commits?.recordsEnd;
+    if (end !== undefined && lsn > end.lsn - recordBytesMin) return this.behind();
     const doubts = this.#doubtsOf(lsn);
-    const isLast = commits !== undefined && commits.after === undefined && commits.before?.lsn !== lsn;
-    if (isLast) doubts.push('no transaction ends behind it: where the WAL ends before it, PostgreSQL fails and does not start');
+    const isLast = commits !== undefined && commits.after === undefined && commits.before?.lsn !== lsn && !end?.isSwitch;
+    if (isLast) doubts.push('no transaction ends behind it: where no record begins behind it, PostgreSQL fails and does not start');
     // Recovery stops behind the first record that begins there or later, and what that is no index tells.
     const isExact = isExclusive || commits?.before?.lsn === lsn;
     const known = commits && { ...commits, isExact: commits.isExact && isExact };

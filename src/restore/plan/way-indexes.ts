@@ -11,7 +11,10 @@ export interface WayIndex {
   readonly index: WalIndex | undefined;
 }
 
-const rememberedMax = 64;
+/** What is searched: {@link WayIndexes}, or made-up ones. */
+export type Indexes = Pick<WayIndexes, 'way' | 'at' | 'between'>;
+
+const rememberedMax = 32;
 /** Requests at once: one index after the other would mostly wait. */
 const readAheadMax = 4;
 
