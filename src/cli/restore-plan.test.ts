@@ -45,6 +45,40 @@ test('a base backup that carries its own WAL is planned without any, from the st
   assert(stdout.split('\n').length < 50, 'one screen');
 });
 
+test('each tablespace has its share of the room, as far as the chunks tell it', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  const backups = await TestBackups.open(scratch.path);
+  const file = (path: string, bytes: number) => ({ path, content: 'x'.repeat(bytes) });
+  const inTablespace = file('tablespaces/fast/PG_15_1/5/1', 40_000);
+  await backups.addChunked({
+    tablespaces: { fast: { oid: 16_384, path: '/nowhere/fast' }, slow: { oid: 16_385, path: '/nowhere/slow' } },
+    chunks: [clusterMembers('pgdata/'), [inTablespace], [file('tablespaces/slow/PG_15_1/5/2', 10_000), file('pgdata/base/5/3', 1000)]],
+    metadata: { 'active-backup-mode': 'standalone_hot_backup', 'total-size-plain': '100000' },
+  });
+  const config = await backups.writeConfig();
+  const told = await runOurs('restore', [
+    'plan',
+    '--config',
+    config,
+    '--target-dir',
+    join(scratch.path, 'data'),
+    '--tablespace-base-dir',
+    scratch.path,
+    '--json',
+  ]);
+  const { directories } = restorePlanDocument.parse(JSON.parse(told.stdout));
+  const [data, fast, slow] = directories;
+  assert.deepEqual(directories.map(({ name, path }) => [name, path]).slice(1, 3), [
+    ['fast', join(scratch.path, '16384')],
+    ['slow', join(scratch.path, '16385')],
+  ]);
+  assert(fast?.needed_bytes_min === fast?.needed_bytes_max && (fast?.needed_bytes_min ?? 0) > 40_000);
+  assert.deepEqual([slow?.needed_bytes_min, (slow?.needed_bytes_max ?? 0) > 11_000], [0, true]);
+  assert.equal(data?.needed_bytes_max, 100_000 - (fast?.needed_bytes_min ?? 0));
+  assert.equal(data?.needed_bytes_min, (data?.needed_bytes_max ?? 0) - (slow?.needed_bytes_max ?? 0));
+  assert(directories.every(({ free_bytes: free }) => (free ?? 0) > 0));
+});
+
 test('what cannot be understood is refused with its code and a hint, as JSON where that is asked for', async () => {
   await using scratch = await makeTemporaryDirectory();
   const backups = await TestBackups.open(scratch.path);

@@ -132,7 +132,9 @@ function showChoice({ backup, applicable }: Choice<SiteBackup>, flags: GetFlags)
   console.log(`It is ${whyChosen(flags)}.`);
   const asksForPoint = flags.recoveryTargetXid !== undefined || flags.recoveryTargetName !== undefined;
   if (asksForPoint && flags.basebackup === 'latest' && applicable.length > 1) {
-    console.log('Note: when that was is not known here. If it lies before this base backup, choose an earlier one with --basebackup.');
+    console.log(
+      'Note: when that was is not looked up here. If it lies before this base backup, choose an earlier one with --basebackup: "pghoard_restore plan" finds it.',
+    );
   }
 }
 

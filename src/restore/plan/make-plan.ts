@@ -1,3 +1,4 @@
+import { hasManifest } from '../../catalog/backup-format.ts';
 import { isOperatorError, messageOf, type OperatorError } from '../../lib/errors.ts';
 import { checkTargets } from '../check-targets.ts';
 import { type Choice, chooseBasebackup } from '../choose.ts';
@@ -12,6 +13,7 @@ import { lackingBytes, neededSpace } from './needed-space.ts';
 import { planAsDocument } from './plan-as-document.ts';
 import { PlanRefusal } from './plan-refusal.ts';
 import type { PlanDeps, PlanRequest } from './plan-request.ts';
+import { readSpread, type Share } from './read-spread.job.ts';
 import type { RestorePlanDocument } from './restore-plan-document.ts';
 import { type WalToFetch, walToFetch } from './wal-to-fetch.ts';
 
@@ -39,6 +41,7 @@ export async function makeRestorePlan(request: PlanRequest, deps: PlanDeps, sign
   const directories = await neededSpace({
     layout: plan.layout,
     plainBytes: plan.plainBytes,
+    shares: await sharesOf(plan, deps, signal),
     walBytes: wal.segments * segmentBytes,
     segmentBytes,
     isHere: deps.isHere && !isNowhere,
@@ -55,7 +58,7 @@ export async function makeRestorePlan(request: PlanRequest, deps: PlanDeps, sign
     checked: checked + wal.objects,
     directories: [...directories],
     obstacle,
-    lackingBytes: isRoomMade ? undefined : await lackingBytes(directories),
+    lackingBytes: isRoomMade ? undefined : await lackingBytes(directories, plan.plainBytes),
     duration: expectedDuration(
       { plainBytes: plan.plainBytes, segments: wal.segments, segmentBytes },
       { drills: found.knowledge.drills, basebackups: all.filter((each) => each.source === source) },
@@ -84,6 +87,18 @@ async function choose(
 function withNearest(error: OperatorError, after: PlanRefusal['nearest']['after']): PlanRefusal {
   const { code, message, hint = '' } = error;
   return new PlanRefusal(code, message, { nearest: { before: null, after }, hint });
+}
+
+/** Undefined where the base backup does not tell. */
+async function sharesOf(
+  { layout, parts, entry }: RestorePlan,
+  { pool }: PlanDeps,
+  signal: AbortSignal,
+): Promise<readonly Share[] | undefined> {
+  const main = parts.find(({ key }) => key === entry.key);
+  const { format, tablespaces } = layout;
+  if (main === undefined || tablespaces.length === 0 || !hasManifest(format)) return undefined;
+  return pool.run(readSpread, { main, format, tablespaces: tablespaces.map(({ name }) => name) }, { signal });
 }
 
 /** Why the restore would refuse the directories as they are. */

@@ -1,6 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { existingAncestor } from '../check-directories.ts';
 import type { Layout } from '../layout.ts';
+import type { Share } from './read-spread.job.ts';
 import type { RestorePlanDocument } from './restore-plan-document.ts';
 
 type Directory = RestorePlanDocument['directories'][number];
@@ -9,6 +10,8 @@ export interface SpaceWork {
   readonly layout: Layout;
   /** Undefined: not known. */
   readonly plainBytes: number | undefined;
+  /** Of each tablespace; undefined: the base backup does not tell. */
+  readonly shares: readonly Share[] | undefined;
   readonly walBytes: number;
   readonly segmentBytes: number;
   /** The plan is for this host: its directories are looked at. */
@@ -19,20 +22,25 @@ export interface SpaceWork {
 const segmentsMin = 3;
 
 /**
- * What will lie in each directory, beside what is free there. How much of a base backup goes to which tablespace is not recorded in it. PostgreSQL keeps WAL that it
- * has replayed until its next restartpoint: mostly about `max_wal_size`, and never more than there is.
+ * What will lie in each directory, beside what is free there. PostgreSQL keeps WAL that it has replayed until its next restartpoint: mostly about `max_wal_size`, and
+ * never more than there is.
  */
-export async function neededSpace({ layout, plainBytes, walBytes, segmentBytes, isHere }: SpaceWork): Promise<readonly Directory[]> {
+export async function neededSpace({
+  layout,
+  plainBytes,
+  shares,
+  walBytes,
+  segmentBytes,
+  isHere,
+}: SpaceWork): Promise<readonly Directory[]> {
   const { dataDirectory, tablespaces } = layout;
-  const all = plainBytes ?? null;
-  const isWhole = tablespaces.length === 0;
   const place = async (path: string) => (isHere ? { path, free_bytes: await freeAt(path) } : { path: null, free_bytes: null });
-  const share = { needed_bytes_min: isWhole ? all : null, needed_bytes_max: all };
+  const needed = (name: string | undefined) => neededIn(name, plainBytes, tablespaces.length === 0 ? [] : shares);
   return [
-    { purpose: 'data', name: null, ...(await place(dataDirectory)), ...share },
+    { purpose: 'data', name: null, ...(await place(dataDirectory)), ...needed(undefined) },
     ...(await Promise.all(
       tablespaces.map(
-        async ({ name, directory }): Promise<Directory> => ({ purpose: 'tablespace', name, ...(await place(directory)), ...share }),
+        async ({ name, directory }): Promise<Directory> => ({ purpose: 'tablespace', name, ...(await place(directory)), ...needed(name) }),
       ),
     )),
     {
@@ -45,9 +53,18 @@ export async function neededSpace({ layout, plainBytes, walBytes, segmentBytes, 
   ];
 }
 
+/** `name`: of a tablespace, or undefined for the data directory, which has the rest. */
+function neededIn(name: string | undefined, plainBytes: number | undefined, shares: readonly Share[] | undefined) {
+  if (plainBytes === undefined || shares === undefined) return { needed_bytes_min: null, needed_bytes_max: plainBytes ?? null };
+  const share = shares.find((each) => each.name === name);
+  if (share !== undefined) return { needed_bytes_min: share.min, needed_bytes_max: share.max };
+  const rest = (bytes: readonly number[]) => bytes.reduce((left, each) => Math.max(0, left - each), plainBytes);
+  return { needed_bytes_min: rest(shares.map(({ max }) => max)), needed_bytes_max: rest(shares.map(({ min }) => min)) };
+}
+
 /** Undefined: it is not known how much is needed, or there is enough. Bytes that are lacking for certain, over all file systems together. */
-export async function lackingBytes(directories: readonly Directory[]): Promise<number | undefined> {
-  const needed = (directories[0]?.needed_bytes_max ?? 0) + (directories.at(-1)?.needed_bytes_min ?? 0);
+export async function lackingBytes(directories: readonly Directory[], plainBytes: number | undefined): Promise<number | undefined> {
+  const needed = (plainBytes ?? 0) + (directories.at(-1)?.needed_bytes_min ?? 0);
   const free = new Map<number, number>();
   for (const { path, free_bytes: bytes } of directories) {
     if (path !== null && bytes !== null) free.set((await stat(await existingAncestor(path))).dev, bytes);
