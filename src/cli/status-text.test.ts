@@ -86,8 +86,7 @@ main: NEEDS ATTENTION
                 failed since the last success
   running       base backup, copying: 25 % of 1000 GiB, for 60 min, ends at
                 about 2026-11-30 15:00:10Z
-  alerts        upload_retries_warning: main/xlog/000000010000000000000006 could
-                not be stored 7 times: connect ECONNREFUSED
+  alerts        upload_retries_warning
   next          base backup at 2026-11-30 13:00:00Z: the next base backup is due
                 tomorrow
                 deletion: 2 base backups stay until 2026-12-01T00:00:00Z: a lock

@@ -43,7 +43,7 @@ function siteText(site: SiteStatus, now: Date, style: TextStyle): string[] {
   const said = paint(words[verdict.is], colourOf[verdict.is], style);
   const head = `${paint(site.site, 'bold', style)}: ${said}`;
   const wrong: Row[] = verdict.is === 'ok' || verdict.is === 'inactive' || source === 'state-file' ? [] : [['because', ...verdict.because]];
-  const told = health === undefined ? [] : source === 'state-file' ? recalledRows(health, now) : rowsOf(health);
+  const told = health === undefined ? [] : source === 'state-file' ? recalledRows(health, now) : rowsOf(health, { said: verdict.because });
   return [head, ...[...wrong, ...told, ...storeRows(site)].flatMap((row) => rowText(row, style))];
 }
 
@@ -56,12 +56,15 @@ function rowText([label, ...texts]: Row, { columns }: TextStyle): string[] {
 /** What the state file remembers. */
 function recalledRows(health: HealthDocument, now: Date): Row[] {
   const seconds = Math.max(0, Math.round((now.getTime() - Date.parse(health.at)) / 1000));
-  return [['state file', `says how it was ${durationInWords(seconds)} ago, at ${second(health.at)}:`], ...rowsOf(health, seconds)];
+  return [
+    ['state file', `says how it was ${durationInWords(seconds)} ago, at ${second(health.at)}:`],
+    ...rowsOf(health, { later: seconds }),
+  ];
 }
 
-/** `later`: so many seconds have passed since. */
-function rowsOf(health: HealthDocument, later = 0): Row[] {
-  const { restorable, wal_lag: lag, jobs, alerts, next, spool, store, verification } = health;
+/** `later`: so many seconds have passed since; `said`: what is told above. */
+function rowsOf(health: HealthDocument, { later = 0, said = [] }: { readonly later?: number; readonly said?: readonly string[] }): Row[] {
+  const { restorable, wal_lag: lag, jobs, next, spool, store, verification } = health;
   return [
     ['restorable', ...restorableTexts(restorable, later)],
     [
@@ -72,12 +75,20 @@ function rowsOf(health: HealthDocument, later = 0): Row[] {
     ],
     ['base backups', backupsText(health.basebackups, later)],
     ...(jobs.length === 0 ? [] : [['running', ...jobs.map(jobText)] as const]),
-    ['alerts', ...(alerts.length === 0 ? ['none'] : alerts.map(({ name, because }) => `${name}: ${because}`))],
+    ['alerts', ...alertTexts(health, said)],
     ['next', ...next.map(({ what, at, because }) => `${nameOf(what)}${at === null ? '' : ` at ${second(at)}`}: ${because}`)],
     ...(verification === undefined ? [] : [['verified', ...verificationTexts(verification, health.at, later)] as const]),
     ['spool', spoolText(spool)],
     ['store', store.because],
   ];
+}
+
+/** By name only those that are told above in full. */
+function alertTexts({ alerts }: HealthDocument, said: readonly string[]): string[] {
+  const texts = alerts.map(({ name, because }) => ({ name, text: `${name}: ${because}` }));
+  const told = texts.filter(({ text }) => said.includes(text)).map(({ name }) => name);
+  const others = texts.filter(({ name }) => !told.includes(name)).map(({ text }) => text);
+  return alerts.length === 0 ? ['none'] : [...(told.length === 0 ? [] : [told.join(', ')]), ...others];
 }
 
 function restorableTexts({ state, from, until, until_seconds_ago: age, because }: HealthDocument['restorable'], later: number): string[] {

@@ -9,6 +9,15 @@ test('an explanation has the message, every cause and the first hint, and no sta
   assert.equal(text, 'cannot store WAL 01\n  because: cannot reach the store\n  because: connection refused\n  hint: Check the network.');
 });
 
+test('what a message tells of its cause is not told again', () => {
+  const root = new Error('connect ECONNREFUSED');
+  const error = new OperatorError('postgres-unreachable', 'cannot reach PostgreSQL: connect ECONNREFUSED', {
+    cause: root,
+    hint: 'Is it running?',
+  });
+  assert.equal(explain(error), 'cannot reach PostgreSQL: connect ECONNREFUSED\n  hint: Is it running?');
+});
+
 test('codes tell errors apart', () => {
   const error = new OperatorError('object-missing', 'gone');
   assert.equal(isOperatorError(error), true);

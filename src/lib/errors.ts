@@ -62,10 +62,13 @@ export function inWords(error: unknown): string {
   return why === '' || text.includes(why) ? text : `${text}: ${why}`;
 }
 
-/** Message, causes and hint as text for a person, without a stack trace. */
+/** Message, causes and hint as text for a person, without a stack trace; a cause that the message tells is not told again. */
 export function explain(error: unknown): string {
   const lines = [messageOf(error)];
-  for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) lines.push(`  because: ${messageOf(cause)}`);
+  for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) {
+    const text = messageOf(cause);
+    if (!lines.at(-1)?.includes(text)) lines.push(`  because: ${text}`);
+  }
   const hint = firstHint(error);
   if (hint !== undefined) lines.push(`  hint: ${hint}`);
   return lines.join('\n');
