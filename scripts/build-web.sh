@@ -11,3 +11,4 @@ common='--bundle --format=esm --outdir=dist/web --log-level=warning --legal-comm
 # shellcheck disable=SC2046,SC2086 # no blanks in names
 "$esbuild" $(find web -name '*.test.ts') $common --platform=node --packages=external --sourcemap
 cp web/index.html web/icon.svg dist/web/
+node_modules/.bin/node scripts/compress-web.ts dist/web/index.html dist/web/page.js dist/web/page.css dist/web/icon.svg

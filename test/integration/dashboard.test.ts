@@ -2,18 +2,16 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { parseRestoreFlags } from '../../src/cli/restore-flags.ts';
-import { lowContrasts, nameless, scriptClock, startBrowser, type Visit, visit } from '../support/browser.ts';
+import { lowContrasts, nameless, scriptClock, startBrowser, type Visit, visit, withinMs } from '../support/browser.ts';
 import { type MadeUpDaemon, startMadeUpDaemon } from '../support/dashboard-fixture.ts';
+import { has, painted, slider, textOf, valueNow, wordsOf } from '../support/dashboard-page.ts';
 import { madeUpRecoverability } from '../support/made-up-recoverability.ts';
-import { TestSite } from '../support/test-site.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const withinMs = 60_000;
 const hostile = `a b/<img src=x onerror="document.title='broken'">&amp;'%41`.replace('/', '|');
 const now = Math.floor(Date.now() / 1000) * 1000;
 const big = madeUpRecoverability(hostile, now, 2000);
 const windows = madeUpRecoverability(hostile, now, 90);
-const slider = '[role=slider]';
 
 let browser: Browser;
 before(async () => {
@@ -30,10 +28,6 @@ async function open(madeUp: MadeUpDaemon, options: Parameters<typeof visit>[1] =
   return visitor;
 }
 
-async function painted(page: Page): Promise<void> {
-  await drawnMoreThan(page, 0);
-}
-
 /** Opens two thousand base backups; `first`: processor time of scripts until they are painted, in ms. */
 async function openTimed(madeUp: MadeUpDaemon, page: Page) {
   const clock = await scriptClock(page);
@@ -45,75 +39,7 @@ async function openTimed(madeUp: MadeUpDaemon, page: Page) {
   return { clock, isDrawn, first: await clock.spentMs() };
 }
 
-/** Asked from outside: the page's policy lets nothing be evaluated in it. */
-async function drawnMoreThan(page: Page, count: number): Promise<void> {
-  const isDrawn = async () => (await timesDrawn(page)) > count;
-  await waitFor(isDrawn, { withinMs, what: 'the timeline is drawn' });
-}
-
-const timesDrawn = async (page: Page) => Number(await page.evaluate("performance.getEntriesByName('timeline').length"));
-const textOf = (page: Page, selector: string) => page.locator(selector).first().innerText();
-const has = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor({ state: 'visible' });
-const valueNow = async (page: Page) => Number(await page.locator(slider).getAttribute('aria-valuenow')) * 1000;
 const second = (ms: number) => new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19);
-
-/** The words of a command line that was written for a shell. */
-function wordsOf(command: string): string[] {
-  const words = command.replaceAll('\\\n', ' ').match(/(?:'[^']*'|\\'|[^\s'])+/g) ?? [];
-  return words.map((word) => word.replaceAll("'\\''", '\0').replaceAll("'", '').replaceAll('\0', "'"));
-}
-
-describe('the dashboard of a real daemon', () => {
-  let site: TestSite;
-  let visitor: Visit;
-  let page: Page;
-
-  before(async () => {
-    site = await TestSite.start({ global: { dashboard_actions: true } });
-    visitor = await visit(browser);
-    page = visitor.page;
-    await page.goto(`http://127.0.0.1:${site.daemon.port}/`);
-  });
-  after(async () => {
-    await visitor?.[Symbol.asyncDispose]();
-    await site?.[Symbol.asyncDispose]();
-  });
-
-  test('at first nothing can be restored, and it says why', async () => {
-    await has(page, 'Nothing can be restored');
-    await has(page, /no complete base backup/);
-    assert.equal(await page.title(), 'main · pghoard');
-  });
-
-  test('a base backup is asked for in the page, and its success shows by itself', async () => {
-    await page.getByRole('button', { name: 'Take a base backup now' }).click();
-    await has(page, 'The daemon does so.');
-    await site.daemon.basebackups(1);
-    await has(page, 'Restorable to');
-    assert.match(await textOf(page, '.claim'), /^Restorable to \d\d:\d\d:\d\d/);
-  });
-
-  test('what is committed and stored moves the second on, without a reload', async () => {
-    const until = () => page.locator('.claim .second').getAttribute('datetime');
-    await site.postgres.query('CREATE TABLE t AS SELECT clock_timestamp() AS at');
-    const earlier = String(await until());
-    await site.archiveAll();
-    await waitFor(async () => String(await until()) > earlier, { withinMs, what: 'the second moves on' });
-  });
-
-  test('a daemon that is away is told, with the age of what is shown, and comes back by itself', async () => {
-    await site.daemon.stop();
-    await has(page, /not connected; what is shown is of \d\d:\d\d:\d\d/);
-    await has(page, 'Restorable to');
-    await site.daemon.launch();
-    await page.locator('#connection', { hasText: /^live$/ }).waitFor();
-  });
-
-  test('it asked nobody else, and nothing went wrong in it', () => {
-    assert.deepEqual([...visitor.origins], [`http://127.0.0.1:${site.daemon.port}`]);
-    assert.deepEqual(visitor.troubles, []);
-  });
-});
 
 describe('the dashboard', () => {
   let madeUp: MadeUpDaemon;
@@ -203,6 +129,40 @@ describe('the dashboard', () => {
     const { config, site, recoveryTargetTime, recoveryTargetTimeline, restoreToPrimary } = parsed.flags;
     assert.deepEqual([config, site, restoreToPrimary, recoveryTargetTimeline], ['/etc/pg hoard.json', hostile, true, 'latest']);
     assert.equal(recoveryTargetTime, `${second(await valueNow(page)).replace('T', ' ')}+00:00`);
+  });
+
+  test('a plan that is refused takes the command away, and says why', async () => {
+    await using visitor = await open(madeUp);
+    const { page, troubles } = visitor;
+    const json = { code: 'x', message: 'a segment <b>has</b> gone', causes: ['by hand'], hint: 'Look for it.', nearest: null };
+    await page.route('**/plan?*', (route) => route.fulfill({ status: 409, json }));
+    await page.locator(slider).click({ position: { x: 1000, y: 55 } });
+    await has(page, 'a segment <b>has</b> gone');
+    await has(page, 'Look for it.');
+    assert.equal(await page.locator('.command').count(), 0);
+    assert.deepEqual(troubles, []);
+  });
+
+  test('commits per minute are asked for what is seen, once it stays the same', async () => {
+    await using visitor = await visit(browser);
+    const { page } = visitor;
+    const asked: URLSearchParams[] = [];
+    await page.route('**/recoverability', (route) => route.fulfill({ json: windows.document }));
+    await page.route('**/commits?*', (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      asked.push(query);
+      const [from, to] = [query.get('from'), query.get('to')];
+      const timelines = [{ timeline: 2, commits: [0, 120, 3000, 7], aborts: [0, 0, 0, 0] }];
+      return route.fulfill({
+        json: { from, to, bucket_seconds: Math.round((Date.parse(`${to}`) - Date.parse(`${from}`)) / 4000), timelines, is_complete: true },
+      });
+    });
+    await page.goto(`${madeUp.url}#${encodeURIComponent(hostile)}`);
+    await has(page, /3,127 commits, at most .* per minute/);
+    await page.getByRole('button', { name: 'The last hour' }).click();
+    const spans = () => asked.map((query) => Date.parse(`${query.get('to')}`) - Date.parse(`${query.get('from')}`));
+    const isAsked = () => Promise.resolve(spans().some((ms) => Math.abs(ms - 3_600_000) < 2));
+    await waitFor(isAsked, { withinMs, what: 'the hour is asked for' });
   });
 
   test('a second of a timeline that was left is restored on that timeline', async () => {

@@ -24,6 +24,8 @@ test('npm packs what runs and what is read, no tests, no sources', async () => {
     'dist/web/page.js',
     'dist/web/page.css',
     'dist/web/icon.svg',
+    'dist/web/page.js.br',
+    'dist/web/page.js.gz',
     'docs/guide.md',
     'pghoard.schema.json',
     'LICENSE',

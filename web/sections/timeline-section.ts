@@ -1,7 +1,9 @@
 import type { HealthDocument, LiveDaemonDocument, RecoverabilityDocument } from '../../src/daemon/http/api.ts';
+import { CommitsWatch } from '../commits.ts';
 import { h } from '../dom.ts';
 import { RecoverabilityWatch } from '../recoverability.ts';
 import { chosenOf } from '../timeline/chosen.ts';
+import { CommitsStrip } from '../timeline/commits-strip.ts';
 import { type Lane, prepare } from '../timeline/prepare.ts';
 import { tablesOf } from '../timeline/table.ts';
 import { Timeline } from '../timeline/timeline.ts';
@@ -14,9 +16,11 @@ export class TimelineSection {
   readonly #site: string;
   readonly #daemon: LiveDaemonDocument;
   readonly #watch: RecoverabilityWatch;
+  readonly #strip = new CommitsStrip();
+  readonly #commits: CommitsWatch;
   readonly #timeline = new Timeline(
     (lane, ms) => this.#choose(lane, ms),
-    () => this.#tellInput(),
+    () => this.#moved(),
   );
   readonly #note = h('p', { class: 'quiet' }, 'Asking which moments can be restored …');
   readonly #picture = h('div', { hidden: true });
@@ -25,13 +29,16 @@ export class TimelineSection {
   readonly #tables = h('details', { class: 'tables' }, h('summary', {}, 'The same as tables'));
   readonly #onNews: (document: RecoverabilityDocument) => void;
   #document: RecoverabilityDocument | undefined;
+  #choice = new AbortController();
 
   constructor(site: string, daemon: LiveDaemonDocument, onNews: (document: RecoverabilityDocument) => void) {
     this.#onNews = onNews;
     this.#site = site;
     this.#daemon = daemon;
     this.#watch = new RecoverabilityWatch(site, (news) => this.#hear(news));
-    this.#picture.append(this.#toolbar(), this.#timeline.range, this.#timeline.element, legend(), this.#chosen, this.#tables);
+    this.#commits = new CommitsWatch(site, (news) => this.#strip.show(news));
+    const picture = [this.#timeline.range, this.#timeline.element, this.#strip.element];
+    this.#picture.append(this.#toolbar(), ...picture, legend(), this.#chosen, this.#tables);
     this.#tables.addEventListener('toggle', () => this.#showTables());
     this.element = h('section', { 'aria-label': 'What can be restored' }, h('h2', {}, 'What can be restored'), this.#note, this.#picture);
   }
@@ -71,7 +78,10 @@ export class TimelineSection {
       this.#timeline.choose();
       this.#timeline.element.focus();
     };
-    this.#chosen.replaceChildren(...chosenOf({ site: this.#site, configFile: this.#daemon.config_file, lane, ms, instead }));
+    this.#choice.abort();
+    this.#choice = new AbortController();
+    const choice = { site: this.#site, configFile: this.#daemon.config_file, lane, ms, instead, signal: this.#choice.signal };
+    this.#chosen.replaceChildren(...chosenOf(choice));
   }
 
   #toolbar(): HTMLElement {
@@ -103,6 +113,12 @@ export class TimelineSection {
     );
   }
 
+  #moved(): void {
+    this.#commits.look(this.#timeline.window);
+    this.#strip.look(this.#timeline.window);
+    this.#tellInput();
+  }
+
   #tellInput(): void {
     const at = this.#timeline.cursor;
     if (at === undefined || document.activeElement === this.#input) return;
@@ -119,7 +135,7 @@ function legend(): HTMLElement {
     ['unknown', 'unknown: do not rely on it'],
   ] as const;
   const keys =
-    'Click or Enter: the command for a second. Wheel, pinch, + and −: closer. Arrows, comma and full stop: move. Page up and down: base backups. 0: all.';
+    'Click or Enter: what restores a second, and how. Wheel, pinch, + and −: closer. Arrows, comma and full stop: move. Page up and down: base backups. 0: all.';
   return h(
     'div',
     { class: 'legend' },

@@ -57,9 +57,27 @@ function drawLane({ context, width }: Surface, { window, palette, prepared, lane
   context.fillText(nameOf(lane), 2, y + 14);
   for (const box of layoutStretches(lane.stretches, window, width)) drawBox(context, box, y + barTop, palette);
   for (const group of layoutMarks(lane.marks, window, width)) drawMark(context, group, y + barTop + barHeight + 9, palette);
+  drawFlags({ context, width }, { window, palette }, lane, y + barTop);
+}
+
+/** With its name, where there is room for it. */
+function drawFlags(
+  { context, width }: Pick<Surface, 'context' | 'width'>,
+  { window, palette }: Pick<Scene, 'window' | 'palette'>,
+  { flags }: Lane,
+  y: number,
+): void {
   const scale = scaleOf(window, width);
-  for (const { at, isReachable } of lane.flags)
-    if (at >= window.from && at <= window.to) drawFlag(context, scale(at), y + barTop, isReachable, palette);
+  let free = 0;
+  for (const { at, name, isReachable } of flags) {
+    if (at < window.from || at > window.to) continue;
+    const x = scale(at);
+    drawFlag(context, x, y, isReachable, palette);
+    const wide = x < free ? 0 : context.measureText(name).width;
+    if (wide === 0 || x + 10 + wide > width) continue;
+    context.fillText(name, x + 10, y - 3);
+    free = x + 14 + wide;
+  }
 }
 
 function nameOf({ timeline, parent, isCurrent }: Lane): string {

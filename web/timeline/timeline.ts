@@ -1,11 +1,12 @@
 import { h } from '../dom.ts';
 import { formatMoment } from '../format.ts';
-import { whatIsAt } from './at-second.ts';
 import { drawTimeline, heightOf, laneAt } from './draw.ts';
 import { listenToKeys } from './keys.ts';
 import { readPalette } from './palette.ts';
+import { backupBeside, endOf } from './places.ts';
 import { listenToPointers } from './pointers.ts';
 import type { Lane, Prepared } from './prepare.ts';
+import { sliderValues } from './slider-values.ts';
 import { beginDrawing } from './surface.ts';
 import { pan, reveal, type TimeWindow, within, zoom } from './window.ts';
 
@@ -55,6 +56,11 @@ export class Timeline {
   /** Milliseconds since 1970. */
   get cursor(): number | undefined {
     return this.#cursor;
+  }
+
+  /** What is seen. */
+  get window(): TimeWindow {
+    return this.#window;
   }
 
   get lane(): Lane | undefined {
@@ -107,11 +113,7 @@ export class Timeline {
 
   /** To the previous (-1) or the next (1) base backup. */
   stepBackup(direction: 1 | -1): void {
-    const { marks = [] } = this.lane ?? {};
-    const cursor = this.#cursor ?? 0;
-    const places = marks.map(({ at }) => Math.ceil(at / second) * second);
-    const found = direction === 1 ? places.find((at) => at > cursor) : places.findLast((at) => at < cursor);
-    if (found !== undefined) this.moveTo(found);
+    this.#moveIfThere(this.lane && backupBeside(this.lane, this.#cursor ?? 0, direction));
   }
 
   stepLane(direction: 1 | -1): void {
@@ -121,9 +123,11 @@ export class Timeline {
   }
 
   moveToEnd(which: 'first' | 'last'): void {
-    const good = this.lane?.stretches.filter(({ state }) => state === 'proven' || state === 'covered') ?? [];
-    const at = which === 'first' ? good[0]?.from : good.at(-1)?.to;
-    if (at !== undefined) this.moveTo(which === 'first' ? Math.ceil(at / second) * second : at);
+    this.#moveIfThere(this.lane && endOf(this.lane, which));
+  }
+
+  #moveIfThere(at: number | undefined): void {
+    if (at !== undefined) this.moveTo(at);
   }
 
   moveTo(ms: number): void {
@@ -187,15 +191,10 @@ export class Timeline {
     performance.measure('timeline', { start: begun });
   }
 
-  #tell({ lanes, from, to }: Prepared): void {
-    const lane = lanes[this.#lane];
-    const at = this.#cursor;
+  #tell(prepared: Prepared): void {
+    const { lane } = this;
     this.#range.textContent = `${formatMoment(this.#window.from)} to ${formatMoment(this.#window.to)}`;
-    if (lane === undefined || at === undefined) return;
-    const { state, because } = whatIsAt(lane, at);
-    const text = `${formatMoment(at)}, timeline ${lane.timeline}: ${state === 'nothing' ? 'nothing is known' : state}. ${because}`;
-    const values = { 'aria-valuemin': from, 'aria-valuemax': to, 'aria-valuenow': at };
-    for (const [name, value] of Object.entries(values)) this.element.setAttribute(name, String(Math.floor(value / second)));
-    this.element.setAttribute('aria-valuetext', text);
+    if (lane === undefined || this.#cursor === undefined) return;
+    for (const [name, value] of sliderValues(prepared, lane, this.#cursor)) this.element.setAttribute(name, value);
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { startHttpBench } from '../../../test/support/http-bench.ts';
 import { CodecPool } from '../../codec/pool.ts';
 import { isOperatorError } from '../../lib/errors.ts';
@@ -26,11 +27,30 @@ test('the page is served with its types, its tag, and a policy that lets nothing
     const head = await bench.ask('HEAD', path);
     assert.deepEqual([head.status, head.body.length, head.headers['content-length']], [200, 0, String(body.length)]);
   }
-  const { text } = await bench.ask('GET', '/');
+  const { text, headers } = await bench.ask('GET', '/');
+  assert.deepEqual([headers['content-encoding'], headers['vary']], [undefined, 'Accept-Encoding']);
   assert.doesNotMatch(text, /https?:|<script>|style=| on\w+=/);
   for (const path of ['/index.html', '/page.js/', '/../page.js', '/page.test.js', '/constructor', '/toString', '/%70age.js'])
     assert.equal((await bench.ask('GET', path)).status, 400, path);
   for (const path of ['/', '/page.js', '/events']) assert.equal((await bench.ask('PUT', path)).status, 400, path);
+});
+
+test('what a browser takes is sent compressed, with a tag of its own', async () => {
+  await using bench = await startHttpBench(pool);
+  const plain = await bench.ask('GET', '/page.js');
+  for (const [taken, coding, decompress] of [
+    ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
+    ['gzip', 'gzip', gunzipSync],
+  ] as const) {
+    const { status, headers, body } = await bench.ask('GET', '/page.js', { 'accept-encoding': taken });
+    assert.deepEqual([status, headers['content-encoding'], headers['vary']], [200, coding, 'Accept-Encoding']);
+    assert.ok(body.length < plain.body.length / 2, `${body.length} of ${plain.body.length} bytes`);
+    assert.deepEqual(decompress(body), plain.body);
+    assert.notEqual(headers.etag, plain.headers.etag);
+    const again = await bench.ask('GET', '/page.js', { 'accept-encoding': taken, 'if-none-match': String(headers.etag) });
+    assert.deepEqual([again.status, again.headers['vary']], [304, 'Accept-Encoding']);
+    assert.equal((await bench.ask('GET', '/page.js', { 'if-none-match': String(headers.etag) })).status, 200, 'another representation');
+  }
 });
 
 test('the page and its events need the same credentials as everything else', async () => {

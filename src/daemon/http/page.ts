@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { OperatorError } from '../../lib/errors.ts';
+import { acceptedCoding, type Coding } from './accepted-coding.ts';
+import type { ApiRequest } from './api-request.ts';
 import type { Reply } from './reply.ts';
 
 /** What the dashboard consists of, by the path it is asked for. Nothing else is ever read, so no path leads out of there. */
@@ -10,6 +12,8 @@ const files: Readonly<Record<string, { readonly name: string; readonly type: str
   'page.css': { name: 'page.css', type: 'text/css; charset=utf-8' },
   'icon.svg': { name: 'icon.svg', type: 'image/svg+xml' },
 };
+
+const endings: Readonly<Record<Coding, string>> = { br: '.br', gzip: '.gz' };
 
 /** Beside the compiled sources, as scripts/build.sh makes it. */
 const pageDirectory = new URL('../../../web/', import.meta.url);
@@ -35,13 +39,15 @@ export function isPageFile(path: string): boolean {
   return Object.hasOwn(files, path);
 }
 
-/** `GET /` and what the page there loads. Rejects with `dashboard-missing`. */
-export async function answerPage(path: string, knownTag: string | undefined): Promise<Reply> {
+/** `GET /` and what the page there loads, compressed as the build has left it where the client takes that. Rejects with `dashboard-missing`. */
+export async function answerPage(path: string, { header }: Pick<ApiRequest, 'header'>): Promise<Reply> {
   const file = files[path];
   if (file === undefined) throw new Error(`no file of the page: ${path}`);
-  const { bytes, tag } = await readOnce(file.name);
-  const headers = { ...protection, 'content-type': file.type, 'cache-control': 'no-cache', etag: tag };
-  return knownTag === tag ? { status: 304, headers, body: '' } : { status: 200, headers, body: bytes };
+  const coding = acceptedCoding(header('accept-encoding'));
+  const { bytes, tag } = await readOnce(`${file.name}${coding === undefined ? '' : endings[coding]}`);
+  const caching = { 'cache-control': 'no-cache', vary: 'Accept-Encoding', etag: tag };
+  const headers = { ...protection, 'content-type': file.type, ...caching, ...(coding && { 'content-encoding': coding }) };
+  return header('if-none-match') === tag ? { status: 304, headers, body: '' } : { status: 200, headers, body: bytes };
 }
 
 function readOnce(name: string): Promise<PageFile> {

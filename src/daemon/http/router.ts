@@ -35,7 +35,7 @@ export async function answer(request: ApiRequest, services: DaemonServices): Pro
   if (request.method !== 'PUT' && first === 'status') return answerStatus(second, services);
   if (request.method !== 'PUT' && first === 'metrics') return answerMetrics(second, services);
   if (request.method !== 'PUT' && second === undefined && first === 'events') return services.live.answer(request.method, request.signal);
-  if (request.method !== 'PUT' && second === undefined && isPageFile(first)) return answerPage(first, request.header('if-none-match'));
+  if (request.method !== 'PUT' && second === undefined && isPageFile(first)) return answerPage(first, request);
   if (second === undefined) throw invalidPath(request.url);
   const site = services.sites.get(first);
   if (!site) throw new OperatorError('site-missing', `Site: '${first}' not found for path ${JSON.stringify([first, second, ...rest])}`);
