@@ -18,7 +18,7 @@ const minuteMs = 60_000;
 const warmUpMsMax = 10 * minuteMs;
 const backupMsMax = 3 * minuteMs;
 
-/** `npm run bench:soak`: a daemon at work for an hour, of which nothing may grow. Exit code 1 where something does. */
+/** `npm run bench:soak`: a daemon at work for an hour, of which nothing may grow. Exit code 1 where something does, or where more is resident than promised. */
 async function main(argv: string[]): Promise<number> {
   const { values } = parseArgs({
     args: argv,
