@@ -84,7 +84,7 @@ function durationLines({
 }: RestorePlanDocument['duration']) {
   const parts =
     restore === null ? `recovery ${rangeText(recovery)}` : `restore ${rangeText(restore)}, then recovery ${rangeText(recovery)}`;
-  return [total === null ? parts : `${rangeText(total)}: ${parts}`, because];
+  return [total === null ? parts : `${rangeText(total)}: ${parts}`, ...because.split('; ')];
 }
 
 function rangeText({ from, to }: Range): string {

@@ -5,12 +5,12 @@ import { endOf, type RecoveryTarget } from '../choose.ts';
 import { coveredWishes, type SiteBackup } from '../kept-alone.ts';
 import type { RestoreSource } from '../plan.ts';
 import type { RecoveryWishes } from '../recovery-settings.ts';
-import { commitTime } from './commit-time.ts';
 import type { PlanKnowledge } from './plan-knowledge.ts';
-import { PlanRefusal, type ReachablePlace } from './plan-refusal.ts';
+import type { ReachablePlace } from './plan-refusal.ts';
+import { refusalOf, type Tried } from './refuse-target.ts';
 import { type Route, routeTo, timelineFor } from './route.ts';
 import { type Outcome, type Reached, reach, reachEnd, type SearchDeps } from './target-reached.ts';
-import { lastOf, timelineAt } from './wal-way.ts';
+import { lastOf } from './wal-way.ts';
 
 /** How a target is reached: from which base backup, and along which WAL. */
 export interface FoundRecovery {
@@ -30,12 +30,7 @@ export interface FindDeps extends Omit<SearchDeps, 'noneFrom'> {
   readonly knowledge: (source: RestoreSource, since: string | undefined, signal: AbortSignal) => Promise<PlanKnowledge>;
 }
 
-/** A base backup, and what comes of it. */
-interface Tried {
-  readonly backup: SiteBackup;
-  readonly route: Route | undefined;
-  readonly because: string;
-  readonly outcome: Outcome | undefined;
+interface Attempt extends Tried {
   readonly found?: FoundRecovery;
 }
 
@@ -54,8 +49,8 @@ export async function findRecovery(
     const each = await trier.attempt(backup);
     if (each.found !== undefined) return { ...each.found, skipped: tried.map(({ backup: { name }, because }) => ({ name, because })) };
     tried.push(each);
-    // What lies behind all WAL of a base backup lies behind that of older ones.
-    if (each.outcome?.is === 'behind') break;
+    // What lies behind all WAL of a base backup lies behind that of older ones, on the same timeline.
+    if (each.outcome?.is === 'behind' && wishes.timeline !== 'current') break;
   }
   const unsure = tried.find(({ outcome }) => outcome?.is === 'absent' && !outcome.isExhaustive);
   if (unsure?.route !== undefined) return trier.toTheEnd(unsure.backup, unsure.route);
@@ -72,7 +67,8 @@ class Trier {
   readonly #wishes: RecoveryWishes;
   readonly #deps: FindDeps;
   readonly #known = new Map<RestoreSource, { readonly since: string | undefined; readonly knowledge: PlanKnowledge }>();
-  #noneFrom: bigint | undefined;
+  /** Of this timeline what is sought is not in the WAL from this segment on. */
+  #none: { readonly timeline: number; readonly from: bigint } | undefined;
 
   constructor(all: readonly SiteBackup[], wishes: RecoveryWishes, deps: FindDeps) {
     this.#all = all;
@@ -80,7 +76,7 @@ class Trier {
     this.#deps = deps;
   }
 
-  async attempt(backup: SiteBackup): Promise<Tried> {
+  async attempt(backup: SiteBackup): Promise<Attempt> {
     const { pool, signal } = this.#deps;
     const { source } = backup;
     const knowledge = await this.#knowledge(backup);
@@ -93,9 +89,10 @@ class Trier {
       return { backup, route: undefined, because: '', outcome: undefined, found: { ...found, route: undefined, reached: undefined } };
     const route = routeTo(timelineFor(wishes.timeline, backup, knowledge), backup, knowledge);
     if (typeof route === 'string') return { backup, route: undefined, because: route, outcome: undefined };
-    const outcome = await reach(wishes.target, route, source, { pool, signal, noneFrom: this.#noneFrom });
+    const noneFrom = this.#none?.timeline === route.timeline ? this.#none.from : undefined;
+    const outcome = await reach(wishes.target, route, source, { pool, signal, noneFrom });
     const because = whyNot(outcome);
-    if (outcome.is === 'absent' && outcome.isExhaustive) this.#noneFrom = route.way.first;
+    if (outcome.is === 'absent' && outcome.isExhaustive) this.#none = { timeline: route.timeline, from: route.way.first };
     if (outcome.is !== 'reached') return { backup, route, because, outcome };
     return { backup, route, because, outcome, found: { ...found, wishes: clearOfHole(wishes, route, outcome), route, reached: outcome } };
   }
@@ -108,16 +105,7 @@ class Trier {
 
   async refusal(tried: readonly Tried[]): Promise<OperatorError> {
     const { target } = this.#wishes;
-    const absent = tried.find(({ outcome }) => outcome?.is === 'absent');
-    if (absent !== undefined) return notFound(target, tried);
-    const behind = tried.find(({ outcome }) => outcome?.is === 'behind');
-    const before = behind === undefined ? null : placeOf(behind);
-    const nearest = { before, after: await this.firstBehind(target) };
-    const last = behind ?? tried[0];
-    return new PlanRefusal('target-not-covered', `the target cannot be restored: ${last?.because ?? 'no base backup leads to it'}`, {
-      nearest,
-      hint: behind === undefined ? hintOf(tried) : 'Leave the target out to recover to the end of what is stored.',
-    });
+    return refusalOf(target, tried, await this.firstBehind(target));
   }
 
   /** The first base backup whose end lies behind the target. */
@@ -161,7 +149,7 @@ class Trier {
     }
   }
 
-  #alone(found: Omit<FoundRecovery, 'route' | 'reached'>): Tried {
+  #alone(found: Omit<FoundRecovery, 'route' | 'reached'>): Attempt {
     const { backup, wishes } = found;
     const isItsEnd = wishes.target.kind === 'latest' || wishes.target.kind === 'immediate';
     const because = `base backup ${backup.name} carries its own WAL, and is restored to the moment at which it ended`;
@@ -191,35 +179,4 @@ function whyNot(outcome: Outcome): string {
     case 'absent':
       return 'it is not in the WAL behind it';
   }
-}
-
-/** The last place of a route. */
-function placeOf({ backup, route, outcome }: Tried): ReachablePlace | null {
-  if (route === undefined || outcome?.is !== 'behind') return null;
-  const last = outcome.commits?.before;
-  const lsn = last?.lsn ?? route.way.end;
-  const time = last === undefined ? null : commitTime(last.time);
-  return { time, lsn: formatLsn(lsn), timeline: timelineAt(route.way, lsn), basebackup: backup.name };
-}
-
-function notFound(target: RecoveryTarget, tried: readonly Tried[]): OperatorError {
-  const names = [...new Set(tried.flatMap(({ outcome }) => (outcome?.is === 'absent' ? outcome.otherNames : [])))];
-  const what =
-    target.kind === 'name' ? `a restore point '${target.name}'` : `the end of transaction ${target.kind === 'xid' ? target.xid : ''}`;
-  const places = tried.flatMap(({ backup: { name }, outcome }) => (outcome?.is === 'absent' ? [name] : []));
-  const hint =
-    names.length > 0
-      ? `There are ${names.map((name) => `'${name}'`).join(', ')}.`
-      : 'It may not be archived yet, or lie before the oldest base backup, or on another timeline: see --recovery-target-timeline.';
-  return new PlanRefusal('target-not-found', `${what} is not in the WAL that is stored behind base backup ${places.at(-1)}`, {
-    nearest: { before: null, after: null },
-    hint,
-  });
-}
-
-function hintOf(tried: readonly Tried[]): string {
-  const others = tried.slice(1).map(({ backup: { name }, because }) => `${name}: ${because}`);
-  return others.length === 0
-    ? 'See "pghoard status" for what is missing.'
-    : `Older base backups do not reach it either: ${others.slice(0, 3).join('; ')}.`;
 }
