@@ -14,16 +14,18 @@ const stalledSeconds = 300;
 /** A site whose server has finished segments that may not be stored, and what its watch says of that. */
 function bench() {
   const clock = new SimulatedClock();
-  const site = { stored: 5, behind: 0, fetched: undefined as string | undefined };
+  const site = { stored: 5, behind: 0, fetched: undefined as string | undefined, isOnNewTimeline: false };
   let raised: string | undefined;
   const watched = {
     name: 'main',
     get health() {
       const restorable = { is: true, state: 'yes' as const, because: '' };
+      const elsewhere = { because: 'the server is on timeline 2', isOnNewTimeline: true };
+      const walLag = site.isOnNewTimeline ? elsewhere : { bytes: site.behind * segmentBytes, because: '' };
       return {
         at: clock.now(),
         restorable,
-        walLag: { bytes: site.behind * segmentBytes, because: '' },
+        walLag,
         backups: { failures: 0 },
         jobs: [],
       };
@@ -78,6 +80,23 @@ test('a segment that got lost in the store and was fetched again on an idle serv
   const { site, pass, raised, watch } = bench();
   site.fetched = segment(5);
   await pass(2 * stalledSeconds);
+  assert.equal(raised(), undefined);
+  await watch.close();
+});
+
+test('a failover does not hide that nothing has been handed over since before it, and what comes of the old timeline ends nothing', async () => {
+  const { site, pass, raised, watch } = bench();
+  site.behind = 2;
+  await pass(stalledSeconds + 10);
+  assert.match(raised() ?? '', /none has been stored for 5 min/);
+  Object.assign(site, { isOnNewTimeline: true });
+  await pass(10);
+  assert.match(raised() ?? '', /the server is on timeline 2, for 5 min now/);
+  site.stored = 7;
+  await pass(stalledSeconds);
+  assert.match(raised() ?? '', /the server is on timeline 2, for 10 min now/);
+  Object.assign(site, { isOnNewTimeline: false, behind: 0 });
+  await pass(10);
   assert.equal(raised(), undefined);
   await watch.close();
 });

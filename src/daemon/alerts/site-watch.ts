@@ -114,10 +114,9 @@ export class SiteWatch {
       segmentBytes,
       hasOnlyBasebackups: hasOnlyBasebackups(config),
       uncertainMs: nowMs - this.#certainAtMs,
-      // What is stored of a timeline that the server has left is nothing that it hands over.
       standstillMs: this.#standstill(
-        health.walLag.isOnNewTimeline ? health.walLag.because : newest,
-        { isFetched, isBehind: isLate(health.walLag, segmentBytes) },
+        newest,
+        { isFetched, isBehind: isLate(health.walLag, segmentBytes), isOnNewTimeline: health.walLag.isOnNewTimeline === true },
         nowMs,
       ),
       isFetched,
@@ -128,11 +127,11 @@ export class SiteWatch {
     };
   }
 
-  /** Counts from when a finished segment was missing, or the last one came. One that was fetched has not come. */
-  #standstill(newest: string | undefined, { isFetched, isBehind }: Behind, nowMs: number): number {
-    if (isFetched) return this.#stillSinceMs === undefined ? 0 : nowMs - this.#stillSinceMs;
-    if (!isBehind || newest !== this.#stored) this.#stillSinceMs = undefined;
-    this.#stored = newest;
+  /** Counts from when a finished segment was missing, or the last one came. One that was fetched has not come, nor has one of a timeline that the server has left. */
+  #standstill(newest: string | undefined, { isFetched, isBehind, isOnNewTimeline }: Behind, nowMs: number): number {
+    if (isFetched && !isOnNewTimeline) return this.#stillSinceMs === undefined ? 0 : nowMs - this.#stillSinceMs;
+    if (!isBehind || (newest !== this.#stored && !isOnNewTimeline)) this.#stillSinceMs = undefined;
+    if (!isOnNewTimeline) this.#stored = newest;
     if (!isBehind) return 0;
     this.#stillSinceMs ??= nowMs;
     return nowMs - this.#stillSinceMs;
@@ -167,6 +166,8 @@ interface Behind {
   readonly isFetched: boolean;
   /** A finished segment is not stored, or nothing of the timeline that the server is on now. */
   readonly isBehind: boolean;
+  /** Nothing is stored of the timeline that the server is on now. */
+  readonly isOnNewTimeline: boolean;
 }
 
 function isLate({ bytes = 0, isOnNewTimeline }: WalLag, segmentBytes = 1): boolean {
