@@ -17,9 +17,9 @@ fail() {
   exit 255 # neither "not found" nor success for archive_command and restore_command
 }
 
-# launch FILE ARGUMENT…: runs src/cli/FILE.ts as compiled.
+# launch FILE ARGUMENT…: runs src/cli/FILE.ts as bundled.
 launch() {
-  main=$root/dist/src/cli/$1.js
+  main=$root/dist/programs/$1.js
   shift
   [ -f "$main" ] || fail "$main is missing: pghoard is not built yet. Run \"npm install && npm run build\" in $root."
   find_node
@@ -31,10 +31,9 @@ launch() {
   MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-2}
   MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-131072}
   export MALLOC_ARENA_MAX MALLOC_MMAP_THRESHOLD_
-  # Reading the maps takes a tenth of the time of a short command. The daemon's traces of errors are worth it. Its old generations are collected once they have
-  # grown by half: else they grow to some three times of what lives in them.
+  # The daemon's old generations are collected once they have grown by half: else they grow to some three times of what lives in them.
   daemon=
-  case $main in */pghoard.js) daemon='--enable-source-maps --heap-growing-percent=50' ;; esac
+  case $main in */pghoard.js) daemon='--heap-growing-percent=50' ;; esac
   # Else V8's young generation takes up to 96 MiB in each thread for what lives no longer than a page of a listing.
-  exec "$node" --max-semi-space-size=2 $daemon --disable-warning=ExperimentalWarning "$main" "$@"
+  exec "$node" --enable-source-maps --max-semi-space-size=2 $daemon --disable-warning=ExperimentalWarning "$main" "$@"
 }

@@ -13,13 +13,13 @@ const { bin } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) a
 async function makePackage(directory: string): Promise<string> {
   const home = join(directory, 'a package with spaces');
   await cp(join(root, 'bin'), join(home, 'bin'), { recursive: true });
-  await mkdir(join(home, 'dist/src/cli'), { recursive: true });
+  await mkdir(join(home, 'dist/programs'), { recursive: true });
   await writeFile(join(home, 'package.json'), '{"type":"module"}');
   return home;
 }
 
 async function addProgram(home: string, file: string): Promise<void> {
-  await writeFile(join(home, 'dist/src/cli', file), `console.log(JSON.stringify(['${file}', ...process.argv.slice(2)]));`);
+  await writeFile(join(home, 'dist/programs', file), `console.log(JSON.stringify(['${file}', ...process.argv.slice(2)]));`);
 }
 
 /** A `node` that is first on PATH and says it is this version; runs nothing. */

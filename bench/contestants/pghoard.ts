@@ -94,7 +94,7 @@ export async function openPghoard(arena: Arena, { isMeasured = false, mode = 'lo
     },
     commands: [
       commandOf('pghoard', `"${join(bin, 'pghoard_postgres_command')}"`, port),
-      commandOf('pghoard, Node', `"${process.execPath}" "${join(bin, '../dist/src/cli/postgres-command.js')}"`, port),
+      commandOf('pghoard, Node', `"${process.execPath}" "${join(bin, '../dist/programs/postgres-command.js')}"`, port),
       {
         name: 'curl',
         archive: (name) => `curl -sSf -o /dev/null -X PUT ${url}/${site}/archive/${name}`,

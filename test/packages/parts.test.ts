@@ -19,7 +19,8 @@ test('npm packs what runs and what is read, no tests, no sources', async () => {
   for (const path of [
     ...Object.values(bin),
     'bin/launch.sh',
-    'dist/src/cli/pghoard.js',
+    'dist/programs/pghoard.js',
+    'dist/programs/codec-worker.js',
     'dist/web/index.html',
     'dist/web/page.js',
     'dist/web/page.css',
@@ -34,7 +35,7 @@ test('npm packs what runs and what is read, no tests, no sources', async () => {
     assert(paths.includes(path), path);
   assert.deepEqual(
     paths.filter((path) =>
-      /\.test\.|\.ts$|^(src|test|bench|scripts)\/|^packaging\/(?!grafana|prometheus)|^dist\/(?!src\/|share\/|web\/)/.test(path),
+      /\.test\.|\.ts$|^(src|test|bench|scripts)\/|^packaging\/(?!grafana|prometheus)|^dist\/(?!programs\/|share\/|web\/)/.test(path),
     ),
     [],
   );

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ProgramOptions, type ProgramResult, runProgram } from '../../src/lib/subprocess.ts';
 import { packageRoot } from './package-root.ts';
 
@@ -7,12 +6,12 @@ export type CommandName = 'pghoard' | 'restore' | 'archive-sync' | 'archive-clea
 
 /** How to start one of our commands from what is being tested: the program first, then its arguments. */
 export function commandLine(name: CommandName): [string, ...string[]] {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const isCompiled = import.meta.url.endsWith('.js');
   return [
     process.execPath,
     '--max-semi-space-size=2', // as in bin/launch.sh
     '--disable-warning=ExperimentalWarning',
-    fileURLToPath(new URL(`../../src/cli/${name}.${extension}`, import.meta.url)),
+    join(packageRoot, isCompiled ? `dist/programs/${name}.js` : `src/cli/${name}.ts`),
   ];
 }
 

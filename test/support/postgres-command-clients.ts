@@ -68,7 +68,7 @@ export function commandEnvironment(env: Readonly<Record<string, string>> = {}): 
 
 /** Returns the path of the command. */
 async function makePackage(home: string): Promise<string> {
-  const main = join(home, 'dist/src/cli/postgres-command.js');
+  const main = join(home, 'dist/programs/postgres-command.js');
   await cp(join(packageRoot, 'bin'), join(home, 'bin'), { recursive: true });
   await mkdir(dirname(main), { recursive: true });
   await writeFile(join(home, 'package.json'), '{"type":"module"}');

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { type DrillEvidence, drillEvidence } from '../../catalog/evidence/drill-evidence.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { outlivedByNone } from '../../lib/own-child.ts';
 import { exitOf, tailOf } from '../../lib/subprocess.ts';
 
-const program = fileURLToPath(new URL('../../cli/pghoard.js', import.meta.url));
 const stopMsMax = 90_000;
 const answerBytesMax = 1024 * 1024;
 
@@ -16,6 +14,7 @@ export type HoldDrill = (site: string, configFile: string, signal: AbortSignal) 
  * Rejects with `drill-impossible` where there was nothing to begin with.
  */
 export const holdDrillInProcess: HoldDrill = async (site, configFile, signal) => {
+  const [, program = ''] = process.argv;
   const words = [process.execPath, ...process.execArgv, program, 'drill', '--config', configFile, '--site', site, '--json'] as const;
   const [file, ...args] = await outlivedByNone([...words], 'TERM');
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
