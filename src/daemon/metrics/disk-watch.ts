@@ -25,6 +25,8 @@ interface WatchedDisk extends DiskPlace {
 export class DiskWatch {
   readonly #clock: Clock;
   #disks = new Map<string, WatchedDisk>();
+  /** In the order in which they were asked for, whichever answers first. */
+  #keys: readonly string[] = [];
   readonly #looking = new Map<string, Promise<void>>();
 
   constructor(clock: Clock) {
@@ -52,10 +54,12 @@ export class DiskWatch {
     await Promise.race([patience, Promise.all(this.#looking.values())]);
     enough.abort();
     this.#disks = disks;
+    this.#keys = places.map(keyOf);
   }
 
   samples(): Sample[] {
-    return [...this.#disks.values()].flatMap(({ place, site, sizeBytes, samples }) => {
+    const disks = this.#keys.flatMap((key) => this.#disks.get(key) ?? []);
+    return disks.flatMap(({ place, site, sizeBytes, samples }) => {
       const tags = { place, ...(site !== undefined && { site }) };
       return [
         { name: 'pghoard.disk_free_bytes', value: samples.at(-1)?.freeBytes ?? 0, tags },
