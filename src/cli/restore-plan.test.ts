@@ -79,6 +79,19 @@ test('each tablespace has its share of the room, as far as the chunks tell it', 
   assert(directories.every(({ free_bytes: free }) => (free ?? 0) > 0));
 });
 
+test('what is missing of a base backup is told by name, and by the exit code', async () => {
+  await using scratch = await makeTemporaryDirectory();
+  const backups = await TestBackups.open(scratch.path);
+  const chunks = [clusterMembers('pgdata/'), [{ path: 'pgdata/base/5/3', content: 'x' }]];
+  const [, , lost = ''] = await backups.addChunked({ chunks, metadata: { 'active-backup-mode': 'standalone_hot_backup' } });
+  await backups.store.delete(lost);
+  const told = await runOurs('restore', ['plan', '--config', await backups.writeConfig(), '--json']);
+  const { objects, warnings } = restorePlanDocument.parse(JSON.parse(told.stdout));
+  assert.deepEqual([told.code, objects.is_complete, objects.checked], [2, false, 3]);
+  assert.deepEqual(objects.missing, [{ kind: 'basebackup', first: lost, last: lost, objects: 1 }]);
+  assert(warnings.some((warning) => /this restore would fail/.test(warning)));
+});
+
 test('what cannot be understood is refused with its code and a hint, as JSON where that is asked for', async () => {
   await using scratch = await makeTemporaryDirectory();
   const backups = await TestBackups.open(scratch.path);
