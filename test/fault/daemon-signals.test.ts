@@ -198,7 +198,7 @@ test('SIGHUP adds and removes sites and changes the log level under a running ba
   assert.doesNotMatch(log(), /base backup is complete/, 'the base backup was still running');
   assert.equal(await statusOf('second'), 200);
   const quietFrom = site.daemon.log.length;
-  assert.equal((await site.daemon.basebackups(complete + 1)).length, complete + 1);
+  assert.equal((await site.daemon.basebackups(complete + 1, 180_000)).length, complete + 1);
   await logged(/base backup is complete/);
   assert.equal(log().split('base backup begins').length, 2, `it was taken in one go:\n${log()}`);
   assert.doesNotMatch(site.daemon.log.slice(quietFrom), /DEBUG/, 'the log level is the new one');
