@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { format } from 'node:util';
 import { explain, isOperatorError } from '../lib/errors.ts';
 
 const lastWordsMsMax = 2_000;
@@ -52,16 +53,16 @@ export function packageVersion(): string {
 }
 
 function report(name: string, error: unknown): number {
-  if (error instanceof InterruptedError) {
-    console.error('*** interrupted by keyboard ***');
-    return 1;
-  }
-  if (isOperatorError(error)) {
-    console.error(`${name}: FATAL: ${error.code}: ${explain(error)}`);
-    return 1;
-  }
-  console.error(`${name}: this is a bug in pghoard, please report it:`, error);
-  return 70;
+  const { code, text } = lastWordsOf(name, error);
+  console.error(text);
+  return code;
+}
+
+/** What a command says that fails by this, and its exit code. */
+export function lastWordsOf(name: string, error: unknown): { readonly code: number; readonly text: string } {
+  if (error instanceof InterruptedError) return { code: 1, text: '*** interrupted by keyboard ***' };
+  if (isOperatorError(error)) return { code: 1, text: `${name}: FATAL: ${error.code}: ${explain(error)}` };
+  return { code: 70, text: format(`${name}: this is a bug in pghoard, please report it:`, error) };
 }
 
 /** Leaves by itself once output is flushed; handles that something forgot to close must not keep a finished command alive. */
