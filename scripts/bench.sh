@@ -3,6 +3,7 @@
 #   --packed plain,encrypted,zstd --json FILE]; PGBACKREST names another pgBackRest than the installed one, such as that of
 #   scripts/install-debian-side.sh pgbackrest-2.
 # npm run bench:scale [-- --file 1000,10000 --segment 1000 --GiB 1,5 --json FILE]
+# npm run bench:drill [-- --scale 140 --rounds 5 --clients 4 --seconds 60 --json FILE]
 # npm run bench:soak [-- --minutes 60 --json]
 # npm run bench:memory [-- --share 0.1]
 # The first argument is the compiled program below dist/bench/.

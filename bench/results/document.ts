@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../src/cli/main.ts';
 import { packageRoot } from '../../test/support/package-root.ts';
+import { type DrillResults, drillTable } from '../drill/drill-table.ts';
 import { stepTable, threadTable } from '../profile/profile.ts';
 import { renderScale, type ScaleRow } from '../scale/scale-table.ts';
 import { commandTable } from '../works/commands.ts';
@@ -12,6 +13,8 @@ import { markdown, mebibytes, tableOf } from './tables.ts';
 export const documentFile = 'docs/performance.md';
 const resultsFile = 'bench/figures/compared.json';
 const scaleFile = 'bench/figures/scale.json';
+/** Measured by itself, so it may not be there. */
+const drillFile = 'bench/figures/drill.json';
 const remarksFile = 'bench/figures/remarks.md';
 
 /** docs/performance.md as it follows from the figures that are kept beside the bench. */
@@ -38,8 +41,23 @@ export async function renderDocument(root: string): Promise<string> {
     markdown(threadTable(results.profiles)),
     '## How it grows',
     markdown(renderScale(scale)),
+    ...(await drillText(root)),
     remarks.trim(),
   ].join('\n\n')}\n`;
+}
+
+async function drillText(root: string): Promise<string[]> {
+  const text = await readFile(join(root, drillFile), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return [];
+  const { machine, data, samples } = JSON.parse(text) as DrillResults;
+  return [
+    '## What a restore drill costs',
+    `From \`npm run bench:drill -- --json ${drillFile}\`: pgbench with ${data.clients} clients on ${mebibytes(data.bytes)}, alone and while the newest base backup is restored, recovered and checked on the same machine (load before: ${machine.loadBefore.toFixed(1)}). \`stepping back\` is \`low_priority\`, the default. What is lost is the median over the drills, with the least and the most.`,
+    markdown(drillTable(samples)),
+  ];
 }
 
 function recoveryText({ rows }: Results): string[] {
