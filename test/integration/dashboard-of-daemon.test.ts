@@ -75,6 +75,7 @@ describe('the dashboard of a real daemon', () => {
     await page.locator(slider).press('Home');
     await page.locator(slider).press('Enter');
     await has(page, /all \d+ objects that it needs are there/);
+    await has(page, /^\d+ commits?, at most .* per minute/);
     const [name = ''] = await site.daemon.basebackups(1);
     const plan = await textOf(page, '.plan');
     assert.ok(plan.includes(name), plan);

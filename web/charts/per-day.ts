@@ -6,12 +6,19 @@ export interface DayOfStorage {
   readonly dayMs: number;
   readonly bytes: number;
   readonly basebackups: number;
+  /** As `walPerDay`. */
+  readonly walBytes: number;
 }
 
 const daysMax = 400;
 
-/** What the base backups that there are take, by the day on which they ended; each day from the first to the last, the newest {@link daysMax} at most. */
-export function storagePerDay(basebackups: RecoverabilityDocument['basebackups']): readonly DayOfStorage[] {
+/**
+ * What the base backups that there are take, by the day on which they ended, and the WAL of that day; each day from the first to the last, the newest {@link daysMax} at most.
+ */
+export function storagePerDay(
+  basebackups: RecoverabilityDocument['basebackups'],
+  wal: ReadonlyMap<number, number> = new Map(),
+): readonly DayOfStorage[] {
   const days = new Map<number, { bytes: number; basebackups: number }>();
   for (const { start, end, stored_bytes: bytes } of basebackups) {
     const ms = msOf(end) ?? msOf(start);
@@ -20,12 +27,13 @@ export function storagePerDay(basebackups: RecoverabilityDocument['basebackups']
     const sum = days.get(day) ?? { bytes: 0, basebackups: 0 };
     days.set(day, { bytes: sum.bytes + (bytes ?? 0), basebackups: sum.basebackups + 1 });
   }
-  if (days.size === 0) return [];
-  const last = [...days.keys()].reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const first = [...days.keys()].reduce((a, b) => Math.min(a, b), last);
+  const known = [...days.keys(), ...wal.keys()];
+  if (known.length === 0) return [];
+  const last = known.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const first = known.reduce((a, b) => Math.min(a, b), last);
   const all: DayOfStorage[] = [];
   for (let dayMs = last; dayMs >= first && all.length < daysMax; dayMs = dayBefore(dayMs)) {
-    all.unshift({ dayMs, ...(days.get(dayMs) ?? { bytes: 0, basebackups: 0 }) });
+    all.unshift({ dayMs, ...(days.get(dayMs) ?? { bytes: 0, basebackups: 0 }), walBytes: wal.get(dayMs) ?? 0 });
   }
   return all;
 }

@@ -1,5 +1,6 @@
 import type { RecoverabilityDocument } from '../../src/daemon/http/api.ts';
 import { type DayOfStorage, storagePerDay } from '../charts/per-day.ts';
+import { walPerDay } from '../charts/wal-per-day.ts';
 import { h } from '../dom.ts';
 import { formatBytes, formatDay, plural } from '../format.ts';
 import { readPalette } from '../timeline/palette.ts';
@@ -17,16 +18,16 @@ export class StorageSection {
   #days: readonly DayOfStorage[] = [];
 
   constructor() {
-    const heads = ['Day', 'Base backups', 'Stored'].map((head) => h('th', { scope: 'col' }, head));
-    const table = h('table', {}, h('caption', {}, 'Base backups by day'), h('thead', {}, h('tr', {}, ...heads)), this.#rows);
+    const heads = ['Day', 'Base backups', 'Stored', 'WAL written'].map((head) => h('th', { scope: 'col' }, head));
+    const table = h('table', {}, h('caption', {}, 'Base backups and WAL by day'), h('thead', {}, h('tr', {}, ...heads)), this.#rows);
     this.#details.append(
       h('summary', {}, 'The same as a table'),
-      h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Base backups by day' }, table),
+      h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Base backups and WAL by day' }, table),
     );
     this.element = h(
       'section',
       { 'aria-label': 'Storage', hidden: true },
-      h('h2', {}, 'Storage of base backups, by day'),
+      h('h2', {}, 'Storage by day'),
       this.#canvas,
       this.#words,
       this.#details,
@@ -36,14 +37,18 @@ export class StorageSection {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#draw());
   }
 
-  show({ basebackups }: RecoverabilityDocument): void {
-    this.#days = storagePerDay(basebackups);
+  show(document: RecoverabilityDocument): void {
+    const { basebackups } = document;
+    this.#days = storagePerDay(basebackups, walPerDay(document));
     const [first] = this.#days;
     const last = this.#days.at(-1);
     this.element.hidden = first === undefined;
     if (first === undefined || last === undefined) return;
     const bytes = this.#days.reduce((sum, day) => sum + day.bytes, 0);
-    this.#words.textContent = `${plural(basebackups.length, 'base backup')}, ${formatBytes(bytes)} in all, ${formatDay(first.dayMs)} to ${formatDay(last.dayMs)}. WAL is not counted here.`;
+    const walBytes = this.#days.reduce((sum, day) => sum + day.walBytes, 0);
+    const backups = `${plural(basebackups.length, 'base backup')}, ${formatBytes(bytes)} stored in all (wide bars)`;
+    const wal = `${formatBytes(walBytes)} of WAL written in between, before it is compressed (narrow bars)`;
+    this.#words.textContent = `${formatDay(first.dayMs)} to ${formatDay(last.dayMs)}: ${backups}, ${wal}.`;
     this.#showRows();
     this.#draw();
   }
@@ -53,8 +58,8 @@ export class StorageSection {
     this.#rows.replaceChildren(
       ...this.#days
         .toReversed()
-        .map(({ dayMs, basebackups: count, bytes: ofDay }) =>
-          h('tr', {}, h('td', {}, formatDay(dayMs)), h('td', {}, count), h('td', {}, formatBytes(ofDay))),
+        .map(({ dayMs, basebackups: count, bytes: ofDay, walBytes }) =>
+          h('tr', {}, ...[formatDay(dayMs), count, formatBytes(ofDay), formatBytes(walBytes)].map((cell) => h('td', {}, cell))),
         ),
     );
   }
@@ -62,16 +67,22 @@ export class StorageSection {
   #draw(): void {
     const surface = beginDrawing(this.#canvas, height);
     if (surface === undefined || this.#days.length === 0) return;
-    const { context, width } = surface;
+    const { context, width: whole } = surface;
     const palette = readPalette();
-    const peak = this.#days.reduce((most, { bytes }) => Math.max(most, bytes), 1);
-    const pitch = Math.min(36, width / this.#days.length);
+    const peak = this.#days.reduce((most, { bytes, walBytes }) => Math.max(most, bytes, walBytes), 1);
+    const pitch = Math.min(36, whole / this.#days.length);
     context.fillStyle = palette.line;
-    context.fillRect(0, height - 1, width, 1);
-    context.fillStyle = palette.covered;
-    for (const [index, { bytes }] of this.#days.entries()) {
-      const high = (bytes / peak) * (height - 20);
-      context.fillRect(index * pitch, height - 1 - high, Math.max(1, pitch - Math.min(2, pitch / 4)), high);
+    context.fillRect(0, height - 1, whole, 1);
+    const wide = Math.max(1, pitch - Math.min(2, pitch / 4));
+    for (const [index, { bytes, walBytes }] of this.#days.entries()) {
+      for (const [value, colour, width] of [
+        [bytes, palette.covered, wide],
+        [walBytes, palette.ink, Math.max(1, wide / 3)],
+      ] as const) {
+        const high = (value / peak) * (height - 20);
+        context.fillStyle = colour;
+        context.fillRect(index * pitch + (wide - width) / 2, height - 1 - high, width, high);
+      }
     }
     context.fillStyle = palette.quiet;
     context.fillText(formatBytes(peak), 2, 12);
