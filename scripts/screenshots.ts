@@ -7,6 +7,7 @@ import { startMadeUpDaemon } from '../test/support/dashboard-fixture.ts';
 import { madeUpRecoverability } from '../test/support/made-up-recoverability.ts';
 import { packageRoot } from '../test/support/package-root.ts';
 import { waitFor } from '../test/support/wait-for.ts';
+import { commitsFor, planFor } from './picture-answers.ts';
 
 /** The pictures of the dashboard in the documentation: `node dist/scripts/screenshots.js`, after a build, where scripts/install-apt.sh has installed Chromium. */
 const pictures = join(packageRoot, 'docs', 'images');
@@ -61,14 +62,18 @@ for (const [colorScheme, name] of [
   ['light', 'dashboard.png'],
   ['dark', 'dashboard-dark.png'],
 ] as const) {
-  await using visitor = await visit(browser, { viewport: { width: 1000, height: 860 }, colorScheme, timezoneId: 'Europe/Berlin' });
+  await using visitor = await visit(browser, { viewport: { width: 1000, height: 1120 }, colorScheme, timezoneId: 'Europe/Berlin' });
   const { page } = visitor;
   await page.route('**/recoverability', (route) => route.fulfill({ json: document }));
+  const queryOf = (url: string) => new URL(url).searchParams;
+  await page.route('**/commits?*', (route) => route.fulfill({ json: commitsFor(site, queryOf(route.request().url())) }));
+  await page.route('**/plan?*', (route) => route.fulfill({ json: planFor(site, queryOf(route.request().url())) }));
   await page.goto(madeUp.url);
   const isDrawn = async () => Number(await page.evaluate("performance.getEntriesByName('timeline').length")) > 0;
   await waitFor(isDrawn, { withinMs: 60_000, what: 'the timeline is drawn' });
   await page.locator('[role=slider]').click({ position: { x: 820, y: 53 } });
-  await page.locator('.command').waitFor();
+  await page.locator('.plan').waitFor();
+  await page.locator('.commits').waitFor();
   await page.evaluate('document.activeElement.blur()');
   await page.screenshot({ path: join(pictures, name) });
 }
