@@ -308,7 +308,8 @@ function kill(daemon: SimulatedDaemon, sites: readonly SimulatedSite[]): void {
 
 /** Alerts of before are believed for ten minutes, in which those who raise them look again. */
 async function reload(world: World, daemons: readonly SimulatedDaemon[]): Promise<void> {
-  for (const daemon of daemons) await world.during(daemon.reload());
+  // Who is stopped does it once it goes on: nothing else passes until then.
+  for (const daemon of daemons) if (daemon.isWell) await world.during(daemon.reload());
   world.year.stepMs = minuteMs;
   world.turnsMin = 12;
 }

@@ -247,8 +247,9 @@ export class Judge {
   /** Nothing is called restorable that is not. */
   #judgeClaims(site: SimulatedSite): void {
     const began = this.#deps.year.now.getTime() - this.#deps.year.ms;
-    for (const { host, life } of this.#deps.daemons) {
-      const restorable = life?.site(site.name)?.health.restorable;
+    for (const { host, life, isWell } of this.#deps.daemons) {
+      // Who is stopped tells nobody anything.
+      const restorable = isWell ? life?.site(site.name)?.health.restorable : undefined;
       if (restorable?.state !== 'yes' || restorable.until === undefined) continue;
       this.claims++;
       if (!site.isRestorableTo(restorable.until.getTime() - began))
