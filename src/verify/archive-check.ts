@@ -120,7 +120,7 @@ export class ArchiveCheck implements TarHandler {
       return;
     }
     const pages = this.#pages;
-    pages?.beginFile(member.path);
+    pages?.beginFile(relative ?? member.path);
     listed?.beginFile(relative as string, member.size);
     this.#sink = (bytes) => {
       pages?.update(bytes);

@@ -17,12 +17,15 @@ export interface VerifyRequest {
  * makes it fail; a store that does not answer ends it.
  */
 export async function verifySite(request: VerifyRequest, deps: VerifyDeps): Promise<VerifyReport> {
-  const findings: Finding[] = [];
+  const findings = new Map<string, Finding>();
   let bytesRead = 0;
   const counted: VerifyDeps = {
     ...deps,
     onFinding: (finding) => {
-      findings.push(finding);
+      // Once, though it is both noted and found again in what is not read to its end.
+      const told = JSON.stringify([finding.severity, finding.code, finding.object, finding.what]);
+      if (findings.has(told)) return;
+      findings.set(told, finding);
       deps.onFinding(finding);
     },
     onBytes: (bytes) => {
@@ -35,17 +38,18 @@ export async function verifySite(request: VerifyRequest, deps: VerifyDeps): Prom
   const survey = await surveySite(deps.catalog, deps.signal, only ? [only.from, `${only.to} `] : []);
   const work = new SiteWork(survey, { again: request.again, only }, counted);
   const end = await work.run();
-  const damaged = knownDamage(findings, work.knownDamage);
+  const found = [...findings.values()];
+  const damaged = knownDamage(found, work.knownDamage);
   const ended = deps.clock.now();
   return {
     site: deps.site,
     begun,
     ended,
-    result: resultOf([...findings, ...damaged], end),
+    result: resultOf([...found, ...damaged], end),
     ...amountsOf(survey, work, ended),
     read: { objects: work.objects, bytes: bytesRead },
     withoutIndex: survey.withoutIndex,
-    findings,
+    findings: found,
     damaged,
     stoppedBy: end.by,
     because: end.because,

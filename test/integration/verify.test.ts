@@ -13,6 +13,7 @@ import { storageOptions } from '../../src/storage/options.ts';
 import { runOurs } from '../support/commands.ts';
 import { siteName } from '../support/daemon.ts';
 import { TestSite } from '../support/test-site.ts';
+import { VerifyBench } from '../support/verify-bench.ts';
 
 interface Told {
   readonly code: number | null;
@@ -75,7 +76,9 @@ describe('what a real cluster has stored', () => {
     const bytes = await readFile(file);
     const changed = Buffer.from(bytes);
     changed[8192 * 3 + 4000] = (changed[8192 * 3 + 4000] as number) ^ 1;
-    await site.daemon.reconfigure({ site: { basebackup_mode: 'local-tar', basebackup_verify_checksums: false } });
+    await site.daemon.reconfigure({
+      site: { basebackup_mode: 'local-tar', basebackup_verify_checksums: false, basebackup_chunk_size: 2 ** 20 },
+    });
     await writeFile(file, changed);
     let name: string;
     try {
@@ -86,14 +89,26 @@ describe('what a real cluster has stored', () => {
     const { code, report } = await verify('--basebackup', name);
     // The base backup is as the server gave it: that is a warning.
     assert.deepEqual([code, report.basebackups['damaged']], [3, 0]);
-    const told = ({ findings }: Told['report']) => findings.filter(({ code: found }) => found === 'page-checksum').map(({ what }) => what);
-    assert.match(told(report).join(), new RegExp(`${String(path)}, block 3`));
+    const told = ({ findings }: Pick<Told['report'], 'findings'>) =>
+      findings.filter(({ code: found }) => found === 'page-checksum').map(({ what }) => what);
+    assert.match(told(report).join(), new RegExp(`: ${String(path)}, block 3`));
     const { verify: evidence } = await new EvidenceReader(await site.daemon.catalog()).read(new AbortController().signal);
     const noted = evidence.find((each) => each.kind === 'basebackup' && each.name === name);
     assert.equal(noted?.kind === 'basebackup' && noted.result, 'sound');
     // It stays known, without being read again, until it is gone.
     const later = await verify('--budget', '1');
     assert.deepEqual([later.code, told(later.report)], [3, told(report)]);
+    // It is told once where it is found again, and the base backup is not read to its end then.
+    await using bench = new VerifyBench();
+    const { object_storage: storage } = await site.daemon.siteConfig();
+    let isFound = false;
+    const cut = await bench.verify({ storage: storageOptions.parse(storage), prefix: siteName }, undefined, {
+      budget: { allows: () => (isFound ? 'used up' : 'yes'), spend: () => {} },
+      onFinding: ({ code: found }) => {
+        isFound ||= found === 'page-checksum';
+      },
+    });
+    assert.deepEqual(told(cut), told(report));
     const catalog = await site.daemon.catalog();
     await catalog.forgetBasebackup(await catalog.basebackup(name));
     assert.equal((await verify()).code, 0);
