@@ -38,6 +38,7 @@ async function main(argv: string[]): Promise<number> {
 
 async function measure(scale: number, rounds: number, clients: number, secondsAlone: number): Promise<DrillResults> {
   await using site = await TestSite.start({
+    initdb: ['--data-checksums'],
     version: '15',
     settings: { shared_buffers: '512MB', max_wal_size: '4GB' },
     site: { basebackup_count: 2 },
