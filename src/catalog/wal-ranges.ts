@@ -39,4 +39,19 @@ export class WalRanges {
     const last = joinsAfter ? after.last : number;
     ranges.splice(joinsBefore ? at : at + 1, Number(joinsBefore) + Number(joinsAfter), { first, last, since });
   }
+
+  /** Takes these out, both ends included. */
+  cut(timeline: number, from: bigint, to: bigint): void {
+    if (from > to) return;
+    const left = this.of(timeline).flatMap((range) => {
+      if (range.last < from || range.first > to) return [range];
+      return [
+        ...(range.first < from ? [{ ...range, last: from - 1n }] : []),
+        // When the first one of the rest was stored is not remembered; not before the whole.
+        ...(range.last > to ? [{ ...range, first: to + 1n }] : []),
+      ];
+    });
+    if (left.length === 0) this.#byTimeline.delete(timeline);
+    else this.#byTimeline.set(timeline, left);
+  }
 }

@@ -62,6 +62,7 @@ test('a site has the defaults of the newest release', async () => {
     wal_durability: 'local',
     wal_index: true,
     wal_index_backfill_bytes_per_hour: 2 * 1024 ** 3,
+    wal_listing_seconds: 300,
     verify: { bytes_per_day: 0, again_after_days: 30 },
     pg_receivexlog: { disk_space_check_interval: 10, min_disk_free_bytes: null, resume_multiplier: 1.5 },
     basebackup_after_wal_gap: true,

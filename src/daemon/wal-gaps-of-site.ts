@@ -69,6 +69,7 @@ export function walGapsOf({
       map,
       archivingDirectory,
       written: () => servers.leader?.sample,
+      partSeconds: site.wal_listing_seconds,
       clock,
       log,
       signal,

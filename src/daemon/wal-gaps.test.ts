@@ -38,6 +38,7 @@ async function bench() {
     site: 'site',
     map,
     archivingDirectory: undefined,
+    partSeconds: 300,
     written: () => undefined,
     clock,
     log,

@@ -57,6 +57,16 @@ export const walSiteOptions = optionGroup({
         'without one. Without effect where `basebackup_interval_hours` is null.',
       since: '3.0',
     }),
+  wal_listing_seconds: z
+    .number()
+    .min(1)
+    .default(300)
+    .meta({
+      description:
+        'How often stored WAL is listed again, so that what has vanished from the store is noticed: up to 20 000 segments are at once (some 20 requests), of more ' +
+        'the newest 10 000 each time and the others in turn. Everything is listed at the start, every six hours, and after deletions.',
+      since: '3.0',
+    }),
   wal_index: z
     .boolean()
     .default(true)

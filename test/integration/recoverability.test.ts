@@ -24,7 +24,11 @@ describe('which moments can be restored, on a real server with two timelines', (
   before(async () => {
     const settings = { wal_keep_size: '0', track_commit_timestamp: 'on' };
     // A hole must stay one, or the base backup that mends it hides it.
-    site = await TestSite.start({ initdb: ['--wal-segsize=1'], settings, site: { basebackup_after_wal_gap: false } });
+    site = await TestSite.start({
+      initdb: ['--wal-segsize=1'],
+      settings,
+      site: { basebackup_after_wal_gap: false, wal_listing_seconds: 1 },
+    });
     basebackup = await site.basebackup();
     await commit();
     await site.archiveAll();
@@ -103,13 +107,15 @@ describe('which moments can be restored, on a real server with two timelines', (
     ]);
   });
 
-  test('behind a segment that is lost there is a hole, with its name as the cause', async () => {
-    const kept = await lose(segment);
+  test('behind a segment that vanishes while the daemon runs there is a hole, with its name as the cause, until it is back', async () => {
+    await rm(join(site.postgres.dataDirectory, 'pg_wal', segment), { force: true });
+    const catalog = await site.daemon.catalog();
+    const kept = await takeOut(catalog, segment);
     const found = await becomes('the hole is known', (each) => statesOf(each, 2).includes('hole'));
     const hole = spansOf(found, 2).find(({ state }) => state === 'hole');
     assert.deepEqual([hole?.cause?.kind, hole?.cause?.first_segment, hole?.cause?.segments], ['wal-missing', segment, 1]);
     assert.match(String(hole?.because), new RegExp(`WAL segment ${segment} is missing`));
-    await mend(kept);
+    await catalog.store.put(catalog.walKey(segment), sourceOfBytes(kept.bytes), { metadata: kept.metadata });
     await becomes('the hole is mended', (each) => statesOf(each, 2).join() === 'covered');
   });
 
@@ -183,15 +189,20 @@ describe('which moments can be restored, on a real server with two timelines', (
   async function lose(name: string, also: (catalog: Catalog) => Promise<unknown> = async () => {}): Promise<Kept> {
     await rm(join(site.postgres.dataDirectory, 'pg_wal', name), { force: true });
     return changeStore(async (catalog) => {
-      const { store } = catalog;
-      const key = catalog.walKey(name);
-      const { entry, bytes } = await store.get(key);
-      const pieces: Uint8Array[] = [];
-      for await (const piece of bytes) pieces.push(piece);
-      await store.delete(key);
+      const kept = await takeOut(catalog, name);
       await also(catalog);
-      return { name, bytes: Buffer.concat(pieces), metadata: entry.metadata };
+      return kept;
     });
+  }
+
+  async function takeOut(catalog: Catalog, name: string): Promise<Kept> {
+    const { store } = catalog;
+    const key = catalog.walKey(name);
+    const { entry, bytes } = await store.get(key);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of bytes) pieces.push(piece);
+    await store.delete(key);
+    return { name, bytes: Buffer.concat(pieces), metadata: entry.metadata };
   }
 
   async function mend({ name, bytes, metadata }: Kept, also: (catalog: Catalog) => Promise<unknown> = async () => {}): Promise<void> {

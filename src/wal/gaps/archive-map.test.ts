@@ -197,3 +197,47 @@ test('what another daemon has stored behind all that is known is found without l
   await map.lookAhead(2);
   assert.deepEqual([...viewOf(map).histories.keys()], [2], 'the way to a timeline that was not known before');
 });
+
+test('what vanishes goes from the map part by part, and comes back; what is stored meanwhile stays', async () => {
+  const catalog = catalogOf();
+  const names = [1, 2, 3, 4, 5, 6].map((number) => segment(number));
+  await put(catalog, [...names, segment(6, 2), segment(7, 2), '00000002.history']);
+  const map = mapOf([catalog]);
+  await map.survey();
+  const [one, two] = [segment(2), segment(7, 2)].map((name) => catalog.walKey(name));
+  for (const key of [one, two, catalog.walKey('00000002.history')]) await catalog.store.delete(key as string);
+  const before = map.version;
+  const next = await map.listPart(undefined, 3);
+  assert.deepEqual(next, { timeline: 1, number: 5n });
+  assert.deepEqual(rangesIn(map), ['1:1-1', '1:3-6', '2:6-7']);
+  assert.deepEqual([...viewOf(map).histories.keys()], []);
+  assert.ok(map.version > before);
+  const listing = map.listPart(next, 10);
+  map.stored(segment(8, 2), now);
+  map.stored('00000003.history', now);
+  assert.equal(await listing, undefined);
+  assert.deepEqual(rangesIn(map), ['1:1-1', '1:3-6', '2:6-6', '2:8-8']);
+  assert.deepEqual([...viewOf(map).histories.keys()], [3]);
+  await put(catalog, [segment(2), segment(7, 2), segment(8, 2), '00000002.history', '00000003.history']);
+  assert.equal(await map.listPart(undefined, 100), undefined);
+  assert.deepEqual(rangesIn(map), ['1:1-6', '2:6-8']);
+  assert.deepEqual(
+    [...viewOf(map).histories.keys()].toSorted((a, b) => a - b),
+    [2, 3],
+  );
+  await map.readHistories();
+  const { version } = map;
+  assert.equal(await map.listPart(undefined, 100), undefined);
+  assert.equal(map.version, version, 'nothing has changed');
+  assert.deepEqual(map.newestPart(2), { timeline: 2, number: 7n });
+});
+
+test('where suddenly nothing is listed everything is looked at: the store may not be what it was', async () => {
+  const catalog = catalogOf();
+  await put(catalog, [segment(1)]);
+  const map = mapOf([catalog]);
+  await map.survey();
+  await catalog.store.delete(catalog.walKey(segment(1)));
+  await map.listPart(undefined, 100);
+  assert.match(obstacleOf(map), /nothing of the site/);
+});

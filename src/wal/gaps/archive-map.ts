@@ -3,8 +3,9 @@ import { type HistoryReader, readHistories } from '../../catalog/read-histories.
 import type { Reached, StoredHistory, WalArchiveView } from '../../catalog/wal-archive-view.ts';
 import { WalRanges } from '../../catalog/wal-ranges.ts';
 import type { Lsn } from '../../postgres/lsn.ts';
-import { classifyWalFile, formatWalName, parseWalName, type WalSegment } from '../../postgres/wal-name.ts';
+import { classifyWalFile, formatWalName, historyNameOf, parseWalName, type WalSegment } from '../../postgres/wal-name.ts';
 import type { Hole } from './gaps.ts';
+import { holdsAny, listedTimelines, listPart, replacePart } from './listed-part.ts';
 import { sizeOf, sizeOfFirst } from './stored-size.ts';
 
 export interface ArchiveMapDeps {
@@ -31,7 +32,7 @@ interface Surveyed {
 }
 
 /**
- * Which WAL is stored, from listings: all of it is listed now and then, and in between what we store ourselves is followed. What is deleted because no
+ * Which WAL is stored, from listings: all of it is listed now and then, in between part by part, and what we store ourselves is followed. What is deleted because no
  * base backup needs it stays on the map until the next listing, which comes soon after the base backups have gone.
  */
 export class ArchiveMap {
@@ -43,6 +44,8 @@ export class ArchiveMap {
   #obstacle = 'the store has not been listed yet';
   #version = 0;
   #hasNewHistory = false;
+  /** Names of what has been stored since a part of it began to be listed again. */
+  #storedMeanwhile: string[] | undefined;
 
   constructor(deps: ArchiveMapDeps) {
     this.#deps = deps;
@@ -98,6 +101,7 @@ export class ArchiveMap {
 
   /** Follows what becomes of our own uploads. */
   stored(name: string, now: Date): void {
+    this.#storedMeanwhile?.push(name);
     for (const surveyed of [this.#surveyed, this.#surveying]) {
       if (surveyed === undefined) continue;
       const segment = parse(name, surveyed.segmentBytes);
@@ -105,6 +109,50 @@ export class ArchiveMap {
       if (classifyWalFile(name) === 'history') this.#addHistory(surveyed, name, now);
     }
     this.#version++;
+  }
+
+  /**
+   * Lists so many segments again, and all histories: what has vanished from the store goes from the map, too, and what is back is back. From the beginning, or from
+   * this segment on. Resolves to the segment with which the next part begins; undefined at the end. Rejects with the store's errors, and then nothing changes.
+   */
+  async listPart(from: WalSegment | undefined, segmentsMax: number): Promise<WalSegment | undefined> {
+    const surveyed = this.#surveyed;
+    if (surveyed === undefined) return undefined;
+    const { catalogs, segmentBytes, ranges } = surveyed;
+    const meanwhile: string[] = [];
+    this.#storedMeanwhile = meanwhile;
+    const { signal } = this.#deps;
+    const [listed, timelines] = await Promise.all([
+      listPart({ catalogs, segmentBytes, from, segmentsMax, signal }),
+      listedTimelines(catalogs, signal),
+    ]).finally(() => {
+      this.#storedMeanwhile = undefined;
+    });
+    if (this.#surveyed !== surveyed) return from;
+    // A disk that is not mounted looks like this, too.
+    if (listed.segments.length === 0 && holdsAny(ranges, listed)) {
+      await this.survey();
+      return undefined;
+    }
+    const names = new Set(meanwhile);
+    const isChanged = replacePart(
+      ranges,
+      listed,
+      [...names].flatMap((name) => parse(name, segmentBytes) ?? []),
+    );
+    const gone = [...surveyed.histories.keys()].filter((timeline) => !timelines.has(timeline) && !names.has(historyNameOf(timeline)));
+    for (const timeline of gone) surveyed.histories.delete(timeline);
+    for (const [timeline, since] of timelines) this.#addHistory(surveyed, historyNameOf(timeline), since);
+    if (isChanged || gone.length > 0 || this.#hasNewHistory) this.#version++;
+    return listed.to && { ...listed.to, number: listed.to.number + 1n };
+  }
+
+  /** From where on so many segments of the newest timeline are known to be stored. */
+  newestPart(segmentsMax: number): WalSegment | undefined {
+    const timeline = this.#surveyed?.ranges.timelines.at(-1);
+    if (this.#surveyed === undefined || timeline === undefined) return undefined;
+    const from = nextOf(this.#surveyed, timeline) - BigInt(segmentsMax);
+    return { timeline, number: from < 0n ? 0n : from };
   }
 
   /** All WAL of the timeline before this segment has been finished, whatever the store has of it. */

@@ -22,7 +22,16 @@ function watched() {
     readHistory: async () => undefined,
     signal,
   });
-  const watch = new ArchiveWatch({ site: 'main', map, archivingDirectory: undefined, written: () => undefined, clock, log, signal });
+  const watch = new ArchiveWatch({
+    site: 'main',
+    map,
+    archivingDirectory: undefined,
+    written: () => undefined,
+    partSeconds: 300,
+    clock,
+    log,
+    signal,
+  });
   const pass = (seconds: number) => clock.run(clock.sleep(seconds * 1000));
   return { store, warnings, watch, pass };
 }

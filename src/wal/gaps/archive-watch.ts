@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { explain, isOperatorError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import type { WalSegment } from '../../postgres/wal-name.ts';
 import type { ArchiveMap, WalPosition } from './archive-map.ts';
 import { archivedUpTo } from './local-wal.ts';
 
@@ -11,16 +12,20 @@ export interface ArchiveWatchDeps {
   readonly archivingDirectory: string | undefined;
   /** Up to where the primary has written, as it said last. */
   readonly written: () => WalPosition | undefined;
+  /** See `wal_listing_seconds`. */
+  readonly partSeconds: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-/** The store is listed as a whole so often; what we store ourselves is known at once. */
+/** The store is listed as a whole so often; what we store ourselves is known at once, what vanishes by parts. */
 const surveyMs = 6 * 3_600_000;
 /** At first, and twice as long after each that failed: a new site's bucket is made in a moment. */
 const surveyRetryMs = 5_000;
 const surveyRetryMsMax = 3_600_000;
+/** Listed again in between: the newest ones, and of the others a part after the other. */
+const partSegmentsMax = 10_000;
 const historiesMs = 60_000;
 const localMs = 60_000;
 /** WAL that another daemon stores is not to be taken for missing until the next survey. */
@@ -33,6 +38,9 @@ export class ArchiveWatch {
   #historiesAtMs = Number.NEGATIVE_INFINITY;
   #localAtMs = Number.NEGATIVE_INFINITY;
   #aheadAtMs = Number.NEGATIVE_INFINITY;
+  #partAtMs = Number.NEGATIVE_INFINITY;
+  /** With which the next part begins; undefined: the first one. */
+  #partFrom: WalSegment | undefined;
   #surveyed: Date | undefined;
   /** Surveys in a row that told nothing. */
   #failures = 0;
@@ -62,9 +70,14 @@ export class ArchiveWatch {
     if (now >= this.#surveyAtMs || isOfOthers) {
       const hasSucceeded = (await this.#attempt(() => this.survey())) && typeof map.view !== 'string';
       this.#failures = hasSucceeded ? 0 : this.#failures + 1;
+      this.#partAtMs = now + this.#deps.partSeconds * 1000;
       this.#surveyAtMs = now + (hasSucceeded ? surveyMs : Math.min(surveyRetryMs * 2 ** (this.#failures - 1), surveyRetryMsMax));
     }
     if (typeof map.view === 'string') return;
+    if (now >= this.#partAtMs) {
+      await this.#attempt(() => this.#listParts());
+      this.#partAtMs = now + this.#deps.partSeconds * 1000;
+    }
     await this.#lookAhead(now);
     if (map.hasNewHistory || now >= this.#historiesAtMs) {
       await this.#attempt(() => map.readHistories());
@@ -82,6 +95,15 @@ export class ArchiveWatch {
     if (position === undefined || now < this.#aheadAtMs || !map.isBehind(position)) return;
     await this.#attempt(() => map.lookAhead(position.timeline));
     this.#aheadAtMs = now + aheadMs;
+  }
+
+  /** What vanishes from the store is to be noticed soon, whatever the size of it. */
+  async #listParts(): Promise<void> {
+    const { map } = this.#deps;
+    const from = this.#partFrom;
+    this.#partFrom = await map.listPart(from, partSegmentsMax);
+    const isWhole = from === undefined && this.#partFrom === undefined;
+    if (!isWhole) await map.listPart(map.newestPart(partSegmentsMax), partSegmentsMax);
   }
 
   async survey(): Promise<void> {
