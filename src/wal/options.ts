@@ -63,7 +63,7 @@ export const walSiteOptions = optionGroup({
     .default(300)
     .meta({
       description:
-        'How often stored WAL is listed again, so that what has vanished from the store is noticed: up to 20 000 segments are at once (some 20 requests), of more ' +
+        'How often stored WAL is listed again, so that what has vanished from the store is noticed: up to 10 000 segments are at once (some 10 requests), of more ' +
         'the newest 10 000 each time and the others in turn. Everything is listed at the start, every six hours, and after deletions.',
       since: '3.0',
     }),
