@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { SiteKeys } from '../../src/catalog/keys.ts';
@@ -72,10 +72,11 @@ before(async () => {
   // PostgreSQL asks for one segment after the other, so that then all of them are stored.
   const isArchived = async () => (await postgres.query('SELECT 1 FROM pg_stat_archiver WHERE last_archived_wal >= $1', [last])).length > 0;
   await waitFor(isArchived, { withinMs: 60_000, what: () => `${last} is archived:\n${daemon.log}` });
-  // What is noted of it follows by itself, and would come while a test looks whether the store changes.
-  const index = join(daemon.storeDirectory, siteName, 'xlog_index', last);
-  const isIndexed = () => existsSync(index) && existsSync(`${index}.metadata`);
-  await waitFor(isIndexed, { withinMs: 60_000, what: () => `${last} is indexed:\n${daemon.log}` });
+  // What is noted of WAL follows by itself, and would come while a test looks whether the store changes.
+  const namesIn = async (folder: string) =>
+    (await readdir(join(daemon.storeDirectory, siteName, folder)).catch((): string[] => [])).toSorted();
+  const areIndexed = async () => isDeepStrictEqual(await namesIn('xlog_index'), await namesIn('xlog'));
+  await waitFor(areIndexed, { withinMs: 60_000, what: () => `all WAL is indexed:\n${daemon.log}` });
 });
 
 after(async () => {

@@ -51,7 +51,10 @@ export async function uploadSegments(container: Container, upload: SegmentedUplo
   await forEachLimited(numbers, segmentsAtOnce, async (number) => {
     const range = { key, start: (number - 1) * bytes, end: Math.min(number * bytes, source.size) };
     try {
-      digests[number - 1] = await uploadSegment(container, segmentKey(key, number), contentOf(source, range, signal), signal);
+      digests[number - 1] = await uploadSegment(container, segmentKey(key, number), contentOf(source, range, signal), {
+        signal,
+        given: upload.signal,
+      });
     } catch (error) {
       failed.abort(error);
       throw upload.signal?.aborted ? upload.signal.reason : error;
@@ -60,19 +63,26 @@ export async function uploadSegments(container: Container, upload: SegmentedUplo
   return { size: source.size, etag: createHash('md5').update(digests.join('')).digest('hex') };
 }
 
+interface SegmentSignals {
+  /** Ends the sending of content, and attempts. */
+  readonly signal: AbortSignal;
+  /** Cuts the connection, too. Not because another segment failed: what the server has whole it may store, and then we must know, to remove it. */
+  readonly given: AbortSignal | undefined;
+}
+
 /** Never replaces one: two who store the same object at once would mix their pieces. */
 async function uploadSegment(
   container: Container,
   key: string,
   content: ReturnType<typeof contentOf>,
-  signal: AbortSignal,
+  { signal, given }: SegmentSignals,
 ): Promise<string> {
   const md5 = await md5Of(content);
   const headers = { etag: md5, 'if-none-match': '*', 'content-type': 'application/octet-stream' };
   const what = `store ${key}`;
   await retry(
     async () => {
-      const answer = await container.request({ method: 'PUT', key, headers, content, signal, what, understood: [404, 412] });
+      const answer = await container.request({ method: 'PUT', key, headers, content, signal: given, what, understood: [404, 412] });
       answer.discard();
       if (answer.status === 404) throw storeMissing(container.storeName);
       if (answer.status !== 201 && !(await isThere(container, key, md5, signal)))
